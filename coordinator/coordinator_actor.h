@@ -1,0 +1,32 @@
+/*  coordinator_actor - the shell of the control plane: one thread, one session
+    with the local node (service "coordinator"), one log
+
+    Role      turns REQUESTs into commands, writes them to the log, applies
+              them to the state after the commit, answers and publishes
+*/
+#ifndef COVEY_COORDINATOR_ACTOR_H_INCLUDED
+#define COVEY_COORDINATOR_ACTOR_H_INCLUDED
+
+#include "base/err.h"
+#include "base/id.h"
+#include "base/log.h"
+
+typedef struct {
+    covey_id_t node_id;
+    const char *node_name;
+    const char *endpoint; /* of the local node, "inproc://…"                  */
+    const char *data_dir; /* control.db is in it; NULL: in memory             */
+    covey_log_t *log;     /* may be NULL                                      */
+} covey_coordinator_config_t;
+
+typedef struct covey_coordinator_actor covey_coordinator_actor_t;
+
+/*  Returns when the log is recovered and the session is open. IO, CORRUPT:
+    the log cannot be used; the message says which file and why.              */
+covey_err_t covey_coordinator_actor_new (
+    const covey_coordinator_config_t *config, int timeout_ms,
+    covey_coordinator_actor_t **actor_p, covey_errbuf_t *err);
+/*  Commits what is in flight and ends the thread.                           */
+void covey_coordinator_actor_destroy (covey_coordinator_actor_t **self_p);
+
+#endif

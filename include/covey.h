@@ -1,0 +1,814 @@
+/*  covey.h - the whole public C API of Covey
+
+    Covey lets agents on many hosts work as one swarm. A *node* is one member
+    of the mesh (usually one per host); an *agent* is a participant attached
+    to exactly one node; everything they say is an *event*.
+
+        covey_node_t *node = covey_node_new ("alpha");
+        covey_node_start (node, 5000);
+        covey_agent_t *echo = covey_agent_new ("echo", "worker");
+        covey_agent_on_request (echo, my_handler, NULL);
+        covey_agent_attach (echo, node, 5000);
+        covey_agent_start (echo);
+
+    Conventions, the same for every function here:
+
+    Errors     A fallible call returns covey_err_t: COVEY_OK (0) or a negative
+               code. covey_error () then says in one line what failed, with
+               which value, why, and what to do. Results come through the last
+               parameters and are untouched on error.
+    Ownership  X_new gives an object to the caller, X_destroy (&x) frees it and
+               sets the pointer to NULL; destroying NULL is allowed. A
+               parameter `T **x_p` is always consumed, on success and on
+               failure, and set to NULL. `const T *` is borrowed for the call.
+               A returned `const char *` belongs to the object and is valid
+               until the object changes; a returned `char *` is the caller's
+               and is freed with covey_free.
+    Time       Durations are milliseconds, in `int` (`timeout_ms`); instants
+               are microseconds since the Unix epoch, UTC, in `int64_t`
+               (`_us`). Every call that waits takes a deadline; there is no
+               "for ever".
+    Threads    Objects are independent. A node may be used from any thread. An
+               agent: sending, asking and responding from any thread;
+               receiving (dispatch, recv) from one thread at a time. An event
+               belongs to one thread at a time.
+    Text       UTF-8 without NUL inside. Bounds are in covey_limit ().        */
+
+#ifndef COVEY_H_INCLUDED
+#define COVEY_H_INCLUDED
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define COVEY_VERSION_MAJOR 0
+#define COVEY_VERSION_MINOR 1
+#define COVEY_VERSION_PATCH 0
+#define COVEY_VERSION_TEXT "0.1.0"
+
+#if defined(__GNUC__)
+#define COVEY_EXPORT __attribute__ ((visibility ("default")))
+#define COVEY_CHECK_RESULT __attribute__ ((warn_unused_result))
+#else
+#define COVEY_EXPORT
+#define COVEY_CHECK_RESULT
+#endif
+
+/* ------------------------------------------------------------------------ */
+/*  Errors                                                                   */
+
+/*  Append only: code, name, text. docs/errors.md explains each.             */
+#define COVEY_ERROR_MAP(X)                                                     \
+    X (0, OK, "done")                                                          \
+    X (-1, NOMEM, "out of memory")                                             \
+    X (-2, INVALID, "invalid argument")                                        \
+    X (-3, MALFORMED, "malformed data")                                        \
+    X (-4, NOTFOUND, "not found")                                              \
+    X (-5, EXISTS, "exists already")                                           \
+    X (-6, LIMIT, "a bound is exceeded")                                       \
+    X (-7, STATE, "not possible in this state")                                \
+    X (-8, DENIED, "denied")                                                   \
+    X (-9, TIMEOUT, "the deadline passed")                                     \
+    X (-10, CANCELED, "canceled")                                              \
+    X (-11, IO, "input or output failed")                                      \
+    X (-12, REMOTE, "the other side answered with an error")                   \
+    X (-13, EAGAIN, "a queue is full, try again")                              \
+    X (-14, UNREACHABLE, "no node can be reached")                             \
+    X (-15, NOAGENT, "no such agent")                                          \
+    X (-16, FENCED, "superseded by a newer holder")                            \
+    X (-17, NOCOORDINATOR, "no coordinator decides right now")                 \
+    X (-18, NOPERSISTER, "no persister stores right now")                      \
+    X (-19, CORRUPT, "stored data is damaged")                                 \
+    X (-20, VERSION, "versions do not fit")                                    \
+    X (-21, CLOSED, "closed")                                                  \
+    X (-22, BUSY, "in use by another process")
+
+typedef enum {
+#define COVEY_X(code, name, text) COVEY_##name = code,
+    COVEY_ERROR_MAP (COVEY_X)
+#undef COVEY_X
+} covey_err_t;
+
+/*  Name ("TIMEOUT") and short text of a code; "UNKNOWN" for any other int.  */
+COVEY_EXPORT const char *covey_err_name (int code);
+COVEY_EXPORT const char *covey_err_text (int code);
+
+/*  What the last failed call on this thread had to say: one line, at most
+    511 bytes, never NULL. Valid until this thread's next failed call.        */
+COVEY_EXPORT const char *covey_error (void);
+
+/*  Free what a function returned as `char *`. NULL is allowed.              */
+COVEY_EXPORT void covey_free (void *memory);
+
+/*  The version of the library that is loaded, "MAJOR.MINOR.PATCH".          */
+COVEY_EXPORT const char *covey_version (void);
+
+/* ------------------------------------------------------------------------ */
+/*  Bounds                                                                    */
+
+#define COVEY_AGENT_ID_MAX 128       /* bytes of [A-Za-z0-9._:@/-]            */
+#define COVEY_NAME_MAX 256           /* bytes: names, types, tags, keys, ...  */
+#define COVEY_TEXT_MAX 65536         /* bytes: descriptions, reasons, errors  */
+#define COVEY_LIST_MAX 1024          /* entries of any list or map            */
+#define COVEY_PAYLOAD_MAX 1048576    /* bytes of one payload                  */
+#define COVEY_EVENT_MAX 4194304      /* bytes of one packed event             */
+#define COVEY_HISTORY_MAX 1000       /* events an agent remembers             */
+
+/* ------------------------------------------------------------------------ */
+/*  Vocabulary                                                                */
+
+/*  Number (= field number in the oneof of covey.v1.Event), constant, wire
+    name. docs/events.md describes every type and its fields.                */
+#define COVEY_EVENT_MAP(X)                                                     \
+    X (10, AGENT_SPAWNED, "agent:spawned")                                     \
+    X (11, AGENT_READY, "agent:ready")                                         \
+    X (12, AGENT_BUSY, "agent:busy")                                           \
+    X (13, AGENT_IDLE, "agent:idle")                                           \
+    X (14, AGENT_TERMINATED, "agent:terminated")                               \
+    X (15, AGENT_LOST, "agent:lost")                                           \
+    X (20, TASK_ASSIGNED, "task:assigned")                                     \
+    X (21, TASK_ACCEPTED, "task:accepted")                                     \
+    X (22, TASK_REJECTED, "task:rejected")                                     \
+    X (23, TASK_STARTED, "task:started")                                       \
+    X (24, TASK_PROGRESS, "task:progress")                                     \
+    X (25, TASK_COMPLETED, "task:completed")                                   \
+    X (26, TASK_FAILED, "task:failed")                                         \
+    X (27, TASK_SUBMITTED, "task:submitted")                                   \
+    X (28, TASK_CANCELLED, "task:cancelled")                                   \
+    X (29, TASK_PARKED, "task:parked")                                         \
+    X (30, MESSAGE_SENT, "message:sent")                                       \
+    X (31, MESSAGE_RECEIVED, "message:received")                               \
+    X (32, BROADCAST, "broadcast")                                             \
+    X (33, REQUEST, "request")                                                 \
+    X (34, RESPONSE, "response")                                               \
+    X (40, COORDINATION_REQUEST, "coordination:request")                       \
+    X (41, COORDINATION_ACCEPTED, "coordination:accepted")                     \
+    X (42, COORDINATION_REJECTED, "coordination:rejected")                     \
+    X (43, COORDINATION_UPDATE, "coordination:update")                         \
+    X (44, COORDINATION_COMPLETE, "coordination:complete")                     \
+    X (50, MEMORY_STORED, "memory:stored")                                     \
+    X (51, MEMORY_RETRIEVED, "memory:retrieved")                               \
+    X (52, MEMORY_SHARED, "memory:shared")                                     \
+    X (53, MEMORY_DELETED, "memory:deleted")                                   \
+    X (60, SYSTEM_ALERT, "system:alert")                                       \
+    X (61, SYSTEM_ERROR, "system:error")                                       \
+    X (62, SYSTEM_WARNING, "system:warning")                                   \
+    X (63, SYSTEM_INFO, "system:info")                                         \
+    X (70, SWARM_FORMED, "swarm:formed")                                       \
+    X (71, SWARM_JOINED, "swarm:joined")                                       \
+    X (72, SWARM_LEFT, "swarm:left")                                           \
+    X (73, SWARM_DISBANDED, "swarm:disbanded")                                 \
+    X (74, SWARM_TASK_ASSIGNED, "swarm:task:assigned")                         \
+    X (75, SWARM_CONSENSUS_REQUEST, "swarm:consensus:request")                 \
+    X (76, SWARM_CONSENSUS_REACHED, "swarm:consensus:reached")                 \
+    X (77, SWARM_VOTE_CAST, "swarm:vote:cast")                                 \
+    X (80, NODE_JOINED, "node:joined")                                         \
+    X (81, NODE_SUSPECTED, "node:suspected")                                   \
+    X (82, NODE_FAILED, "node:failed")                                         \
+    X (83, NODE_RECOVERED, "node:recovered")                                   \
+    X (84, NODE_LEFT, "node:left")
+
+typedef enum {
+    COVEY_EVENT_NONE = 0,
+#define COVEY_X(number, name, wire) COVEY_EVENT_##name = number,
+    COVEY_EVENT_MAP (COVEY_X)
+#undef COVEY_X
+} covey_event_type_t;
+
+/*  Wire name of a type ("task:assigned"), NULL for a number that this version
+    does not know; and the number of a wire name, 0 for an unknown one. Both
+    "unknown:N" and its number N stand for a type of a newer version.         */
+COVEY_EXPORT const char *covey_event_type_name (int type);
+COVEY_EXPORT int covey_event_type_number (const char *wire_name);
+
+typedef enum {
+    COVEY_PRIORITY_LOW = 0,
+    COVEY_PRIORITY_NORMAL = 1,
+    COVEY_PRIORITY_HIGH = 2,
+    COVEY_PRIORITY_CRITICAL = 3
+} covey_priority_t;
+
+typedef enum {
+    COVEY_CONTENT_TEXT = 0,
+    COVEY_CONTENT_JSON = 1,
+    COVEY_CONTENT_BINARY = 2,
+    COVEY_CONTENT_COMMAND = 3
+} covey_content_t;
+
+/*  What a receipt promises about an event; each includes the ones before.   */
+typedef enum {
+    COVEY_LEVEL_NONE = 0,     /* nothing yet                                  */
+    COVEY_LEVEL_ACCEPTED = 1, /* the agent's node has it                      */
+    COVEY_LEVEL_OUTBOX = 2,   /* on the disk of the agent's node              */
+    COVEY_LEVEL_STORED = 3,   /* committed and fsynced by the persister       */
+    COVEY_LEVEL_REPLICATED = 4, /* a standby persister has it too             */
+    COVEY_LEVEL_SYNCED = 5    /* confirmed by Supabase                        */
+} covey_level_t;
+
+COVEY_EXPORT const char *covey_level_name (int level);
+
+typedef struct {
+    covey_level_t level; /* the level reached                                 */
+    int64_t offset;      /* journal offset once stored, else -1               */
+    uint8_t id[16];      /* the event's id                                    */
+} covey_receipt_t;
+
+/* ------------------------------------------------------------------------ */
+/*  Events                                                                    */
+
+typedef struct covey_event covey_event_t;
+
+/*  An empty event of `type` with a fresh UUIDv7 id and the current time.
+    Data fields are set by their JSON name, as docs/events.md lists them;
+    "error.code" reaches into a nested object. NULL only for an unknown type
+    or when memory is exhausted.                                              */
+COVEY_EXPORT covey_event_t *covey_event_new (int type);
+COVEY_EXPORT void covey_event_destroy (covey_event_t **self_p);
+COVEY_EXPORT covey_event_t *covey_event_dup (const covey_event_t *self);
+
+/*  Envelope. Getters never fail: absent text is "", absent numbers are 0.   */
+COVEY_EXPORT int covey_event_type (const covey_event_t *self);
+COVEY_EXPORT const uint8_t *covey_event_id (const covey_event_t *self); /*[16]*/
+COVEY_EXPORT const char *covey_event_source (const covey_event_t *self);
+COVEY_EXPORT size_t covey_event_target_count (const covey_event_t *self);
+COVEY_EXPORT const char *covey_event_target (const covey_event_t *self,
+                                             size_t index);
+COVEY_EXPORT int64_t covey_event_timestamp_us (const covey_event_t *self);
+COVEY_EXPORT uint64_t covey_event_hlc (const covey_event_t *self);
+COVEY_EXPORT const char *covey_event_correlation_id (const covey_event_t *self);
+COVEY_EXPORT const uint8_t *
+covey_event_causation_id (const covey_event_t *self); /* [16] or NULL         */
+COVEY_EXPORT const char *covey_event_session_id (const covey_event_t *self);
+COVEY_EXPORT covey_priority_t covey_event_priority (const covey_event_t *self);
+COVEY_EXPORT uint32_t covey_event_ttl_ms (const covey_event_t *self);
+COVEY_EXPORT const char *covey_event_traceparent (const covey_event_t *self);
+COVEY_EXPORT size_t covey_event_tag_count (const covey_event_t *self);
+COVEY_EXPORT const char *covey_event_tag (const covey_event_t *self,
+                                          size_t index);
+COVEY_EXPORT const char *covey_event_metadata (const covey_event_t *self,
+                                               const char *key);
+/*  Journal offset when the event came from the store, else -1.              */
+COVEY_EXPORT int64_t covey_event_offset (const covey_event_t *self);
+
+COVEY_EXPORT covey_err_t covey_event_set_id (covey_event_t *self,
+                                             const uint8_t id[16]);
+COVEY_EXPORT covey_err_t covey_event_set_source (covey_event_t *self,
+                                                 const char *agent_id);
+COVEY_EXPORT covey_err_t covey_event_add_target (covey_event_t *self,
+                                                 const char *agent_id);
+COVEY_EXPORT covey_err_t covey_event_set_timestamp_us (covey_event_t *self,
+                                                       int64_t timestamp_us);
+COVEY_EXPORT covey_err_t covey_event_set_correlation_id (covey_event_t *self,
+                                                         const char *id);
+COVEY_EXPORT covey_err_t covey_event_set_causation_id (covey_event_t *self,
+                                                       const uint8_t id[16]);
+COVEY_EXPORT covey_err_t covey_event_set_session_id (covey_event_t *self,
+                                                     const char *id);
+COVEY_EXPORT covey_err_t covey_event_set_priority (covey_event_t *self,
+                                                   covey_priority_t priority);
+COVEY_EXPORT covey_err_t covey_event_set_ttl_ms (covey_event_t *self,
+                                                 uint32_t ttl_ms);
+COVEY_EXPORT covey_err_t covey_event_set_traceparent (covey_event_t *self,
+                                                      const char *value);
+COVEY_EXPORT covey_err_t covey_event_add_tag (covey_event_t *self,
+                                              const char *tag);
+COVEY_EXPORT covey_err_t covey_event_set_metadata (covey_event_t *self,
+                                                   const char *key,
+                                                   const char *value);
+
+/*  Data fields by JSON name. Setters copy. NOTFOUND: the type has no such
+    field; INVALID: the field is of another kind or the value is not allowed.
+    Enums are set and read as text ("approve"); set_str accepts them.         */
+COVEY_EXPORT covey_err_t covey_event_set_str (covey_event_t *self,
+                                              const char *field,
+                                              const char *value);
+COVEY_EXPORT covey_err_t covey_event_add_str (covey_event_t *self,
+                                              const char *field,
+                                              const char *value);
+COVEY_EXPORT covey_err_t covey_event_set_int (covey_event_t *self,
+                                              const char *field, int64_t value);
+COVEY_EXPORT covey_err_t covey_event_set_num (covey_event_t *self,
+                                              const char *field, double value);
+COVEY_EXPORT covey_err_t covey_event_set_bool (covey_event_t *self,
+                                               const char *field, bool value);
+COVEY_EXPORT covey_err_t covey_event_set_payload (covey_event_t *self,
+                                                  const char *field,
+                                                  covey_content_t content,
+                                                  const void *data,
+                                                  size_t size);
+/*  Any field from JSON text, also nested objects and lists of them.         */
+COVEY_EXPORT covey_err_t covey_event_set_json (covey_event_t *self,
+                                               const char *field,
+                                               const char *json);
+
+COVEY_EXPORT bool covey_event_has (const covey_event_t *self,
+                                   const char *field);
+COVEY_EXPORT const char *covey_event_str (const covey_event_t *self,
+                                          const char *field);
+COVEY_EXPORT size_t covey_event_count (const covey_event_t *self,
+                                       const char *field);
+COVEY_EXPORT const char *covey_event_str_at (const covey_event_t *self,
+                                             const char *field, size_t index);
+COVEY_EXPORT int64_t covey_event_int (const covey_event_t *self,
+                                      const char *field);
+COVEY_EXPORT double covey_event_num (const covey_event_t *self,
+                                     const char *field);
+COVEY_EXPORT bool covey_event_bool (const covey_event_t *self,
+                                    const char *field);
+/*  The payload's bytes, followed by a NUL that is not counted; NULL when the
+    field is absent. `content_p` and `size_p` may be NULL.                    */
+COVEY_EXPORT const void *covey_event_payload (const covey_event_t *self,
+                                              const char *field,
+                                              covey_content_t *content_p,
+                                              size_t *size_p);
+
+/*  The event against every rule and bound of the contract: required fields,
+    lengths, ranges, names, UTF-8. The message names field, value and bound.  */
+COVEY_EXPORT covey_err_t covey_event_validate (const covey_event_t *self);
+
+/*  JSON both ways, lossless. to_json gives one line without line feed; the
+    caller frees it with covey_free. from_json reports line and column. An
+    absent id, timestamp or priority gets its default.                        */
+COVEY_EXPORT char *covey_event_to_json (const covey_event_t *self);
+COVEY_EXPORT covey_err_t covey_event_from_json (const char *json, size_t size,
+                                                covey_event_t **event_p);
+
+/*  Protobuf bytes both ways (covey.v1.Event, proto/event.proto). Fields and
+    types of a newer version are carried through.                            */
+COVEY_EXPORT covey_err_t covey_event_encode (const covey_event_t *self,
+                                             uint8_t **data_p, size_t *size_p);
+COVEY_EXPORT covey_err_t covey_event_decode (const void *data, size_t size,
+                                             covey_event_t **event_p);
+COVEY_EXPORT bool covey_event_equal (const covey_event_t *a,
+                                     const covey_event_t *b);
+
+/*  Text of an event id, "01890a5d-ac96-774b-bcce-b302099a8057"; and back.   */
+COVEY_EXPORT void covey_id_text (const uint8_t id[16], char text[37]);
+COVEY_EXPORT covey_err_t covey_id_parse (const char *text, uint8_t id[16]);
+
+/* ------------------------------------------------------------------------ */
+/*  Filters: which events a subscription or a query wants                     */
+
+/*  Empty lists match everything; lists are borrowed for the call. All lists
+    that are given must match; within a list one match is enough.             */
+typedef struct {
+    const int *types;              size_t type_count;
+    const char *const *sources;    size_t source_count;
+    const char *const *targets;    size_t target_count;
+    const char *const *correlation_ids; size_t correlation_id_count;
+    const char *const *session_ids; size_t session_id_count;
+    const char *const *tags;       size_t tag_count; /* all must be present   */
+    const covey_priority_t *priorities; size_t priority_count;
+    const uint8_t (*ids)[16];      size_t id_count;   /* queries only         */
+    int64_t since_us, until_us;    /* queries only: [since, until), 0 = open  */
+    const char *text;              /* queries only: substring of data, or NULL*/
+    int64_t after_offset;          /* queries only: offset > this; 0 = start  */
+    size_t limit;                  /* queries only: 0 = 100, at most 10,000   */
+    size_t skip;                   /* queries only: rows to pass over         */
+    bool newest_first;             /* queries only                            */
+    const char *group_by;          /* stats only: type, source, target,
+                                      priority, hour or day; NULL = type      */
+    int64_t min_count;             /* aggregates only                         */
+} covey_filter_t;
+
+/* ------------------------------------------------------------------------ */
+/*  Nodes                                                                     */
+
+typedef struct covey_node covey_node_t;
+
+/*  A node that does not run yet. `name` may be NULL (one is made up).       */
+COVEY_EXPORT covey_node_t *covey_node_new (const char *name);
+
+/*  Stops the node (as covey_node_stop with 2 s) and frees it.               */
+COVEY_EXPORT void covey_node_destroy (covey_node_t **self_p);
+
+/*  A setting by its configuration key, before start: "mesh", "listen", "join"
+    (may be set repeatedly), "data", "roles", ...; docs/configuration.md lists
+    all. Without "data" the node keeps nothing on disk and stores in memory.  */
+COVEY_EXPORT covey_err_t covey_node_set (covey_node_t *self, const char *key,
+                                         const char *value);
+
+/*  Returns when the node serves: sockets bound, store recovered, and, when it
+    was told to join, one seed answered (or the deadline passed: TIMEOUT, the
+    node then goes on trying).                                                */
+COVEY_EXPORT covey_err_t covey_node_start (covey_node_t *self, int timeout_ms);
+
+/*  Drains and leaves: refuses new work, hands over what is queued, says
+    goodbye to its peers. TIMEOUT when something was still unsent.            */
+COVEY_EXPORT covey_err_t covey_node_stop (covey_node_t *self, int timeout_ms);
+
+COVEY_EXPORT const char *covey_node_id (const covey_node_t *self);
+COVEY_EXPORT const char *covey_node_name (const covey_node_t *self);
+/*  HOST:PORT for another node's "join".                                     */
+COVEY_EXPORT const char *covey_node_endpoint (const covey_node_t *self);
+/*  Where agents of other processes attach: "ipc://..." or "tcp://...".      */
+COVEY_EXPORT const char *covey_node_session_endpoint (const covey_node_t *self);
+
+/*  Waits until `count` nodes, this one included, are alive and this node's
+    broadcasts reach them and theirs reach it.                                */
+COVEY_EXPORT covey_err_t covey_node_wait_nodes (covey_node_t *self,
+                                                size_t count, int timeout_ms);
+/*  Waits until this node can route to `count` agents.                       */
+COVEY_EXPORT covey_err_t covey_node_wait_agents (covey_node_t *self,
+                                                 size_t count, int timeout_ms);
+/*  The same JSON as `covey status --json`; the caller frees it.             */
+COVEY_EXPORT char *covey_node_status (covey_node_t *self, int timeout_ms);
+
+/* ------------------------------------------------------------------------ */
+/*  Agents                                                                    */
+
+typedef struct covey_agent covey_agent_t;
+
+/*  A participant: `id` [A-Za-z0-9._:@/-], at most COVEY_AGENT_ID_MAX bytes;
+    `type` at most COVEY_NAME_MAX bytes. NULL with a message when either is
+    not allowed. Its name is "<type>-<id>" unless set.                        */
+COVEY_EXPORT covey_agent_t *covey_agent_new (const char *id, const char *type);
+COVEY_EXPORT void covey_agent_destroy (covey_agent_t **self_p);
+
+/*  Before the agent attaches.                                               */
+COVEY_EXPORT covey_err_t covey_agent_set_name (covey_agent_t *self,
+                                               const char *name);
+COVEY_EXPORT covey_err_t covey_agent_set_parent (covey_agent_t *self,
+                                                 const char *agent_id);
+COVEY_EXPORT covey_err_t covey_agent_add_capability (covey_agent_t *self,
+                                                     const char *capability);
+COVEY_EXPORT covey_err_t covey_agent_add_tag (covey_agent_t *self,
+                                              const char *tag);
+/*  How many tasks it works on at once; default 1, at most 1,000.            */
+COVEY_EXPORT covey_err_t covey_agent_set_task_slots (covey_agent_t *self,
+                                                     int slots);
+/*  A client asks and publishes but is not listed, gets no tasks and no
+    broadcasts unless it subscribes. Commands use this.                       */
+COVEY_EXPORT covey_err_t covey_agent_set_client (covey_agent_t *self,
+                                                 bool is_client);
+
+COVEY_EXPORT const char *covey_agent_id (const covey_agent_t *self);
+COVEY_EXPORT const char *covey_agent_type (const covey_agent_t *self);
+COVEY_EXPORT const char *covey_agent_name (const covey_agent_t *self);
+
+/*  Handlers run in the thread that dispatches. The event is borrowed for the
+    call. Return COVEY_OK, or an error: a task handler's error becomes
+    task:failed (retryable), a request handler's error becomes an error
+    response (INTERNAL_ERROR) with covey_error () as its text, any other is
+    counted. A handler may use every call of this API but destroy.            */
+typedef covey_err_t (covey_handler_fn) (covey_agent_t *agent,
+                                        const covey_event_t *event, void *arg);
+
+COVEY_EXPORT void covey_agent_on_task (covey_agent_t *self,
+                                       covey_handler_fn *fn, void *arg);
+COVEY_EXPORT void covey_agent_on_message (covey_agent_t *self,
+                                          covey_handler_fn *fn, void *arg);
+COVEY_EXPORT void covey_agent_on_request (covey_agent_t *self,
+                                          covey_handler_fn *fn, void *arg);
+COVEY_EXPORT void covey_agent_on_coordination (covey_agent_t *self,
+                                               covey_handler_fn *fn, void *arg);
+COVEY_EXPORT void covey_agent_on_broadcast (covey_agent_t *self,
+                                            covey_handler_fn *fn, void *arg);
+COVEY_EXPORT void covey_agent_on_swarm (covey_agent_t *self,
+                                        covey_handler_fn *fn, void *arg);
+/*  Targeted events of any other type.                                       */
+COVEY_EXPORT void covey_agent_on_event (covey_agent_t *self,
+                                        covey_handler_fn *fn, void *arg);
+
+/*  Notices about the agent's own traffic.                                   */
+typedef enum {
+    COVEY_NOTICE_UNDELIVERED, /* an accepted event found nobody: code, text   */
+    COVEY_NOTICE_REFUSED,     /* a posted event was refused: code, text       */
+    COVEY_NOTICE_GAP,         /* broadcasts were lost: text has the range     */
+    COVEY_NOTICE_DETACHED,    /* the node is gone; the agent tries again      */
+    COVEY_NOTICE_ATTACHED,    /* attached again                               */
+    COVEY_NOTICE_SUPERSEDED   /* another session took this agent id; final    */
+} covey_notice_kind_t;
+
+typedef struct {
+    covey_notice_kind_t kind;
+    covey_err_t code;
+    uint8_t event_id[16]; /* UNDELIVERED, REFUSED                             */
+    const char *text;     /* one line; valid during the call                  */
+} covey_notice_t;
+
+typedef void (covey_notice_fn) (covey_agent_t *agent,
+                                const covey_notice_t *notice, void *arg);
+COVEY_EXPORT void covey_agent_on_notice (covey_agent_t *self,
+                                         covey_notice_fn *fn, void *arg);
+
+/*  Attach to a node of this process, or by endpoint ("ipc://...",
+    "tcp://HOST:PORT"), and announce agent:spawned. An agent attaches to one
+    node at a time and attaches again by itself when the node comes back.
+    EXISTS is never returned: a second session supersedes the first.          */
+COVEY_EXPORT covey_err_t covey_agent_attach (covey_agent_t *self,
+                                             covey_node_t *node,
+                                             int timeout_ms);
+COVEY_EXPORT covey_err_t covey_agent_connect (covey_agent_t *self,
+                                              const char *endpoint,
+                                              int timeout_ms);
+
+/*  Three ways to receive. Start: callbacks run in a thread of the agent's
+    own, until stop. Or poll covey_agent_fd () for reading in a loop of your
+    own and call dispatch when it is readable. Or block in recv, which returns
+    events that no handler took; the caller destroys the event.               */
+COVEY_EXPORT covey_err_t covey_agent_start (covey_agent_t *self);
+COVEY_EXPORT covey_err_t covey_agent_stop (covey_agent_t *self, int timeout_ms);
+COVEY_EXPORT int covey_agent_fd (const covey_agent_t *self);
+COVEY_EXPORT covey_err_t covey_agent_dispatch (covey_agent_t *self);
+COVEY_EXPORT covey_err_t covey_agent_recv (covey_agent_t *self, int timeout_ms,
+                                           covey_event_t **event_p);
+
+/*  Life cycle. shutdown announces agent:terminated, unsubscribes, hands over
+    what is queued, and detaches.                                             */
+COVEY_EXPORT covey_err_t covey_agent_ready (covey_agent_t *self,
+                                            int available_capacity,
+                                            int current_tasks);
+COVEY_EXPORT covey_err_t covey_agent_busy (covey_agent_t *self,
+                                           const char *reason);
+COVEY_EXPORT covey_err_t covey_agent_idle (covey_agent_t *self);
+COVEY_EXPORT covey_err_t covey_agent_shutdown (covey_agent_t *self,
+                                               const char *reason,
+                                               int timeout_ms);
+
+/*  Publish and wait for `level`. The source is set to this agent. No target =
+    everyone subscribed. NOAGENT at once for a target nobody hosts; EAGAIN when
+    a queue stayed full until the deadline. `receipt` may be NULL.            */
+COVEY_EXPORT covey_err_t covey_agent_publish (covey_agent_t *self,
+                                              covey_event_t **event_p,
+                                              covey_level_t level,
+                                              int timeout_ms,
+                                              covey_receipt_t *receipt);
+/*  Publish without waiting: queued for the node, bounded (EAGAIN when the
+    window is full). A refusal comes as a notice. flush waits until all posted
+    events reached `level`.                                                   */
+COVEY_EXPORT covey_err_t covey_agent_post (covey_agent_t *self,
+                                           covey_event_t **event_p);
+COVEY_EXPORT covey_err_t covey_agent_flush (covey_agent_t *self,
+                                            covey_level_t level,
+                                            int timeout_ms);
+
+/*  message:sent to one agent.                                               */
+COVEY_EXPORT covey_err_t covey_agent_send (covey_agent_t *self,
+                                           const char *target,
+                                           covey_content_t content,
+                                           const void *data, size_t size,
+                                           int timeout_ms);
+
+/*  A broadcast. All fields of `scope` NULL or 0: global. `types` alone: scope
+    type; `swarm_id`: scope swarm; otherwise custom, all given must match.    */
+typedef struct {
+    const char *const *agent_types; size_t agent_type_count;
+    const char *const *capabilities; size_t capability_count;
+    const char *const *tags;        size_t tag_count;
+    const char *swarm_id;
+} covey_scope_t;
+
+COVEY_EXPORT covey_err_t covey_agent_broadcast (covey_agent_t *self,
+                                                const char *topic,
+                                                covey_content_t content,
+                                                const void *data, size_t size,
+                                                const covey_scope_t *scope,
+                                                int timeout_ms);
+
+/*  Ask `target` and wait for its answer. `params_json` may be NULL. OK: the
+    response's result as JSON in `*result_p` (the caller frees it). NOAGENT at
+    once when nobody hosts it or it vanished; TIMEOUT (a late answer is then
+    counted and dropped); REMOTE: it answered with an error, covey_error () is
+    "CODE: message".                                                          */
+COVEY_EXPORT covey_err_t covey_agent_request (covey_agent_t *self,
+                                              const char *target,
+                                              const char *method,
+                                              const char *params_json,
+                                              int timeout_ms, char **result_p);
+/*  The same without waiting: `fn` gets the response event (success or not;
+    a timeout or a vanished agent comes as a response with success = false and
+    code TIMEOUT or NOAGENT) exactly once, in the dispatching thread.         */
+COVEY_EXPORT covey_err_t covey_agent_ask (covey_agent_t *self,
+                                          const char *target,
+                                          const char *method,
+                                          const char *params_json,
+                                          int timeout_ms, covey_handler_fn *fn,
+                                          void *arg);
+/*  Answer a request, in its handler or later.                               */
+COVEY_EXPORT covey_err_t covey_agent_respond (covey_agent_t *self,
+                                              const covey_event_t *request,
+                                              covey_content_t content,
+                                              const void *data, size_t size);
+COVEY_EXPORT covey_err_t covey_agent_respond_error (covey_agent_t *self,
+                                                    const covey_event_t *request,
+                                                    const char *code,
+                                                    const char *message);
+
+/* ------------------------------------------------------------------------ */
+/*  Subscriptions                                                             */
+
+typedef struct {
+    int priority;           /* order among one agent's subscriptions: higher
+                               first; default 0                               */
+    bool include_history;   /* stored events first, oldest first, then live,
+                               each once                                      */
+    int64_t history_since_us; /* 0 = the last 24 hours                        */
+    size_t history_limit;   /* 0 = 100                                        */
+    bool observe;           /* also events targeted at others                 */
+    int timeout_ms;         /* to become live; 0 = 5,000                      */
+} covey_subscribe_options_t;
+
+/*  Subscribe to events that match `filter` (types, sources, targets,
+    correlation ids, session ids, tags, priorities). Returns when events can no
+    longer be missed, with a handle > 0. `options` may be NULL. A filter on
+    targets implies `observe`.                                                */
+COVEY_EXPORT covey_err_t
+covey_agent_subscribe (covey_agent_t *self, const covey_filter_t *filter,
+                       const covey_subscribe_options_t *options,
+                       covey_handler_fn *fn, void *arg, uint32_t *handle_p);
+COVEY_EXPORT covey_err_t covey_agent_unsubscribe (covey_agent_t *self,
+                                                  uint32_t handle);
+COVEY_EXPORT covey_err_t covey_agent_unsubscribe_all (covey_agent_t *self);
+
+/*  Hold back delivery of this agent (its node queues, bounded) and go on.   */
+COVEY_EXPORT covey_err_t covey_agent_pause (covey_agent_t *self);
+COVEY_EXPORT covey_err_t covey_agent_resume (covey_agent_t *self);
+
+/*  The last events this agent saw, newest first: calls `fn` for at most `limit`
+    of them and at most COVEY_HISTORY_MAX.                                    */
+COVEY_EXPORT void covey_agent_history (covey_agent_t *self, size_t limit,
+                                       covey_handler_fn *fn, void *arg);
+
+typedef struct {
+    uint64_t events_total;        /* handled since attach                     */
+    double events_per_second;     /* over the last 10 s                       */
+    uint32_t subscriptions;       /* active                                   */
+    uint32_t queue_size;          /* received, not handled yet                */
+    double handling_min_us, handling_mean_us; /* time in handlers             */
+    double handling_p50_us, handling_p99_us, handling_max_us;
+    uint64_t published;           /* events accepted by the node              */
+    uint64_t dropped_expired;     /* past their ttl on arrival                */
+    uint64_t dropped_late;        /* responses after their request timed out  */
+    uint64_t dropped_duplicate;   /* same event id again                      */
+    uint64_t dropped_unhandled;   /* no handler, no subscription, recv full   */
+    uint64_t dropped_gap;         /* broadcasts announced as lost             */
+    uint64_t handler_errors;
+} covey_agent_stats_t;
+
+COVEY_EXPORT void covey_agent_stats (covey_agent_t *self,
+                                     covey_agent_stats_t *stats);
+
+/* ------------------------------------------------------------------------ */
+/*  Tasks                                                                     */
+
+/*  In a task handler, or later with a copy of the task:assigned event. They
+    carry its correlation id and fencing token; FENCED when the task was given
+    to another meanwhile: stop working on it.                                 */
+COVEY_EXPORT covey_err_t covey_task_accept (covey_agent_t *self,
+                                            const covey_event_t *assigned);
+COVEY_EXPORT covey_err_t covey_task_reject (covey_agent_t *self,
+                                            const covey_event_t *assigned,
+                                            const char *reason);
+COVEY_EXPORT covey_err_t covey_task_start (covey_agent_t *self,
+                                           const covey_event_t *assigned);
+COVEY_EXPORT covey_err_t covey_task_progress (covey_agent_t *self,
+                                              const covey_event_t *assigned,
+                                              int percent, const char *status);
+COVEY_EXPORT covey_err_t covey_task_complete (covey_agent_t *self,
+                                              const covey_event_t *assigned,
+                                              covey_content_t content,
+                                              const void *result, size_t size);
+COVEY_EXPORT covey_err_t covey_task_fail (covey_agent_t *self,
+                                          const covey_event_t *assigned,
+                                          const char *error,
+                                          const char *error_code,
+                                          bool retryable);
+
+/*  Control plane calls take and give JSON, the same as the command's --json
+    (docs/methods.md has every method and its fields). The caller frees
+    `*result_p`, which may be NULL when the result is not wanted.
+
+        covey_task_submit (agent, "{\"taskType\":\"count\"}", 5000, &json)    */
+COVEY_EXPORT covey_err_t covey_task_submit (covey_agent_t *self,
+                                            const char *task_json,
+                                            int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_task_show (covey_agent_t *self,
+                                          const char *task_id, int timeout_ms,
+                                          char **result_p);
+/*  Waits until the task is completed, failed, cancelled or parked.          */
+COVEY_EXPORT covey_err_t covey_task_wait (covey_agent_t *self,
+                                          const char *task_id, int timeout_ms,
+                                          char **result_p);
+COVEY_EXPORT covey_err_t covey_task_cancel (covey_agent_t *self,
+                                            const char *task_id,
+                                            const char *reason, int timeout_ms);
+COVEY_EXPORT covey_err_t covey_task_retry (covey_agent_t *self,
+                                           const char *task_id, int timeout_ms);
+
+/* ------------------------------------------------------------------------ */
+/*  Swarms and votes                                                          */
+
+COVEY_EXPORT covey_err_t covey_swarm_form (covey_agent_t *self,
+                                           const char *swarm_json,
+                                           int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_swarm_join (covey_agent_t *self,
+                                           const char *swarm_id, double weight,
+                                           int timeout_ms);
+COVEY_EXPORT covey_err_t covey_swarm_leave (covey_agent_t *self,
+                                            const char *swarm_id,
+                                            int timeout_ms);
+COVEY_EXPORT covey_err_t covey_swarm_disband (covey_agent_t *self,
+                                              const char *swarm_id,
+                                              const char *reason,
+                                              int timeout_ms);
+COVEY_EXPORT covey_err_t covey_vote_propose (covey_agent_t *self,
+                                             const char *proposal_json,
+                                             int timeout_ms, char **result_p);
+/*  `vote` is "approve", "reject" or "abstain"; `reason` may be NULL.        */
+COVEY_EXPORT covey_err_t covey_vote_cast (covey_agent_t *self,
+                                          const char *consensus_id,
+                                          const char *vote, const char *reason,
+                                          int timeout_ms);
+COVEY_EXPORT covey_err_t covey_vote_show (covey_agent_t *self,
+                                          const char *consensus_id,
+                                          int timeout_ms, char **result_p);
+/*  Waits until the proposal is decided.                                     */
+COVEY_EXPORT covey_err_t covey_vote_wait (covey_agent_t *self,
+                                          const char *consensus_id,
+                                          int timeout_ms, char **result_p);
+
+/* ------------------------------------------------------------------------ */
+/*  The store                                                                 */
+
+/*  Calls `fn` for each event that matches, in order. Events carry their
+    offset. An error from `fn` ends the query and is returned.                */
+COVEY_EXPORT covey_err_t covey_agent_query (covey_agent_t *self,
+                                            const covey_filter_t *filter,
+                                            int timeout_ms,
+                                            covey_handler_fn *fn, void *arg);
+/*  Follow the journal after `filter->after_offset`: waits up to `timeout_ms`
+    for the next matching events, calls `fn` for each, and stores the offset to
+    go on from in `*offset_p`. TIMEOUT when none came.                        */
+COVEY_EXPORT covey_err_t covey_agent_follow (covey_agent_t *self,
+                                             const covey_filter_t *filter,
+                                             int timeout_ms,
+                                             covey_handler_fn *fn, void *arg,
+                                             int64_t *offset_p);
+/*  Counts by group, and per type first and last seen and distinct sources:
+    JSON arrays as `covey stats --json` and `covey aggregates --json`.        */
+COVEY_EXPORT covey_err_t covey_agent_store_stats (covey_agent_t *self,
+                                                  const covey_filter_t *filter,
+                                                  int timeout_ms,
+                                                  char **result_p);
+COVEY_EXPORT covey_err_t covey_agent_store_aggregates (
+    covey_agent_t *self, const covey_filter_t *filter, int timeout_ms,
+    char **result_p);
+/*  Mark an event as processed; archive (export, then delete) or delete events
+    older than a time. `*count_p` gets how many; it may be NULL.              */
+COVEY_EXPORT covey_err_t covey_agent_store_mark (covey_agent_t *self,
+                                                 const uint8_t id[16],
+                                                 int timeout_ms);
+COVEY_EXPORT covey_err_t covey_agent_store_delete (covey_agent_t *self,
+                                                   int64_t older_than_us,
+                                                   bool archive,
+                                                   int timeout_ms,
+                                                   int64_t *count_p);
+
+/*  The journal in a node's data folder, read only, also while the node runs
+    and after the whole mesh has stopped.                                     */
+typedef struct covey_store covey_store_t;
+COVEY_EXPORT covey_err_t covey_store_open (const char *data_dir,
+                                           covey_store_t **store_p);
+COVEY_EXPORT void covey_store_destroy (covey_store_t **self_p);
+typedef covey_err_t (covey_event_fn) (const covey_event_t *event, void *arg);
+COVEY_EXPORT covey_err_t covey_store_query (covey_store_t *self,
+                                            const covey_filter_t *filter,
+                                            covey_event_fn *fn, void *arg);
+COVEY_EXPORT covey_err_t covey_store_stats (covey_store_t *self,
+                                            const covey_filter_t *filter,
+                                            char **result_p);
+COVEY_EXPORT covey_err_t covey_store_aggregates (covey_store_t *self,
+                                                 const covey_filter_t *filter,
+                                                 char **result_p);
+
+/* ------------------------------------------------------------------------ */
+/*  A local mesh for tests                                                    */
+
+/*  N nodes in this process on ephemeral loopback ports, joined to each other;
+    the first one is coordinator and persister. Storage lives in a temporary
+    folder that teardown removes. Several may run at once.                    */
+typedef struct covey_testmesh covey_testmesh_t;
+COVEY_EXPORT covey_err_t covey_testmesh_new (size_t node_count, int timeout_ms,
+                                             covey_testmesh_t **mesh_p);
+COVEY_EXPORT void covey_testmesh_destroy (covey_testmesh_t **self_p);
+COVEY_EXPORT covey_node_t *covey_testmesh_node (covey_testmesh_t *self,
+                                                size_t index);
+/*  A started agent on node `index`; owned by the mesh, which destroys it.   */
+COVEY_EXPORT covey_agent_t *covey_testmesh_agent (covey_testmesh_t *self,
+                                                  size_t index, const char *id,
+                                                  const char *type);
+/*  The agent's handlers must be set before it starts, so: create with agent,
+    set handlers and subscriptions, then start all at once and wait until every
+    node can route to every agent.                                            */
+COVEY_EXPORT covey_err_t covey_testmesh_start (covey_testmesh_t *self,
+                                               int timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,106 @@
+/*  session - the agent's side of a session with its node, as a pure core
+
+    Role      pure: speaks proto/frame.h to a node over any DEALER; the shell
+              (api/agent.c, the coordinator's and the persister's actors) owns
+              the socket, the clock and the thread
+    Flow      publish window granted by the node, receive window granted here;
+              all queues bounded
+    Time      now_ms: monotonic milliseconds, supplied by the caller
+
+    States    CLOSED --open--> OPENING --Welcome--> OPEN --Ended/silence-->
+              CLOSED (the shell opens again with backoff; publishes without
+              receipt are sent again, the node drops those it had)
+*/
+#ifndef COVEY_SESSION_H_INCLUDED
+#define COVEY_SESSION_H_INCLUDED
+
+#include "base/err.h"
+#include "proto/frame.h"
+#include "proto/peek.h"
+
+#define COVEY_SESSION_WINDOW 1024     /* deliveries in flight to the agent     */
+#define COVEY_SESSION_QUEUE_MAX 65536 /* publishes waiting for the window      */
+#define COVEY_SESSION_QUEUE_BYTES_MAX (64u << 20)
+#define COVEY_SESSION_HELLO_MS 250    /* a hello without answer is repeated    */
+#define COVEY_SESSION_SILENCE 3       /* heartbeats missed until it is closed  */
+
+typedef enum {
+    COVEY_SESSION_CLOSED,
+    COVEY_SESSION_OPENING,
+    COVEY_SESSION_OPEN,
+    COVEY_SESSION_FINAL /* refused or superseded for good                     */
+} covey_session_state_t;
+
+/*  What the shell is told. Pointers are valid during the callback only.     */
+typedef struct {
+    void *arg;
+    /* one frame for the node; the session does not wait for the result: a
+       shell that cannot send drops it, and silence closes the session        */
+    void (*send) (void *arg, const covey_buf_t *frame);
+    void (*opened) (void *arg, const Covey__Wire__Welcome *welcome);
+    void (*closed) (void *arg, covey_err_t code, const char *text, bool final);
+    /* an event for this agent; `handles` are its subscriptions that matched,
+       none when it came by target or scope                                   */
+    void (*event) (void *arg, const void *data, size_t size,
+                   const uint32_t *handles, size_t handle_count);
+    /* verdict on publish `ticket`: refused with a code, or a level reached   */
+    void (*refused) (void *arg, uint64_t ticket, covey_err_t code,
+                     const char *text);
+    void (*reached) (void *arg, uint64_t ticket, covey_level_t level,
+                     int64_t offset);
+    void (*subscribed) (void *arg, uint32_t handle, covey_err_t code,
+                        const char *text);
+    void (*undelivered) (void *arg, const Covey__Wire__Undelivered *notice);
+    void (*gap) (void *arg, const Covey__Wire__Gap *gap);
+    /* services only: Journal, JournalAck and View frames, unparsed           */
+    void (*service) (void *arg, const covey_frame_t *frame);
+} covey_session_callbacks_t;
+
+typedef struct covey_session covey_session_t;
+
+/*  `hello` is borrowed and copied; its protocol range, session_id and
+    receive_window are filled in. `session_id`: 16 random bytes.              */
+covey_session_t *covey_session_new (const Covey__Wire__Hello *hello,
+                                    const uint8_t session_id[16],
+                                    const covey_session_callbacks_t *callbacks);
+void covey_session_destroy (covey_session_t **self_p);
+
+void covey_session_open (covey_session_t *self, int64_t now_ms);
+void covey_session_close (covey_session_t *self, const char *reason);
+covey_session_state_t covey_session_state (const covey_session_t *self);
+
+/*  A frame from the node. MALFORMED frames are counted, not followed.       */
+covey_err_t covey_session_receive (covey_session_t *self, const void *data,
+                                   size_t size, int64_t now_ms);
+/*  Timers: hello again, ping, silence. Call at covey_session_next_ms.        */
+void covey_session_tick (covey_session_t *self, int64_t now_ms);
+int64_t covey_session_next_ms (const covey_session_t *self);
+
+/*  Queue one packed event (copied). `*ticket_p` identifies it in callbacks:
+    1, 2, 3 ... in order. EAGAIN: the queue is full. `level` beyond ACCEPTED
+    asks for `reached` at that level too; `reached` with ACCEPTED comes for
+    every publish. Frames leave with flush, which batches what waits.         */
+covey_err_t covey_session_publish (covey_session_t *self, const void *event,
+                                   size_t size, covey_level_t level,
+                                   uint32_t wait_ms, uint64_t *ticket_p);
+void covey_session_flush (covey_session_t *self, int64_t now_ms);
+size_t covey_session_unsent (const covey_session_t *self);
+size_t covey_session_unanswered (const covey_session_t *self);
+
+/*  Active subscriptions are repeated by the session after it opens again.
+    `subscribe` is borrowed and copied.                                       */
+covey_err_t covey_session_subscribe (covey_session_t *self,
+                                     const Covey__Wire__Subscribe *subscribe);
+void covey_session_unsubscribe (covey_session_t *self, uint32_t handle);
+void covey_session_unsubscribe_all (covey_session_t *self);
+void covey_session_flow (covey_session_t *self, bool paused);
+
+/*  One delivered event is done with (handled or dropped). Acks go out when
+    half the window is used up, and with flush.                               */
+void covey_session_done (covey_session_t *self);
+
+/*  Services: send a frame of their own (JournalAck).                        */
+void covey_session_send_frame (covey_session_t *self, covey_frame_kind_t kind,
+                               const ProtobufCMessage *header);
+
+#endif
