@@ -67,13 +67,13 @@ covey_buf_append (covey_buf_t *self, const void *data, size_t size)
 void
 covey_buf_puts (covey_buf_t *self, const char *text)
 {
-    (void) covey_buf_append (self, text, strlen (text)); /* see `failed` */
+    (void)covey_buf_append (self, text, strlen (text)); /* see `failed` */
 }
 
 void
 covey_buf_putc (covey_buf_t *self, char c)
 {
-    (void) covey_buf_append (self, &c, 1); /* see `failed` */
+    (void)covey_buf_append (self, &c, 1); /* see `failed` */
 }
 
 void
@@ -85,13 +85,13 @@ covey_buf_printf (covey_buf_t *self, const char *fmt, ...)
     char small[256];
     int size = vsnprintf (small, sizeof small, fmt, args);
     va_end (args);
-    if (size >= 0 && (size_t) size < sizeof small)
-        (void) covey_buf_append (self, small, (size_t) size);
+    if (size >= 0 && (size_t)size < sizeof small)
+        (void)covey_buf_append (self, small, (size_t)size);
     else if (size >= 0) {
-        char *large = malloc ((size_t) size + 1);
+        char *large = malloc ((size_t)size + 1);
         if (large) {
-            vsnprintf (large, (size_t) size + 1, fmt, again);
-            (void) covey_buf_append (self, large, (size_t) size);
+            vsnprintf (large, (size_t)size + 1, fmt, again);
+            (void)covey_buf_append (self, large, (size_t)size);
             free (large);
         } else
             self->failed = true;
@@ -104,7 +104,7 @@ covey_buf_steal (covey_buf_t *self)
 {
     if (self->failed || (!self->data && !covey_buf_extend (self, 0)))
         return NULL;
-    char *text = (char *) self->data;
+    char *text = (char *)self->data;
     text[self->size] = '\0';
     self->data = NULL;
     self->size = self->capacity = 0;

@@ -7,8 +7,8 @@ const char *
 covey_err_name (int code)
 {
     switch (code) {
-#define COVEY_X(value, name, text)                                             \
-    case value:                                                                \
+#define COVEY_X(value, name, text) \
+    case value:                    \
         return #name;
         COVEY_ERROR_MAP (COVEY_X)
 #undef COVEY_X
@@ -20,8 +20,8 @@ const char *
 covey_err_text (int code)
 {
     switch (code) {
-#define COVEY_X(value, name, text)                                             \
-    case value:                                                                \
+#define COVEY_X(value, name, text) \
+    case value:                    \
         return text;
         COVEY_ERROR_MAP (COVEY_X)
 #undef COVEY_X
@@ -40,7 +40,7 @@ covey_vfail (covey_errbuf_t *err, covey_err_t code, const char *fmt,
     vsnprintf (text, sizeof text, fmt, args);
     size_t i = 0;
     for (; text[i]; i++)
-        err->text[i] = (unsigned char) text[i] < 0x20 ? ' ' : text[i];
+        err->text[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
     err->text[i] = '\0';
     return code;
 }

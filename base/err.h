@@ -22,9 +22,8 @@ typedef struct {
     `err` may be NULL. Line feeds and control bytes become spaces.            */
 covey_err_t covey_fail (covey_errbuf_t *err, covey_err_t code, const char *fmt,
                         ...) __attribute__ ((format (printf, 3, 4)));
-covey_err_t covey_vfail (covey_errbuf_t *err, covey_err_t code,
-                         const char *fmt, va_list args)
-    __attribute__ ((format (printf, 3, 0)));
+covey_err_t covey_vfail (covey_errbuf_t *err, covey_err_t code, const char *fmt,
+                         va_list args) __attribute__ ((format (printf, 3, 0)));
 
 /*  This thread's buffer behind covey_error (), for the public API only.     */
 covey_errbuf_t *covey_errbuf (void);

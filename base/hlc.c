@@ -14,7 +14,7 @@ covey_hlc_init (covey_hlc_t *self, int64_t max_skew_ms)
 static uint64_t
 s_stamp (int64_t wall_us)
 {
-    return wall_us > 0 ? (uint64_t) (wall_us / 1000) << 16 : 0;
+    return wall_us > 0 ? (uint64_t)(wall_us / 1000) << 16 : 0;
 }
 
 uint64_t
@@ -42,5 +42,5 @@ covey_hlc_receive (covey_hlc_t *self, uint64_t stamp, int64_t wall_us)
 int64_t
 covey_hlc_ms (uint64_t stamp)
 {
-    return (int64_t) (stamp >> 16);
+    return (int64_t)(stamp >> 16);
 }

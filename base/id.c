@@ -18,12 +18,12 @@ covey_idgen_init (covey_idgen_t *self, uint64_t seed)
 covey_id_t
 covey_idgen_next (covey_idgen_t *self, int64_t wall_us)
 {
-    uint64_t ms = wall_us > 0 ? (uint64_t) wall_us / 1000 : 0;
+    uint64_t ms = wall_us > 0 ? (uint64_t)wall_us / 1000 : 0;
     uint64_t random = covey_prng_next (&self->prng);
     if (ms > self->last_ms) {
         self->last_ms = ms;
         /* Half the range is left for counting up within this ms. */
-        self->counter = (uint32_t) (random >> 39) & (COUNTER_MAX >> 1);
+        self->counter = (uint32_t)(random >> 39) & (COUNTER_MAX >> 1);
     } else if (self->counter < COUNTER_MAX)
         self->counter++;
     else {
@@ -35,13 +35,13 @@ covey_idgen_next (covey_idgen_t *self, int64_t wall_us)
     covey_id_t id;
     uint8_t *b = id.bytes;
     for (int i = 0; i < 6; i++)
-        b[i] = (uint8_t) (ms >> (40 - 8 * i));
-    b[6] = (uint8_t) (0x70 | (c >> 22));         /* version 7, counter 25..22 */
-    b[7] = (uint8_t) (c >> 14);                  /* 21..14 */
-    b[8] = (uint8_t) (0x80 | ((c >> 8) & 0x3f)); /* variant, 13..8 */
-    b[9] = (uint8_t) c;                          /* 7..0 */
+        b[i] = (uint8_t)(ms >> (40 - 8 * i));
+    b[6] = (uint8_t)(0x70 | (c >> 22));         /* version 7, counter 25..22 */
+    b[7] = (uint8_t)(c >> 14);                  /* 21..14 */
+    b[8] = (uint8_t)(0x80 | ((c >> 8) & 0x3f)); /* variant, 13..8 */
+    b[9] = (uint8_t)c;                          /* 7..0 */
     for (int i = 0; i < 6; i++)
-        b[10 + i] = (uint8_t) (random >> (8 * i));
+        b[10 + i] = (uint8_t)(random >> (8 * i));
     return id;
 }
 
@@ -124,7 +124,7 @@ covey_id_parse (const char *text, uint8_t id[16])
         if (low < 0)
             return covey_fail (covey_errbuf (), COVEY_INVALID,
                                "id \"%.60s\" is not a UUID", text ? text : "");
-        bytes[i] = (uint8_t) (high << 4 | low);
+        bytes[i] = (uint8_t)(high << 4 | low);
         p += 2;
     }
     if (*p)

@@ -43,7 +43,7 @@ covey_log_write (covey_log_t *self, covey_log_level_t level,
     covey_str_time (covey_clock_wall_us () / 1000 * 1000, when);
     int n = snprintf (line, sizeof line - 1, "%s %s %s %s ", when,
                       s_levels[level], component, event);
-    size_t used = n > 0 ? (size_t) n : 0;
+    size_t used = n > 0 ? (size_t)n : 0;
     va_list args;
     va_start (args, fmt);
     n = vsnprintf (line + used, sizeof line - 1 - used, fmt, args);
@@ -52,7 +52,7 @@ covey_log_write (covey_log_t *self, covey_log_level_t level,
     line[used++] = '\n';
     /* A log that cannot be written has nobody left to tell. */
     ssize_t written = write (self->fd, line, used);
-    (void) written;
+    (void)written;
 }
 
 bool
@@ -60,7 +60,7 @@ covey_log_parse_level (const char *text, covey_log_level_t *level_p)
 {
     for (int i = 0; i < 4; i++)
         if (strcmp (text, s_levels[i]) == 0) {
-            *level_p = (covey_log_level_t) i;
+            *level_p = (covey_log_level_t)i;
             return true;
         }
     return false;
@@ -74,7 +74,7 @@ covey_log_quote (covey_log_quoted_t *to, const char *text)
     for (; *text && p < end; text++) {
         if (*text == '"' || *text == '\\')
             *p++ = '\\';
-        *p++ = (unsigned char) *text < 0x20 ? ' ' : *text;
+        *p++ = (unsigned char)*text < 0x20 ? ' ' : *text;
     }
     *p++ = '"';
     *p = '\0';

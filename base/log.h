@@ -27,9 +27,8 @@ void covey_log_destroy (covey_log_t **self_p);
 /*  `event` is a fixed name in snake_case; `fmt` makes the key=value pairs; a
     value with spaces goes through covey_log_quote. At most 2,000 bytes.      */
 void covey_log_write (covey_log_t *self, covey_log_level_t level,
-                      const char *component, const char *event,
-                      const char *fmt, ...)
-    __attribute__ ((format (printf, 5, 6)));
+                      const char *component, const char *event, const char *fmt,
+                      ...) __attribute__ ((format (printf, 5, 6)));
 bool covey_log_parse_level (const char *text, covey_log_level_t *level_p);
 
 typedef struct {

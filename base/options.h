@@ -23,10 +23,10 @@ typedef enum {
 } covey_opt_kind_t;
 
 typedef struct {
-    const char *flag;    /* "listen" for --listen; NULL: not on command lines */
-    char letter;         /* 'n' for -n, or 0                                  */
-    const char *env;     /* "COVEY_LISTEN" or NULL                            */
-    const char *key;     /* in covey.conf: "listen" or NULL                   */
+    const char *flag; /* "listen" for --listen; NULL: not on command lines */
+    char letter;      /* 'n' for -n, or 0                                  */
+    const char *env;  /* "COVEY_LISTEN" or NULL                            */
+    const char *key;  /* in covey.conf: "listen" or NULL                   */
     covey_opt_kind_t kind;
     const char *def;     /* default as text, or NULL                          */
     int64_t min, max;    /* INT, SIZE, MS: bounds; TEXT, LIST: max bytes      */
@@ -71,7 +71,8 @@ covey_err_t covey_options_set (covey_options_t *self, const char *key,
                                const char *value, covey_opt_origin_t origin,
                                covey_errbuf_t *err);
 
-/*  By flag name, or key where there is no flag; asserts that the table has it.*/
+/*  By flag name, or key where there is no flag; asserts that the table has
+ * it.*/
 bool covey_options_is_set (const covey_options_t *self, const char *name);
 bool covey_options_flag (const covey_options_t *self, const char *name);
 int64_t covey_options_int (const covey_options_t *self, const char *name);

@@ -52,5 +52,5 @@ covey_prng_below (covey_prng_t *self, uint64_t bound)
 double
 covey_prng_unit (covey_prng_t *self)
 {
-    return (double) (covey_prng_next (self) >> 11) * 0x1.0p-53;
+    return (double)(covey_prng_next (self) >> 11) * 0x1.0p-53;
 }

@@ -96,8 +96,7 @@ covey_str_distance (const char *a, const char *b, size_t max)
 {
     enum { WIDTH = 64 };
     size_t na = strlen (a), nb = strlen (b);
-    if (na >= WIDTH || nb >= WIDTH ||
-        (na > nb ? na - nb : nb - na) > max)
+    if (na >= WIDTH || nb >= WIDTH || (na > nb ? na - nb : nb - na) > max)
         return max + 1;
     size_t rows[3][WIDTH];
     for (size_t j = 0; j <= nb; j++)
@@ -206,13 +205,13 @@ covey_str_time (int64_t wall_us, char text[40])
     }
     int64_t y, m, d;
     s_civil (day, &y, &m, &d);
-    int n = snprintf (text, 40, "%04d-%02d-%02dT%02d:%02d:%02d.", (int) y,
-                      (int) m, (int) d, (int) (rest / 3600),
-                      (int) (rest / 60 % 60), (int) (rest % 60));
+    int n = snprintf (text, 40, "%04d-%02d-%02dT%02d:%02d:%02d.", (int)y,
+                      (int)m, (int)d, (int)(rest / 3600), (int)(rest / 60 % 60),
+                      (int)(rest % 60));
     if (us % 1000)
-        snprintf (text + n, 40 - (size_t) n, "%06dZ", (int) us);
+        snprintf (text + n, 40 - (size_t)n, "%06dZ", (int)us);
     else
-        snprintf (text + n, 40 - (size_t) n, "%03dZ", (int) (us / 1000));
+        snprintf (text + n, 40 - (size_t)n, "%03dZ", (int)(us / 1000));
 }
 
 /*  `digits` decimal digits at *p within [min, max]; *p moves behind them.   */

@@ -62,29 +62,29 @@ extern "C" {
 /*  Errors                                                                   */
 
 /*  Append only: code, name, text. docs/errors.md explains each.             */
-#define COVEY_ERROR_MAP(X)                                                     \
-    X (0, OK, "done")                                                          \
-    X (-1, NOMEM, "out of memory")                                             \
-    X (-2, INVALID, "invalid argument")                                        \
-    X (-3, MALFORMED, "malformed data")                                        \
-    X (-4, NOTFOUND, "not found")                                              \
-    X (-5, EXISTS, "exists already")                                           \
-    X (-6, LIMIT, "a bound is exceeded")                                       \
-    X (-7, STATE, "not possible in this state")                                \
-    X (-8, DENIED, "denied")                                                   \
-    X (-9, TIMEOUT, "the deadline passed")                                     \
-    X (-10, CANCELED, "canceled")                                              \
-    X (-11, IO, "input or output failed")                                      \
-    X (-12, REMOTE, "the other side answered with an error")                   \
-    X (-13, EAGAIN, "a queue is full, try again")                              \
-    X (-14, UNREACHABLE, "no node can be reached")                             \
-    X (-15, NOAGENT, "no such agent")                                          \
-    X (-16, FENCED, "superseded by a newer holder")                            \
-    X (-17, NOCOORDINATOR, "no coordinator decides right now")                 \
-    X (-18, NOPERSISTER, "no persister stores right now")                      \
-    X (-19, CORRUPT, "stored data is damaged")                                 \
-    X (-20, VERSION, "versions do not fit")                                    \
-    X (-21, CLOSED, "closed")                                                  \
+#define COVEY_ERROR_MAP(X)                                     \
+    X (0, OK, "done")                                          \
+    X (-1, NOMEM, "out of memory")                             \
+    X (-2, INVALID, "invalid argument")                        \
+    X (-3, MALFORMED, "malformed data")                        \
+    X (-4, NOTFOUND, "not found")                              \
+    X (-5, EXISTS, "exists already")                           \
+    X (-6, LIMIT, "a bound is exceeded")                       \
+    X (-7, STATE, "not possible in this state")                \
+    X (-8, DENIED, "denied")                                   \
+    X (-9, TIMEOUT, "the deadline passed")                     \
+    X (-10, CANCELED, "canceled")                              \
+    X (-11, IO, "input or output failed")                      \
+    X (-12, REMOTE, "the other side answered with an error")   \
+    X (-13, EAGAIN, "a queue is full, try again")              \
+    X (-14, UNREACHABLE, "no node can be reached")             \
+    X (-15, NOAGENT, "no such agent")                          \
+    X (-16, FENCED, "superseded by a newer holder")            \
+    X (-17, NOCOORDINATOR, "no coordinator decides right now") \
+    X (-18, NOPERSISTER, "no persister stores right now")      \
+    X (-19, CORRUPT, "stored data is damaged")                 \
+    X (-20, VERSION, "versions do not fit")                    \
+    X (-21, CLOSED, "closed")                                  \
     X (-22, BUSY, "in use by another process")
 
 typedef enum {
@@ -110,66 +110,66 @@ COVEY_EXPORT const char *covey_version (void);
 /* ------------------------------------------------------------------------ */
 /*  Bounds                                                                    */
 
-#define COVEY_AGENT_ID_MAX 128       /* bytes of [A-Za-z0-9._:@/-]            */
-#define COVEY_NAME_MAX 256           /* bytes: names, types, tags, keys, ...  */
-#define COVEY_TEXT_MAX 65536         /* bytes: descriptions, reasons, errors  */
-#define COVEY_LIST_MAX 1024          /* entries of any list or map            */
-#define COVEY_PAYLOAD_MAX 1048576    /* bytes of one payload                  */
-#define COVEY_EVENT_MAX 4194304      /* bytes of one packed event             */
-#define COVEY_HISTORY_MAX 1000       /* events an agent remembers             */
+#define COVEY_AGENT_ID_MAX 128    /* bytes of [A-Za-z0-9._:@/-]            */
+#define COVEY_NAME_MAX 256        /* bytes: names, types, tags, keys, ...  */
+#define COVEY_TEXT_MAX 65536      /* bytes: descriptions, reasons, errors  */
+#define COVEY_LIST_MAX 1024       /* entries of any list or map            */
+#define COVEY_PAYLOAD_MAX 1048576 /* bytes of one payload                  */
+#define COVEY_EVENT_MAX 4194304   /* bytes of one packed event             */
+#define COVEY_HISTORY_MAX 1000    /* events an agent remembers             */
 
 /* ------------------------------------------------------------------------ */
 /*  Vocabulary                                                                */
 
 /*  Number (= field number in the oneof of covey.v1.Event), constant, wire
     name. docs/events.md describes every type and its fields.                */
-#define COVEY_EVENT_MAP(X)                                                     \
-    X (10, AGENT_SPAWNED, "agent:spawned")                                     \
-    X (11, AGENT_READY, "agent:ready")                                         \
-    X (12, AGENT_BUSY, "agent:busy")                                           \
-    X (13, AGENT_IDLE, "agent:idle")                                           \
-    X (14, AGENT_TERMINATED, "agent:terminated")                               \
-    X (15, AGENT_LOST, "agent:lost")                                           \
-    X (20, TASK_ASSIGNED, "task:assigned")                                     \
-    X (21, TASK_ACCEPTED, "task:accepted")                                     \
-    X (22, TASK_REJECTED, "task:rejected")                                     \
-    X (23, TASK_STARTED, "task:started")                                       \
-    X (24, TASK_PROGRESS, "task:progress")                                     \
-    X (25, TASK_COMPLETED, "task:completed")                                   \
-    X (26, TASK_FAILED, "task:failed")                                         \
-    X (27, TASK_SUBMITTED, "task:submitted")                                   \
-    X (28, TASK_CANCELLED, "task:cancelled")                                   \
-    X (29, TASK_PARKED, "task:parked")                                         \
-    X (30, MESSAGE_SENT, "message:sent")                                       \
-    X (31, MESSAGE_RECEIVED, "message:received")                               \
-    X (32, BROADCAST, "broadcast")                                             \
-    X (33, REQUEST, "request")                                                 \
-    X (34, RESPONSE, "response")                                               \
-    X (40, COORDINATION_REQUEST, "coordination:request")                       \
-    X (41, COORDINATION_ACCEPTED, "coordination:accepted")                     \
-    X (42, COORDINATION_REJECTED, "coordination:rejected")                     \
-    X (43, COORDINATION_UPDATE, "coordination:update")                         \
-    X (44, COORDINATION_COMPLETE, "coordination:complete")                     \
-    X (50, MEMORY_STORED, "memory:stored")                                     \
-    X (51, MEMORY_RETRIEVED, "memory:retrieved")                               \
-    X (52, MEMORY_SHARED, "memory:shared")                                     \
-    X (53, MEMORY_DELETED, "memory:deleted")                                   \
-    X (60, SYSTEM_ALERT, "system:alert")                                       \
-    X (61, SYSTEM_ERROR, "system:error")                                       \
-    X (62, SYSTEM_WARNING, "system:warning")                                   \
-    X (63, SYSTEM_INFO, "system:info")                                         \
-    X (70, SWARM_FORMED, "swarm:formed")                                       \
-    X (71, SWARM_JOINED, "swarm:joined")                                       \
-    X (72, SWARM_LEFT, "swarm:left")                                           \
-    X (73, SWARM_DISBANDED, "swarm:disbanded")                                 \
-    X (74, SWARM_TASK_ASSIGNED, "swarm:task:assigned")                         \
-    X (75, SWARM_CONSENSUS_REQUEST, "swarm:consensus:request")                 \
-    X (76, SWARM_CONSENSUS_REACHED, "swarm:consensus:reached")                 \
-    X (77, SWARM_VOTE_CAST, "swarm:vote:cast")                                 \
-    X (80, NODE_JOINED, "node:joined")                                         \
-    X (81, NODE_SUSPECTED, "node:suspected")                                   \
-    X (82, NODE_FAILED, "node:failed")                                         \
-    X (83, NODE_RECOVERED, "node:recovered")                                   \
+#define COVEY_EVENT_MAP(X)                                     \
+    X (10, AGENT_SPAWNED, "agent:spawned")                     \
+    X (11, AGENT_READY, "agent:ready")                         \
+    X (12, AGENT_BUSY, "agent:busy")                           \
+    X (13, AGENT_IDLE, "agent:idle")                           \
+    X (14, AGENT_TERMINATED, "agent:terminated")               \
+    X (15, AGENT_LOST, "agent:lost")                           \
+    X (20, TASK_ASSIGNED, "task:assigned")                     \
+    X (21, TASK_ACCEPTED, "task:accepted")                     \
+    X (22, TASK_REJECTED, "task:rejected")                     \
+    X (23, TASK_STARTED, "task:started")                       \
+    X (24, TASK_PROGRESS, "task:progress")                     \
+    X (25, TASK_COMPLETED, "task:completed")                   \
+    X (26, TASK_FAILED, "task:failed")                         \
+    X (27, TASK_SUBMITTED, "task:submitted")                   \
+    X (28, TASK_CANCELLED, "task:cancelled")                   \
+    X (29, TASK_PARKED, "task:parked")                         \
+    X (30, MESSAGE_SENT, "message:sent")                       \
+    X (31, MESSAGE_RECEIVED, "message:received")               \
+    X (32, BROADCAST, "broadcast")                             \
+    X (33, REQUEST, "request")                                 \
+    X (34, RESPONSE, "response")                               \
+    X (40, COORDINATION_REQUEST, "coordination:request")       \
+    X (41, COORDINATION_ACCEPTED, "coordination:accepted")     \
+    X (42, COORDINATION_REJECTED, "coordination:rejected")     \
+    X (43, COORDINATION_UPDATE, "coordination:update")         \
+    X (44, COORDINATION_COMPLETE, "coordination:complete")     \
+    X (50, MEMORY_STORED, "memory:stored")                     \
+    X (51, MEMORY_RETRIEVED, "memory:retrieved")               \
+    X (52, MEMORY_SHARED, "memory:shared")                     \
+    X (53, MEMORY_DELETED, "memory:deleted")                   \
+    X (60, SYSTEM_ALERT, "system:alert")                       \
+    X (61, SYSTEM_ERROR, "system:error")                       \
+    X (62, SYSTEM_WARNING, "system:warning")                   \
+    X (63, SYSTEM_INFO, "system:info")                         \
+    X (70, SWARM_FORMED, "swarm:formed")                       \
+    X (71, SWARM_JOINED, "swarm:joined")                       \
+    X (72, SWARM_LEFT, "swarm:left")                           \
+    X (73, SWARM_DISBANDED, "swarm:disbanded")                 \
+    X (74, SWARM_TASK_ASSIGNED, "swarm:task:assigned")         \
+    X (75, SWARM_CONSENSUS_REQUEST, "swarm:consensus:request") \
+    X (76, SWARM_CONSENSUS_REACHED, "swarm:consensus:reached") \
+    X (77, SWARM_VOTE_CAST, "swarm:vote:cast")                 \
+    X (80, NODE_JOINED, "node:joined")                         \
+    X (81, NODE_SUSPECTED, "node:suspected")                   \
+    X (82, NODE_FAILED, "node:failed")                         \
+    X (83, NODE_RECOVERED, "node:recovered")                   \
     X (84, NODE_LEFT, "node:left")
 
 typedef enum {
@@ -206,7 +206,7 @@ typedef enum {
     COVEY_LEVEL_OUTBOX = 2,   /* on the disk of the agent's node              */
     COVEY_LEVEL_STORED = 3,   /* committed and fsynced by the persister       */
     COVEY_LEVEL_REPLICATED = 4, /* a standby persister has it too             */
-    COVEY_LEVEL_SYNCED = 5    /* confirmed by Supabase                        */
+    COVEY_LEVEL_SYNCED = 5 /* confirmed by Supabase                        */
 } covey_level_t;
 
 COVEY_EXPORT const char *covey_level_name (int level);
@@ -356,23 +356,31 @@ COVEY_EXPORT covey_err_t covey_id_parse (const char *text, uint8_t id[16]);
 /*  Empty lists match everything; lists are borrowed for the call. All lists
     that are given must match; within a list one match is enough.             */
 typedef struct {
-    const int *types;              size_t type_count;
-    const char *const *sources;    size_t source_count;
-    const char *const *targets;    size_t target_count;
-    const char *const *correlation_ids; size_t correlation_id_count;
-    const char *const *session_ids; size_t session_id_count;
-    const char *const *tags;       size_t tag_count; /* all must be present   */
-    const covey_priority_t *priorities; size_t priority_count;
-    const uint8_t (*ids)[16];      size_t id_count;   /* queries only         */
-    int64_t since_us, until_us;    /* queries only: [since, until), 0 = open  */
-    const char *text;              /* queries only: substring of data, or NULL*/
-    int64_t after_offset;          /* queries only: offset > this; 0 = start  */
-    size_t limit;                  /* queries only: 0 = 100, at most 10,000   */
-    size_t skip;                   /* queries only: rows to pass over         */
-    bool newest_first;             /* queries only                            */
-    const char *group_by;          /* stats only: type, source, target,
-                                      priority, hour or day; NULL = type      */
-    int64_t min_count;             /* aggregates only                         */
+    const int *types;
+    size_t type_count;
+    const char *const *sources;
+    size_t source_count;
+    const char *const *targets;
+    size_t target_count;
+    const char *const *correlation_ids;
+    size_t correlation_id_count;
+    const char *const *session_ids;
+    size_t session_id_count;
+    const char *const *tags;
+    size_t tag_count; /* all must be present   */
+    const covey_priority_t *priorities;
+    size_t priority_count;
+    const uint8_t (*ids)[16];
+    size_t id_count;            /* queries only         */
+    int64_t since_us, until_us; /* queries only: [since, until), 0 = open  */
+    const char *text;           /* queries only: substring of data, or NULL*/
+    int64_t after_offset;       /* queries only: offset > this; 0 = start  */
+    size_t limit;               /* queries only: 0 = 100, at most 10,000   */
+    size_t skip;                /* queries only: rows to pass over         */
+    bool newest_first;          /* queries only                            */
+    const char *group_by;       /* stats only: type, source, target,
+                                   priority, hour or day; NULL = type      */
+    int64_t min_count;          /* aggregates only                         */
 } covey_filter_t;
 
 /* ------------------------------------------------------------------------ */
@@ -557,18 +565,18 @@ COVEY_EXPORT covey_err_t covey_agent_send (covey_agent_t *self,
 /*  A broadcast. All fields of `scope` NULL or 0: global. `types` alone: scope
     type; `swarm_id`: scope swarm; otherwise custom, all given must match.    */
 typedef struct {
-    const char *const *agent_types; size_t agent_type_count;
-    const char *const *capabilities; size_t capability_count;
-    const char *const *tags;        size_t tag_count;
+    const char *const *agent_types;
+    size_t agent_type_count;
+    const char *const *capabilities;
+    size_t capability_count;
+    const char *const *tags;
+    size_t tag_count;
     const char *swarm_id;
 } covey_scope_t;
 
-COVEY_EXPORT covey_err_t covey_agent_broadcast (covey_agent_t *self,
-                                                const char *topic,
-                                                covey_content_t content,
-                                                const void *data, size_t size,
-                                                const covey_scope_t *scope,
-                                                int timeout_ms);
+COVEY_EXPORT covey_err_t covey_agent_broadcast (
+    covey_agent_t *self, const char *topic, covey_content_t content,
+    const void *data, size_t size, const covey_scope_t *scope, int timeout_ms);
 
 /*  Ask `target` and wait for its answer. `params_json` may be NULL. OK: the
     response's result as JSON in `*result_p` (the caller frees it). NOAGENT at
@@ -583,34 +591,30 @@ COVEY_EXPORT covey_err_t covey_agent_request (covey_agent_t *self,
 /*  The same without waiting: `fn` gets the response event (success or not;
     a timeout or a vanished agent comes as a response with success = false and
     code TIMEOUT or NOAGENT) exactly once, in the dispatching thread.         */
-COVEY_EXPORT covey_err_t covey_agent_ask (covey_agent_t *self,
-                                          const char *target,
-                                          const char *method,
-                                          const char *params_json,
-                                          int timeout_ms, covey_handler_fn *fn,
-                                          void *arg);
+COVEY_EXPORT covey_err_t covey_agent_ask (
+    covey_agent_t *self, const char *target, const char *method,
+    const char *params_json, int timeout_ms, covey_handler_fn *fn, void *arg);
 /*  Answer a request, in its handler or later.                               */
 COVEY_EXPORT covey_err_t covey_agent_respond (covey_agent_t *self,
                                               const covey_event_t *request,
                                               covey_content_t content,
                                               const void *data, size_t size);
-COVEY_EXPORT covey_err_t covey_agent_respond_error (covey_agent_t *self,
-                                                    const covey_event_t *request,
-                                                    const char *code,
-                                                    const char *message);
+COVEY_EXPORT covey_err_t
+covey_agent_respond_error (covey_agent_t *self, const covey_event_t *request,
+                           const char *code, const char *message);
 
 /* ------------------------------------------------------------------------ */
 /*  Subscriptions                                                             */
 
 typedef struct {
-    int priority;           /* order among one agent's subscriptions: higher
-                               first; default 0                               */
-    bool include_history;   /* stored events first, oldest first, then live,
-                               each once                                      */
+    int priority;             /* order among one agent's subscriptions: higher
+                                 first; default 0                               */
+    bool include_history;     /* stored events first, oldest first, then live,
+                                 each once                                      */
     int64_t history_since_us; /* 0 = the last 24 hours                        */
-    size_t history_limit;   /* 0 = 100                                        */
-    bool observe;           /* also events targeted at others                 */
-    int timeout_ms;         /* to become live; 0 = 5,000                      */
+    size_t history_limit; /* 0 = 100                                        */
+    bool observe;         /* also events targeted at others                 */
+    int timeout_ms;       /* to become live; 0 = 5,000                      */
 } covey_subscribe_options_t;
 
 /*  Subscribe to events that match `filter` (types, sources, targets,
@@ -635,18 +639,18 @@ COVEY_EXPORT void covey_agent_history (covey_agent_t *self, size_t limit,
                                        covey_handler_fn *fn, void *arg);
 
 typedef struct {
-    uint64_t events_total;        /* handled since attach                     */
-    double events_per_second;     /* over the last 10 s                       */
-    uint32_t subscriptions;       /* active                                   */
-    uint32_t queue_size;          /* received, not handled yet                */
+    uint64_t events_total;    /* handled since attach                     */
+    double events_per_second; /* over the last 10 s                       */
+    uint32_t subscriptions;   /* active                                   */
+    uint32_t queue_size;      /* received, not handled yet                */
     double handling_min_us, handling_mean_us; /* time in handlers             */
     double handling_p50_us, handling_p99_us, handling_max_us;
-    uint64_t published;           /* events accepted by the node              */
-    uint64_t dropped_expired;     /* past their ttl on arrival                */
-    uint64_t dropped_late;        /* responses after their request timed out  */
-    uint64_t dropped_duplicate;   /* same event id again                      */
-    uint64_t dropped_unhandled;   /* no handler, no subscription, recv full   */
-    uint64_t dropped_gap;         /* broadcasts announced as lost             */
+    uint64_t published;         /* events accepted by the node              */
+    uint64_t dropped_expired;   /* past their ttl on arrival                */
+    uint64_t dropped_late;      /* responses after their request timed out  */
+    uint64_t dropped_duplicate; /* same event id again                      */
+    uint64_t dropped_unhandled; /* no handler, no subscription, recv full   */
+    uint64_t dropped_gap;       /* broadcasts announced as lost             */
     uint64_t handler_errors;
 } covey_agent_stats_t;
 
@@ -755,9 +759,9 @@ COVEY_EXPORT covey_err_t covey_agent_store_stats (covey_agent_t *self,
                                                   const covey_filter_t *filter,
                                                   int timeout_ms,
                                                   char **result_p);
-COVEY_EXPORT covey_err_t covey_agent_store_aggregates (
-    covey_agent_t *self, const covey_filter_t *filter, int timeout_ms,
-    char **result_p);
+COVEY_EXPORT covey_err_t
+covey_agent_store_aggregates (covey_agent_t *self, const covey_filter_t *filter,
+                              int timeout_ms, char **result_p);
 /*  Mark an event as processed; archive (export, then delete) or delete events
     older than a time. `*count_p` gets how many; it may be NULL.              */
 COVEY_EXPORT covey_err_t covey_agent_store_mark (covey_agent_t *self,
@@ -765,8 +769,7 @@ COVEY_EXPORT covey_err_t covey_agent_store_mark (covey_agent_t *self,
                                                  int timeout_ms);
 COVEY_EXPORT covey_err_t covey_agent_store_delete (covey_agent_t *self,
                                                    int64_t older_than_us,
-                                                   bool archive,
-                                                   int timeout_ms,
+                                                   bool archive, int timeout_ms,
                                                    int64_t *count_p);
 
 /*  The journal in a node's data folder, read only, also while the node runs

@@ -15,32 +15,32 @@
 typedef struct {
     covey_id_t node_id;
     const char *name;
-    const char *mesh;             /* nodes of another mesh are refused         */
-    const char *host;             /* address to listen on, also advertised     */
-    const char *advertise;        /* advertised instead, or NULL               */
-    int port;                     /* ROUTER; 0 = ephemeral                     */
-    int pub_port;                 /* PUB; 0 = ephemeral                        */
-    const char *const *sessions;  /* further endpoints for agents: "ipc://…",
-                                     "tcp://HOST:PORT"; inproc is always there */
+    const char *mesh;            /* nodes of another mesh are refused         */
+    const char *host;            /* address to listen on, also advertised     */
+    const char *advertise;       /* advertised instead, or NULL               */
+    int port;                    /* ROUTER; 0 = ephemeral                     */
+    int pub_port;                /* PUB; 0 = ephemeral                        */
+    const char *const *sessions; /* further endpoints for agents: "ipc://…",
+                                    "tcp://HOST:PORT"; inproc is always there */
     size_t session_count;
-    const char *const *joins;     /* HOST:PORT of nodes to join                */
+    const char *const *joins; /* HOST:PORT of nodes to join                */
     size_t join_count;
-    const char *const *roles;     /* "coordinator", "persister", others        */
+    const char *const *roles; /* "coordinator", "persister", others        */
     size_t role_count;
-    int heartbeat_ms;             /* between nodes; default 500                */
-    int suspect_ms;               /* silence until suspected; default 2,000    */
-    int fail_ms;                  /* silence until failed; default 5,000       */
-    size_t outbox_events_max;     /* not acknowledged by the persister         */
+    int heartbeat_ms;         /* between nodes; default 500                */
+    int suspect_ms;           /* silence until suspected; default 2,000    */
+    int fail_ms;              /* silence until failed; default 5,000       */
+    size_t outbox_events_max; /* not acknowledged by the persister         */
     size_t outbox_bytes_max;
-    size_t link_events_max;       /* per peer, not acknowledged                */
+    size_t link_events_max; /* per peer, not acknowledged                */
     size_t link_bytes_max;
-    size_t session_events_max;    /* per agent, not delivered                  */
+    size_t session_events_max; /* per agent, not delivered                  */
     size_t session_bytes_max;
-    size_t sessions_max;          /* agents per node                           */
+    size_t sessions_max; /* agents per node                           */
     size_t peers_max;
-    size_t replay_events_max;     /* broadcasts kept for repair                */
+    size_t replay_events_max; /* broadcasts kept for repair                */
     size_t replay_bytes_max;
-    covey_log_t *log;             /* may be NULL                               */
+    covey_log_t *log; /* may be NULL                               */
 } covey_node_config_t;
 
 /*  Defaults of all numbers.                                                 */

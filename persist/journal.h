@@ -18,9 +18,9 @@
 typedef struct covey_journal covey_journal_t;
 
 typedef enum {
-    COVEY_JOURNAL_WRITE,   /* create when absent, migrate, recover            */
-    COVEY_JOURNAL_READ,    /* also beside a running writer                    */
-    COVEY_JOURNAL_MEMORY   /* nothing on disk                                 */
+    COVEY_JOURNAL_WRITE, /* create when absent, migrate, recover            */
+    COVEY_JOURNAL_READ,  /* also beside a running writer                    */
+    COVEY_JOURNAL_MEMORY /* nothing on disk                                 */
 } covey_journal_mode_t;
 
 /*  `path` of the file (ignored for MEMORY). NOTFOUND, IO, CORRUPT, BUSY with
@@ -42,7 +42,8 @@ covey_err_t covey_journal_append (covey_journal_t *self,
                                   int64_t now_us, int64_t *offset_p,
                                   bool *duplicate_p, uint64_t *expect_p,
                                   covey_errbuf_t *err);
-/*  An event that is not to be kept (persist_types): only its sequence counts. */
+/*  An event that is not to be kept (persist_types): only its sequence counts.
+ */
 covey_err_t covey_journal_skip (covey_journal_t *self, const uint8_t origin[16],
                                 uint64_t seq, uint64_t *expect_p,
                                 covey_errbuf_t *err);
@@ -75,7 +76,8 @@ covey_err_t covey_journal_aggregates (covey_journal_t *self,
 covey_err_t covey_journal_mark (covey_journal_t *self, const uint8_t id[16],
                                 covey_errbuf_t *err);
 /*  Delete at most `limit` rows with timestamp < older_than_us, oldest first;
-    `*count_p` says how many. Callers repeat, so that writers are not stalled. */
+    `*count_p` says how many. Callers repeat, so that writers are not stalled.
+ */
 covey_err_t covey_journal_delete (covey_journal_t *self, int64_t older_than_us,
                                   size_t limit, size_t *count_p,
                                   covey_errbuf_t *err);

@@ -13,15 +13,15 @@
 
 typedef struct {
     covey_id_t node_id;
-    const char *endpoint;  /* of the local node, "inproc://…"                 */
-    const char *data_dir;  /* journal.db is in it; NULL: in memory            */
-    bool persist_all;      /* default true                                    */
+    const char *endpoint; /* of the local node, "inproc://…"                 */
+    const char *data_dir; /* journal.db is in it; NULL: in memory            */
+    bool persist_all;     /* default true                                    */
     const int *persist_types; /* used when persist_all is false               */
     size_t persist_type_count;
-    int retention_days;    /* default 30; 0 = for ever                        */
-    int batch_rows;        /* commit at this many rows; default 500           */
-    int batch_ms;          /* or after this time; default 5                   */
-    covey_log_t *log;      /* may be NULL                                     */
+    int retention_days; /* default 30; 0 = for ever                        */
+    int batch_rows;     /* commit at this many rows; default 500           */
+    int batch_ms;       /* or after this time; default 5                   */
+    covey_log_t *log;   /* may be NULL                                     */
 } covey_persister_config_t;
 
 void covey_persister_config_init (covey_persister_config_t *self);

@@ -16,7 +16,7 @@
 #include "proto/wire.pb-c.h"
 
 #define COVEY_PROTOCOL_VERSION 1
-#define COVEY_FRAME_PREFIX 6 /* bytes before the header                       */
+#define COVEY_FRAME_PREFIX 6 /* bytes before the header */
 /*  One frame holds at most one event of the largest size plus its share of
     other waiting events; this bounds MAXMSGSIZE of every socket.             */
 #define COVEY_FRAME_MAX (COVEY_EVENT_MAX + 1048576)
@@ -65,7 +65,7 @@ typedef enum {
     COVEY_ITEM_EVENT = 0x01,       /* a packed event for agents over there    */
     COVEY_ITEM_UNDELIVERED = 0x02, /* Undelivered                             */
     COVEY_ITEM_DIRECTORY = 0x03,   /* View: agents that the sender hosts      */
-    COVEY_ITEM_JOURNAL = 0x04,     /* Journal header size u32 LE, header, items */
+    COVEY_ITEM_JOURNAL = 0x04, /* Journal header size u32 LE, header, items */
     COVEY_ITEM_JOURNAL_ACK = 0x05, /* JournalAck                              */
     COVEY_ITEM_REPAIR_REQUEST = 0x06,
     COVEY_ITEM_REPAIR = 0x07

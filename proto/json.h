@@ -28,7 +28,8 @@ covey_err_t covey_json_write (const ProtobufCMessage *message, covey_buf_t *to);
 
 /*  Read a message. MALFORMED: not JSON (line and column), INVALID: an unknown
     key (with the nearest known one), a value of the wrong kind, a missing
-    required field. The caller frees it with protobuf_c_message_free_unpacked. */
+    required field. The caller frees it with protobuf_c_message_free_unpacked.
+ */
 covey_err_t covey_json_read (const ProtobufCMessageDescriptor *descriptor,
                              const char *json, size_t size,
                              ProtobufCMessage **message_p, covey_errbuf_t *err);

@@ -18,8 +18,8 @@ typedef struct {
 typedef struct {
     const uint8_t *bytes; /* the whole event                                  */
     size_t size;
-    int type;             /* oneof field number; 0 when there is none         */
-    const uint8_t *id;    /* [16]; NULL when absent                           */
+    int type;          /* oneof field number; 0 when there is none         */
+    const uint8_t *id; /* [16]; NULL when absent                           */
     covey_slice_t source;
     uint32_t target_count;
     covey_slice_t first_target; /* the rest with covey_peek_target            */
@@ -52,7 +52,7 @@ bool covey_slice_copy (covey_slice_t slice, char *to, size_t to_size);
 /*  Every rule of the contract on packed bytes: wire types, required fields,
     UTF-8 and NUL, lengths, list counts, ranges, agent ids, JSON payloads.
     Unknown fields and unknown types pass (their size is bounded). The line in
-    `err` names the field by its JSON path, the value or size, and the bound.  */
+    `err` names the field by its JSON path, the value or size, and the bound. */
 covey_err_t covey_event_check (const void *data, size_t size,
                                covey_errbuf_t *err);
 

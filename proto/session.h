@@ -18,11 +18,12 @@
 #include "proto/frame.h"
 #include "proto/peek.h"
 
-#define COVEY_SESSION_WINDOW 1024     /* deliveries in flight to the agent     */
-#define COVEY_SESSION_QUEUE_MAX 65536 /* publishes waiting for the window      */
+#define COVEY_SESSION_WINDOW 1024 /* deliveries in flight to the agent     */
+#define COVEY_SESSION_QUEUE_MAX \
+    65536 /* publishes waiting for the window      */
 #define COVEY_SESSION_QUEUE_BYTES_MAX (64u << 20)
-#define COVEY_SESSION_HELLO_MS 250    /* a hello without answer is repeated    */
-#define COVEY_SESSION_SILENCE 3       /* heartbeats missed until it is closed  */
+#define COVEY_SESSION_HELLO_MS 250 /* a hello without answer is repeated    */
+#define COVEY_SESSION_SILENCE 3    /* heartbeats missed until it is closed  */
 
 typedef enum {
     COVEY_SESSION_CLOSED,
