@@ -3,8 +3,12 @@
 
     Role      pure but for reading the environment and the file, which the
               caller passes in
-    Order     flag, environment, file, default: the first that is set wins, and
-              the origin of each value is remembered
+    Order     call, flag, environment, file, default: the first that is set
+              wins, whatever is parsed first; a stronger origin replaces a
+              LIST, the same one appends to it; the origin of each value is
+              remembered
+    Memory    aborts when memory is exhausted
+    Limits    COVEY_LIST_MAX values of a LIST
 */
 #ifndef COVEY_OPTIONS_H_INCLUDED
 #define COVEY_OPTIONS_H_INCLUDED
@@ -17,9 +21,9 @@ typedef enum {
     COVEY_OPT_SIZE,   /* bytes, with k, m, g (1024)                           */
     COVEY_OPT_MS,     /* duration: 250, 250ms, 5s, 2m, 1h                     */
     COVEY_OPT_TEXT,   /* at most max bytes (0: COVEY_NAME_MAX)                */
-    COVEY_OPT_LIST,   /* TEXT that may be repeated                            */
+    COVEY_OPT_LIST,   /* TEXT that may be repeated or separated by commas     */
     COVEY_OPT_CHOICE, /* one of `choices`, separated by '|'                   */
-    COVEY_OPT_TIME    /* RFC 3339, "now", or an age: 10m, 2h, 7d              */
+    COVEY_OPT_TIME    /* RFC 3339, a day, "now", or an age: 10m, 2h, 7d       */
 } covey_opt_kind_t;
 
 typedef struct {
@@ -29,7 +33,8 @@ typedef struct {
     const char *key;  /* in covey.conf: "listen" or NULL                   */
     covey_opt_kind_t kind;
     const char *def;     /* default as text, or NULL                          */
-    int64_t min, max;    /* INT, SIZE, MS: bounds; TEXT, LIST: max bytes      */
+    int64_t min, max;    /* INT, SIZE, MS: bounds, none when both are 0; TEXT,
+                            LIST: max bytes, and min > 0: not empty           */
     const char *choices; /* CHOICE                                            */
     const char *value;   /* how help names the value: "HOST:PORT"             */
     const char *doc;     /* one line                                          */
@@ -56,7 +61,8 @@ void covey_options_destroy (covey_options_t **self_p);
     nearest match.
     parse_args: argv[0..argc) without program and command names; what is not an
     option is kept as positional; "--" ends options and everything behind it is
-    positional; `--flag=value`, `--flag value`, `-f value`, `--no-flag`.      */
+    positional; `--flag=value`, `--flag value`, `-f value`, `--no-flag`.
+    parse_env: an empty variable counts as not set.                           */
 covey_err_t covey_options_parse_args (covey_options_t *self, int argc,
                                       char **argv, covey_errbuf_t *err);
 covey_err_t covey_options_parse_env (covey_options_t *self,
@@ -90,7 +96,8 @@ const char *covey_options_positional (const covey_options_t *self,
 int64_t covey_options_time (const covey_options_t *self, const char *name,
                             int64_t now_us);
 
-/*  "COVEY_LISTEN", "--listen", "covey.conf line 3", ... for messages.       */
+/*  "COVEY_LISTEN", "--listen", "covey.conf line 3", ... for messages; valid
+    until the next call.                                                      */
 const char *covey_options_origin_text (const covey_options_t *self,
                                        const char *name);
 
