@@ -1,0 +1,267 @@
+#include "swarm/proposal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+
+/*  State       cast             step               withdraw
+    open        counts it        decided if due     decided: withdrawn
+    decided     STATE            nothing            STATE                     */
+
+#define NO_BALLOT SIZE_MAX
+
+struct covey_proposal {
+    covey_proposal_args_t args; /* its pointers are ours                      */
+    covey_voter_t *voters;      /* sorted by agent id                         */
+    size_t *last;               /* per voter: its ballot that counts          */
+    uint16_t *cast;             /* per voter: how many                        */
+    covey_ballot_t *ballots;    /* in the order of the log                    */
+    size_t ballot_count;
+    size_t ballot_capacity;
+    covey_count_t count;
+    covey_decision_t decision;
+    int64_t decided_us;
+};
+
+static int
+s_by_agent (const void *a, const void *b)
+{
+    return strcmp (((const covey_voter_t *)a)->agent_id,
+                   ((const covey_voter_t *)b)->agent_id);
+}
+
+static covey_err_t
+s_check_rule (const covey_proposal_args_t *args, covey_rule_t *rule,
+              covey_errbuf_t *err)
+{
+    if (args->voter_count == 0)
+        return covey_fail (err, COVEY_STATE,
+                           "swarm %s has no members: nobody could vote",
+                           args->swarm_id);
+    *rule = args->rule;
+    if (rule->strategy != COVEY_STRATEGY_QUORUM) {
+        if (rule->quorum_size)
+            return covey_fail (
+                err, COVEY_INVALID,
+                "a quorum of %u was given, but strategy %s has none: leave it "
+                "away or use strategy quorum",
+                rule->quorum_size, covey_strategy_name (rule->strategy));
+        return COVEY_OK;
+    }
+    if (rule->quorum_size == 0)
+        rule->quorum_size = (uint32_t)args->voter_count / 2 + 1;
+    if (rule->quorum_size > args->voter_count)
+        return covey_fail (err, COVEY_INVALID,
+                           "a quorum of %u can never be met: swarm %s has %zu "
+                           "members",
+                           rule->quorum_size, args->swarm_id,
+                           args->voter_count);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_proposal_new (const covey_proposal_args_t *args,
+                    covey_proposal_t **proposal_p, covey_errbuf_t *err)
+{
+    covey_rule_t rule;
+    covey_err_t code = s_check_rule (args, &rule, err);
+    if (code)
+        return code;
+    size_t count = args->voter_count;
+    assert (count <= COVEY_VOTERS_MAX);
+    covey_proposal_t *self = covey_mem_new (sizeof *self);
+    self->args = *args;
+    self->args.rule = rule;
+    self->args.id = covey_str_dup (args->id);
+    self->args.swarm_id = covey_str_dup (args->swarm_id);
+    self->args.proposer = covey_str_dup (args->proposer);
+    self->args.data = covey_mem_dup (args->data, args->size);
+    self->voters = covey_mem_dup (args->voters, count * sizeof *self->voters);
+    self->args.voters = self->voters;
+    qsort (self->voters, count, sizeof *self->voters, s_by_agent);
+    self->last = covey_mem_new (count * sizeof *self->last);
+    self->cast = covey_mem_new (count * sizeof *self->cast);
+    uint64_t weights[COVEY_VOTERS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        self->last[i] = NO_BALLOT;
+        weights[i] = self->voters[i].weight;
+    }
+    covey_count_init (&self->count, weights, count);
+    *proposal_p = self;
+    return COVEY_OK;
+}
+
+void
+covey_proposal_destroy (covey_proposal_t **self_p)
+{
+    covey_proposal_t *self = *self_p;
+    if (!self)
+        return;
+    for (size_t i = 0; i < self->ballot_count; i++) {
+        free (self->ballots[i].reason);
+        free (self->ballots[i].cast_by);
+    }
+    free (self->ballots);
+    free (self->last);
+    free (self->cast);
+    free (self->voters);
+    free ((void *)self->args.data);
+    free ((char *)self->args.proposer);
+    free ((char *)self->args.swarm_id);
+    free ((char *)self->args.id);
+    free (self);
+    *self_p = NULL;
+}
+
+int
+covey_proposal_voter (const covey_proposal_t *self, const char *agent_id)
+{
+    size_t low = 0, high = self->args.voter_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp (self->voters[middle].agent_id, agent_id);
+        if (order == 0)
+            return (int)middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
+}
+
+static covey_err_t
+s_refusal (const covey_proposal_t *self, const covey_ballot_args_t *ballot,
+           int64_t now_us, covey_errbuf_t *err)
+{
+    const char *id = self->args.id;
+    if (covey_proposal_is_decided (self))
+        return covey_fail (err, COVEY_STATE,
+                           "the ballot is late: %s was decided (%s)", id,
+                           covey_outcome_name (self->decision.outcome));
+    if (now_us >= self->args.deadline_us)
+        return covey_fail (err, COVEY_STATE,
+                           "the ballot is late: the deadline of %s has passed",
+                           id);
+    int voter = covey_proposal_voter (self, ballot->agent_id);
+    if (voter < 0)
+        return covey_fail (err, COVEY_DENIED,
+                           "%s has no vote in %s: it was not a member of swarm "
+                           "%s when the vote was opened",
+                           ballot->agent_id, id, self->args.swarm_id);
+    if (self->cast[voter] >= COVEY_BALLOTS_PER_VOTER_MAX)
+        return covey_fail (err, COVEY_LIMIT,
+                           "%s has cast %d ballots in %s, more are not taken",
+                           ballot->agent_id, COVEY_BALLOTS_PER_VOTER_MAX, id);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
+                     int64_t now_us, covey_errbuf_t *err)
+{
+    covey_err_t code = s_refusal (self, ballot, now_us, err);
+    if (code)
+        return code;
+    size_t voter = (size_t)covey_proposal_voter (self, ballot->agent_id);
+    covey_ballot_t *before = NULL;
+    self->ballots =
+        covey_mem_room (self->ballots, self->ballot_count,
+                        &self->ballot_capacity, sizeof *self->ballots);
+    if (self->last[voter] != NO_BALLOT) {
+        before = &self->ballots[self->last[voter]];
+        before->counts = false;
+    }
+    covey_count_ballot (&self->count, before ? &before->vote : NULL,
+                        ballot->vote, self->voters[voter].weight);
+    self->last[voter] = self->ballot_count;
+    self->cast[voter]++;
+    self->ballots[self->ballot_count++] = (covey_ballot_t){
+        .voter = (uint32_t)voter,
+        .vote = ballot->vote,
+        .counts = true,
+        .at_us = now_us,
+        .reason = covey_str_dup (ballot->reason),
+        .cast_by = covey_str_dup (ballot->cast_by),
+    };
+    return COVEY_OK;
+}
+
+bool
+covey_proposal_step (covey_proposal_t *self, int64_t now_us)
+{
+    if (covey_proposal_is_decided (self))
+        return false;
+    covey_count_decide (&self->count, &self->args.rule,
+                        now_us >= self->args.deadline_us, &self->decision);
+    self->decided_us = now_us;
+    return covey_proposal_is_decided (self);
+}
+
+covey_err_t
+covey_proposal_withdraw (covey_proposal_t *self, const char *reason,
+                         int64_t now_us, covey_errbuf_t *err)
+{
+    if (covey_proposal_is_decided (self))
+        return covey_fail (
+            err, COVEY_STATE, "%s cannot be withdrawn: it was decided (%s)",
+            self->args.id, covey_outcome_name (self->decision.outcome));
+    self->decision.outcome = COVEY_OUTCOME_WITHDRAWN;
+    covey_str_copy (self->decision.reason, sizeof self->decision.reason,
+                    reason);
+    self->decided_us = now_us;
+    return COVEY_OK;
+}
+
+bool
+covey_proposal_is_decided (const covey_proposal_t *self)
+{
+    return self->decision.outcome != COVEY_OUTCOME_OPEN;
+}
+
+const covey_decision_t *
+covey_proposal_decision (const covey_proposal_t *self)
+{
+    return &self->decision;
+}
+
+int64_t
+covey_proposal_decided_us (const covey_proposal_t *self)
+{
+    return covey_proposal_is_decided (self) ? self->decided_us : 0;
+}
+
+const covey_count_t *
+covey_proposal_count (const covey_proposal_t *self)
+{
+    return &self->count;
+}
+
+const covey_proposal_args_t *
+covey_proposal_args (const covey_proposal_t *self)
+{
+    return &self->args;
+}
+
+size_t
+covey_proposal_ballot_count (const covey_proposal_t *self)
+{
+    return self->ballot_count;
+}
+
+const covey_ballot_t *
+covey_proposal_ballot (const covey_proposal_t *self, size_t index)
+{
+    assert (index < self->ballot_count);
+    return &self->ballots[index];
+}
+
+bool
+covey_proposal_has_voted (const covey_proposal_t *self, size_t voter)
+{
+    assert (voter < self->args.voter_count);
+    return self->last[voter] != NO_BALLOT;
+}

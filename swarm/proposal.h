@@ -1,0 +1,93 @@
+/*  proposal - one question put to a swarm, its ballots and its one decision
+
+    Role      pure core: no I/O, no clock; time comes in as log time
+    Frozen    the electorate (members and weights) is that of the opening; who
+              joins or leaves later changes nothing
+    Once      the decision is taken once and never changes; a later ballot is
+              refused with STATE
+    Memory    covey_proposal_new gives it to the caller
+    Limits    COVEY_VOTERS_MAX voters; COVEY_BALLOTS_PER_VOTER_MAX ballots each
+    Spec      docs/voting.md
+*/
+#ifndef COVEY_PROPOSAL_H_INCLUDED
+#define COVEY_PROPOSAL_H_INCLUDED
+
+#include "swarm/tally.h"
+
+#define COVEY_BALLOTS_PER_VOTER_MAX 64
+#define COVEY_VOTE_TIMEOUT_MS 60000          /* when none is asked for      */
+#define COVEY_VOTE_TIMEOUT_MAX_MS 2592000000 /* 30 days                     */
+
+typedef struct {
+    char agent_id[COVEY_AGENT_ID_MAX + 1];
+    uint64_t weight;
+} covey_voter_t;
+
+typedef struct {
+    uint32_t voter; /* index into the electorate                              */
+    covey_vote_t vote;
+    bool counts;   /* the voter's last one                                    */
+    int64_t at_us; /* log time                                                */
+    char *reason;  /* or NULL                                                 */
+    char *cast_by; /* who cast it for the voter; NULL: the voter              */
+} covey_ballot_t;
+
+/*  What a proposal is made of; everything is copied.                        */
+typedef struct {
+    const char *id;
+    const char *swarm_id;
+    const char *proposer;
+    int content; /* covey_content_t of `data`                                 */
+    const void *data;
+    size_t size;
+    covey_rule_t rule;
+    int64_t opened_us;
+    int64_t deadline_us;
+    const covey_voter_t *voters;
+    size_t voter_count;
+    uint64_t swarm_version; /* of the electorate                              */
+} covey_proposal_args_t;
+
+typedef struct covey_proposal covey_proposal_t;
+
+/*  INVALID: a quorum that can never be met, or one for another strategy.
+    STATE: nobody may vote. A quorum of 0 stands for more than half of all
+    members.                                                                  */
+covey_err_t covey_proposal_new (const covey_proposal_args_t *args,
+                                covey_proposal_t **proposal_p,
+                                covey_errbuf_t *err);
+void covey_proposal_destroy (covey_proposal_t **self_p);
+
+typedef struct {
+    const char *agent_id;
+    covey_vote_t vote;
+    const char *reason;  /* or NULL                                           */
+    const char *cast_by; /* or NULL                                           */
+} covey_ballot_args_t;
+
+/*  A ballot at log time `now_us`. DENIED: not a member of the electorate;
+    STATE: decided, or the deadline has passed; LIMIT: changed too often. The
+    line in `err` is the refusal's reason, and nothing changes.               */
+covey_err_t covey_proposal_cast (covey_proposal_t *self,
+                                 const covey_ballot_args_t *ballot,
+                                 int64_t now_us, covey_errbuf_t *err);
+/*  Take the decision if it is due; true when it was taken by this call.     */
+bool covey_proposal_step (covey_proposal_t *self, int64_t now_us);
+/*  End it without a vote: STATE when it is decided.                         */
+covey_err_t covey_proposal_withdraw (covey_proposal_t *self, const char *reason,
+                                     int64_t now_us, covey_errbuf_t *err);
+
+bool covey_proposal_is_decided (const covey_proposal_t *self);
+const covey_decision_t *covey_proposal_decision (const covey_proposal_t *self);
+int64_t covey_proposal_decided_us (const covey_proposal_t *self);
+const covey_count_t *covey_proposal_count (const covey_proposal_t *self);
+/*  As it was opened, with the quorum that applies.                          */
+const covey_proposal_args_t *covey_proposal_args (const covey_proposal_t *self);
+size_t covey_proposal_ballot_count (const covey_proposal_t *self);
+const covey_ballot_t *covey_proposal_ballot (const covey_proposal_t *self,
+                                             size_t index);
+/*  Index of a voter, -1 for who has no vote; and has it a ballot?           */
+int covey_proposal_voter (const covey_proposal_t *self, const char *agent_id);
+bool covey_proposal_has_voted (const covey_proposal_t *self, size_t voter);
+
+#endif
