@@ -23,7 +23,8 @@
     65536 /* publishes waiting for the window      */
 #define COVEY_SESSION_QUEUE_BYTES_MAX (64u << 20)
 #define COVEY_SESSION_HELLO_MS 250 /* a hello without answer is repeated    */
-#define COVEY_SESSION_SILENCE 3    /* heartbeats missed until it is closed  */
+#define COVEY_SESSION_SUBSCRIPTIONS_MAX 1024
+#define COVEY_SESSION_SILENCE 3 /* heartbeats missed until it is closed  */
 
 typedef enum {
     COVEY_SESSION_CLOSED,
@@ -32,13 +33,19 @@ typedef enum {
     COVEY_SESSION_FINAL /* refused or superseded for good                     */
 } covey_session_state_t;
 
-/*  What the shell is told. Pointers are valid during the callback only.     */
+/*  What the shell is told. Pointers are valid during the callback only. A
+    callback may publish, flush, subscribe, unsubscribe, be done, send_frame and
+    close; it may not open, receive, tick or destroy. `send` calls nothing.
+    subscribed, undelivered, gap and service may be NULL.                     */
 typedef struct {
     void *arg;
     /* one frame for the node; the session does not wait for the result: a
        shell that cannot send drops it, and silence closes the session        */
     void (*send) (void *arg, const covey_buf_t *frame);
+    /* subscriptions were repeated already                                    */
     void (*opened) (void *arg, const Covey__Wire__Welcome *welcome);
+    /* after it the shell opens again, unless `final`: then every publish
+       without verdict was `refused` with CLOSED just before                  */
     void (*closed) (void *arg, covey_err_t code, const char *text, bool final);
     /* an event for this agent; `handles` are its subscriptions that matched,
        none when it came by target or scope                                   */
@@ -67,12 +74,15 @@ covey_session_t *covey_session_new (const Covey__Wire__Hello *hello,
 void covey_session_destroy (covey_session_t **self_p);
 
 void covey_session_open (covey_session_t *self, int64_t now_ms);
+/*  Says goodbye; the shell knows, so `closed` is not called. What has no
+    verdict waits for the next open.                                          */
 void covey_session_close (covey_session_t *self, const char *reason);
 covey_session_state_t covey_session_state (const covey_session_t *self);
 
 /*  A frame from the node. MALFORMED frames are counted, not followed.       */
 covey_err_t covey_session_receive (covey_session_t *self, const void *data,
                                    size_t size, int64_t now_ms);
+uint64_t covey_session_malformed (const covey_session_t *self);
 /*  Timers: hello again, ping, silence. Call at covey_session_next_ms.        */
 void covey_session_tick (covey_session_t *self, int64_t now_ms);
 int64_t covey_session_next_ms (const covey_session_t *self);
@@ -80,7 +90,9 @@ int64_t covey_session_next_ms (const covey_session_t *self);
 /*  Queue one packed event (copied). `*ticket_p` identifies it in callbacks:
     1, 2, 3 ... in order. EAGAIN: the queue is full. `level` beyond ACCEPTED
     asks for `reached` at that level too; `reached` with ACCEPTED comes for
-    every publish. Frames leave with flush, which batches what waits.         */
+    every publish. Frames leave with flush, which batches what waits, and when
+    a receipt makes room in the window. LIMIT: larger than COVEY_EVENT_MAX;
+    CLOSED: the session is FINAL.                                             */
 covey_err_t covey_session_publish (covey_session_t *self, const void *event,
                                    size_t size, covey_level_t level,
                                    uint32_t wait_ms, uint64_t *ticket_p);
@@ -88,8 +100,10 @@ void covey_session_flush (covey_session_t *self, int64_t now_ms);
 size_t covey_session_unsent (const covey_session_t *self);
 size_t covey_session_unanswered (const covey_session_t *self);
 
-/*  Active subscriptions are repeated by the session after it opens again.
-    `subscribe` is borrowed and copied.                                       */
+/*  Active subscriptions are repeated by the session after it opens again; so
+    `subscribed` can come more than once. One that the node refuses is dropped.
+    `subscribe` is borrowed and copied. INVALID: handle 0; EXISTS: the handle is
+    in use; LIMIT: too many, or too long.                                     */
 covey_err_t covey_session_subscribe (covey_session_t *self,
                                      const Covey__Wire__Subscribe *subscribe);
 void covey_session_unsubscribe (covey_session_t *self, uint32_t handle);

@@ -1,0 +1,86 @@
+#include "proto/session_queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/session.h"
+
+#define CAPACITY_MIN 16
+
+void
+covey_session_queue_init (covey_session_queue_t *self)
+{
+    memset (self, 0, sizeof *self);
+    self->first = self->next = 1;
+}
+
+void
+covey_session_queue_deinit (covey_session_queue_t *self)
+{
+    while (self->first < self->next)
+        covey_session_queue_pop (self);
+    free (self->ring);
+    self->ring = NULL;
+    self->capacity = 0;
+}
+
+covey_session_entry_t *
+covey_session_queue_at (const covey_session_queue_t *self, uint64_t ticket)
+{
+    assert (ticket >= self->first && ticket < self->next);
+    return &self->ring[ticket & (self->capacity - 1)];
+}
+
+static covey_err_t
+s_grow (covey_session_queue_t *self)
+{
+    size_t capacity = self->capacity ? self->capacity * 2 : CAPACITY_MIN;
+    covey_session_entry_t *ring = calloc (capacity, sizeof *ring);
+    if (!ring)
+        return COVEY_NOMEM;
+    for (uint64_t t = self->first; t < self->next; t++)
+        ring[t & (capacity - 1)] = *covey_session_queue_at (self, t);
+    free (self->ring);
+    self->ring = ring;
+    self->capacity = capacity;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_session_queue_push (covey_session_queue_t *self, const void *event,
+                          size_t size, covey_level_t level, uint32_t wait_ms)
+{
+    uint64_t count = self->next - self->first;
+    if (size > COVEY_EVENT_MAX)
+        return COVEY_LIMIT;
+    if (count >= COVEY_SESSION_QUEUE_MAX ||
+        size > COVEY_SESSION_QUEUE_BYTES_MAX - self->bytes)
+        return COVEY_EAGAIN;
+    if (count == self->capacity && s_grow (self))
+        return COVEY_NOMEM;
+    uint8_t *copy = malloc (size ? size : 1);
+    if (!copy)
+        return COVEY_NOMEM;
+    if (size)
+        memcpy (copy, event, size);
+    self->bytes += size;
+    self->next++;
+    *covey_session_queue_at (self, self->next - 1) = (covey_session_entry_t){
+        .bytes = copy,
+        .size = (uint32_t)size,
+        .wait_ms = wait_ms,
+        .level = level,
+    };
+    return COVEY_OK;
+}
+
+void
+covey_session_queue_pop (covey_session_queue_t *self)
+{
+    covey_session_entry_t *entry = covey_session_queue_at (self, self->first);
+    self->bytes -= entry->size;
+    free (entry->bytes);
+    entry->bytes = NULL;
+    self->first++;
+}

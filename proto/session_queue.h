@@ -1,0 +1,41 @@
+/*  session_queue - the events a session holds until the node's verdict
+
+    Role      pure; a ring of copies, addressed by ticket
+    Limits    COVEY_SESSION_QUEUE_MAX events, COVEY_SESSION_QUEUE_BYTES_MAX
+              bytes, in flight and waiting together
+*/
+#ifndef COVEY_SESSION_QUEUE_H_INCLUDED
+#define COVEY_SESSION_QUEUE_H_INCLUDED
+
+#include "base/err.h"
+
+typedef struct {
+    uint8_t *bytes;
+    uint32_t size;
+    uint32_t wait_ms;
+    covey_level_t level;
+    size_t refusal; /* scratch of a receipt: index + 1 of its refusal         */
+} covey_session_entry_t;
+
+typedef struct {
+    covey_session_entry_t *ring;
+    size_t capacity; /* 0 or a power of two                                   */
+    size_t bytes;
+    uint64_t first; /* oldest ticket without verdict                          */
+    uint64_t next;  /* ticket of the next push                                */
+} covey_session_queue_t;
+
+void covey_session_queue_init (covey_session_queue_t *self);
+void covey_session_queue_deinit (covey_session_queue_t *self);
+
+/*  Copies the event. EAGAIN when the queue is full.                         */
+covey_err_t covey_session_queue_push (covey_session_queue_t *self,
+                                      const void *event, size_t size,
+                                      covey_level_t level, uint32_t wait_ms);
+/*  first <= ticket < next; valid until the next push or pop.                */
+covey_session_entry_t *
+covey_session_queue_at (const covey_session_queue_t *self, uint64_t ticket);
+/*  Forget the oldest.                                                       */
+void covey_session_queue_pop (covey_session_queue_t *self);
+
+#endif
