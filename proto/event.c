@@ -1,0 +1,386 @@
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "proto/event_class.h"
+#include "proto/json.h"
+#include "proto/json_map.h"
+#include "proto/json_scan.h"
+#include "proto/pb.h"
+#include "proto/peek.h"
+
+/*  What unpacking may take: lists of the shortest texts need the base, large
+    events the factor. More means millions of unknown fields.                 */
+#define S_UNPACK_BASE ((size_t)1 << 20)
+#define S_UNPACK_FACTOR 8
+
+/* ------------------------------------------------------------------------ */
+/*  Life                                                                      */
+
+covey_event_t *
+covey_event_wrap (Covey__V1__Event *message)
+{
+    covey_event_t *self = calloc (1, sizeof *self + COVEY_EVENT_SLOT);
+    if (!self) {
+        covey__v1__event__free_unpacked (message, NULL);
+        return NULL;
+    }
+    self->message = message;
+    self->offset = -1;
+    self->slot = (char *)(self + 1);
+    return self;
+}
+
+/*  The field of a type in the oneof, NULL for an unknown type.              */
+static const ProtobufCFieldDescriptor *
+s_type_field (int type)
+{
+    if (type < COVEY_EVENT_TYPE_FIRST || type > COVEY_EVENT_TYPE_LAST)
+        return NULL;
+    return protobuf_c_message_descriptor_get_field (
+        &covey__v1__event__descriptor, (unsigned)type);
+}
+
+covey_event_t *
+covey_event_make (int type, covey_id_t id, int64_t timestamp_us)
+{
+    const ProtobufCFieldDescriptor *field = s_type_field (type);
+    if (!field) {
+        (void)covey_fail (covey_errbuf (), COVEY_INVALID, /* NULL says it */
+                          "there is no event type %d", type);
+        return NULL;
+    }
+    ProtobufCMessage *message = covey_pb_new (&covey__v1__event__descriptor);
+    if (!message)
+        return NULL;
+    Covey__V1__Event *event = (Covey__V1__Event *)message;
+    event->has_timestamp = true;
+    event->timestamp = timestamp_us;
+    event->has_id = true;
+    ProtobufCMessage **data = covey_pb_begin (message, field);
+    *data = covey_pb_new (field->descriptor);
+    if (!*data || !covey_pb_set_bytes (&event->id, id.bytes, 16)) {
+        protobuf_c_message_free_unpacked (message, NULL);
+        return NULL;
+    }
+    return covey_event_wrap (event);
+}
+
+covey_event_t *
+covey_event_new (int type)
+{
+    return covey_event_make (type, covey_id_new (), covey_clock_wall_us ());
+}
+
+void
+covey_event_destroy (covey_event_t **self_p)
+{
+    if (!self_p || !*self_p)
+        return;
+    covey__v1__event__free_unpacked ((*self_p)->message, NULL);
+    free (*self_p);
+    *self_p = NULL;
+}
+
+covey_event_t *
+covey_event_dup (const covey_event_t *self)
+{
+    ProtobufCMessage *message = covey_pb_dup (&self->message->base);
+    covey_event_t *copy =
+        message ? covey_event_wrap ((Covey__V1__Event *)message) : NULL;
+    if (copy)
+        copy->offset = self->offset;
+    return copy;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Type                                                                      */
+
+static bool
+s_is_type (const ProtobufCMessageUnknownField *field)
+{
+    return field->tag >= COVEY_EVENT_TYPE_FIRST &&
+           field->tag <= COVEY_EVENT_TYPE_LAST &&
+           field->wire_type == PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED;
+}
+
+int
+covey_event_unknown_type (const Covey__V1__Event *message)
+{
+    unsigned count = message->base.n_unknown_fields;
+    if (message->data_case || !count ||
+        !s_is_type (&message->base.unknown_fields[count - 1]))
+        return 0;
+    return (int)message->base.unknown_fields[count - 1].tag;
+}
+
+/*  Move the field of an unknown type behind the other unknown fields.       */
+static void
+s_settle_unknown_type (Covey__V1__Event *message)
+{
+    ProtobufCMessageUnknownField *fields = message->base.unknown_fields;
+    unsigned count = message->base.n_unknown_fields;
+    for (unsigned i = count; !message->data_case && i-- > 0;)
+        if (s_is_type (&fields[i])) {
+            ProtobufCMessageUnknownField type = fields[i];
+            memmove (&fields[i], &fields[i + 1],
+                     (count - i - 1) * sizeof *fields);
+            fields[count - 1] = type;
+            return;
+        }
+}
+
+int
+covey_event_type (const covey_event_t *self)
+{
+    int type = (int)self->message->data_case;
+    return type ? type : covey_event_unknown_type (self->message);
+}
+
+ProtobufCMessage *
+covey_event_data (const covey_event_t *self)
+{
+    const ProtobufCFieldDescriptor *field =
+        s_type_field ((int)self->message->data_case);
+    if (!field)
+        return NULL;
+    return *(ProtobufCMessage **)covey_pb_member (&self->message->base, field);
+}
+
+const char *
+covey_event_type_text (int type, char text[COVEY_EVENT_SLOT])
+{
+    const char *name = covey_event_type_name (type);
+    if (name)
+        return name;
+    snprintf (text, COVEY_EVENT_SLOT, "unknown:%d", type);
+    return text;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Bytes                                                                     */
+
+/*  Every block gets a NUL behind it, so that payloads end with one.         */
+static void *
+s_alloc (void *arg, size_t size)
+{
+    size_t *budget = arg;
+    if (size >= *budget)
+        return NULL;
+    *budget -= size;
+    char *block = malloc (size + 1);
+    if (block)
+        block[size] = '\0';
+    return block;
+}
+
+static void
+s_free (void *arg, void *block)
+{
+    (void)arg;
+    free (block);
+}
+
+covey_err_t
+covey_event_unpack (const void *data, size_t size, covey_event_t **event_p,
+                    covey_errbuf_t *err)
+{
+    covey_err_t rc = covey_event_check (data, size, err);
+    if (rc != COVEY_OK)
+        return rc;
+    size_t budget = S_UNPACK_BASE + S_UNPACK_FACTOR * size;
+    ProtobufCAllocator allocator = {s_alloc, s_free, &budget};
+    Covey__V1__Event *message =
+        covey__v1__event__unpack (&allocator, size, data);
+    if (!message)
+        return covey_fail (err, COVEY_MALFORMED,
+                           "%zu bytes are no event, or one with too many "
+                           "fields",
+                           size);
+    /* normal is the default and goes without saying. */
+    if (message->priority == COVEY__V1__PRIORITY__NORMAL)
+        message->has_priority = false;
+    s_settle_unknown_type (message);
+    covey_event_t *event = covey_event_wrap (message);
+    if (!event)
+        return covey_fail (err, COVEY_NOMEM, "no memory for an event");
+    *event_p = event;
+    return COVEY_OK;
+}
+
+/*  What protobuf-c would pack as an empty text though it was never set. The
+    path of the first such field goes to `path`; false: there is none.        */
+static bool
+s_find_missing (const ProtobufCMessage *message, char *path, size_t size)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        bool required = covey_json_is_required (descriptor, field);
+        size_t count = covey_pb_count (message, field);
+        bool missing = required && !count;
+        if (!missing && field->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        char name[COVEY_JSON_NAME_MAX];
+        covey_json_name (field, name);
+        int used = snprintf (path, size, "%s", name);
+        if (missing)
+            return true;
+        if (used < 0 || (size_t)used + 2 >= size)
+            continue;
+        path[used] = '.';
+        for (size_t j = 0; j < count; j++) {
+            ProtobufCMessage *part =
+                *(ProtobufCMessage **)covey_pb_element (message, field, j);
+            if (s_find_missing (part, path + used + 1, size - (size_t)used - 1))
+                return true;
+        }
+    }
+    return false;
+}
+
+static covey_err_t
+s_check_complete (const covey_event_t *self, covey_errbuf_t *err)
+{
+    const ProtobufCMessage *data = covey_event_data (self);
+    char path[200], type[COVEY_EVENT_SLOT];
+    if (!data || !s_find_missing (data, path, sizeof path))
+        return COVEY_OK;
+    return covey_fail (err, COVEY_INVALID, "data.%s is missing; %s needs it",
+                       path,
+                       covey_event_type_text (covey_event_type (self), type));
+}
+
+size_t
+covey_event_packed_size (const covey_event_t *self)
+{
+    return covey__v1__event__get_packed_size (self->message);
+}
+
+covey_err_t
+covey_event_pack (const covey_event_t *self, covey_buf_t *to,
+                  covey_errbuf_t *err)
+{
+    covey_err_t rc = s_check_complete (self, err);
+    if (rc != COVEY_OK)
+        return rc;
+    size_t size = covey_event_packed_size (self);
+    if (size > COVEY_EVENT_MAX)
+        return covey_fail (err, COVEY_LIMIT,
+                           "the event has %zu bytes; the bound is %d", size,
+                           COVEY_EVENT_MAX);
+    uint8_t *room = covey_buf_extend (to, size);
+    if (!room)
+        return covey_fail (err, COVEY_LIMIT,
+                           "the event has %zu bytes; %zu of %zu are in use",
+                           size, to->size, to->max);
+    covey__v1__event__pack (self->message, room);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_encode (const covey_event_t *self, uint8_t **data_p, size_t *size_p)
+{
+    covey_buf_t buf;
+    covey_buf_init (&buf, COVEY_EVENT_MAX);
+    covey_err_t rc = covey_event_pack (self, &buf, covey_errbuf ());
+    if (rc != COVEY_OK) {
+        covey_buf_deinit (&buf);
+        return rc;
+    }
+    *size_p = buf.size;
+    *data_p = (uint8_t *)covey_buf_steal (&buf);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_decode (const void *data, size_t size, covey_event_t **event_p)
+{
+    return covey_event_unpack (data, size, event_p, covey_errbuf ());
+}
+
+covey_err_t
+covey_event_validate (const covey_event_t *self)
+{
+    covey_buf_t buf;
+    covey_buf_init (&buf, COVEY_EVENT_MAX);
+    covey_err_t rc = covey_event_pack (self, &buf, covey_errbuf ());
+    if (rc == COVEY_OK)
+        rc = covey_event_check (buf.data, buf.size, covey_errbuf ());
+    covey_buf_deinit (&buf);
+    return rc;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Equality                                                                  */
+
+/*  White space in JSON payloads means nothing: remove it, in place.         */
+static void
+s_squeeze_payloads (ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    Covey__V1__Payload *payload = (Covey__V1__Payload *)message;
+    if (descriptor == &covey__v1__payload__descriptor) {
+        ProtobufCBinaryData *data = &payload->data;
+        if (!data->data || (int)payload->content_type != COVEY_CONTENT_JSON ||
+            !covey_json_is_valid (data->data, data->len))
+            return;
+        covey_buf_t text;
+        covey_buf_init (&text, data->len + 1);
+        covey_json_squeeze ((char *)data->data, data->len, &text);
+        if (!text.failed && text.size) {
+            memcpy (data->data, text.data, text.size);
+            data->len = text.size;
+        }
+        covey_buf_deinit (&text);
+        return;
+    }
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        size_t count = covey_pb_count (message, field);
+        for (size_t j = 0; j < count; j++)
+            s_squeeze_payloads (
+                *(ProtobufCMessage **)covey_pb_element (message, field, j));
+    }
+}
+
+static bool
+s_pack_equal (const ProtobufCMessage *a, const ProtobufCMessage *b)
+{
+    size_t size = protobuf_c_message_get_packed_size (a);
+    if (size != protobuf_c_message_get_packed_size (b))
+        return false;
+    uint8_t *bytes = malloc (2 * size + 1);
+    if (!bytes)
+        return false;
+    protobuf_c_message_pack (a, bytes);
+    protobuf_c_message_pack (b, bytes + size);
+    bool equal = memcmp (bytes, bytes + size, size) == 0;
+    free (bytes);
+    return equal;
+}
+
+bool
+covey_event_equal (const covey_event_t *a, const covey_event_t *b)
+{
+    if (s_pack_equal (&a->message->base, &b->message->base))
+        return true;
+    ProtobufCMessage *one = covey_pb_dup (&a->message->base);
+    ProtobufCMessage *two = covey_pb_dup (&b->message->base);
+    bool equal = false;
+    if (one && two) {
+        s_squeeze_payloads (one);
+        s_squeeze_payloads (two);
+        equal = s_pack_equal (one, two);
+    }
+    if (one)
+        protobuf_c_message_free_unpacked (one, NULL);
+    if (two)
+        protobuf_c_message_free_unpacked (two, NULL);
+    return equal;
+}

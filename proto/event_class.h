@@ -1,0 +1,49 @@
+/*  event_class - the inside of an event, for the files of proto/ only       */
+#ifndef COVEY_EVENT_CLASS_H_INCLUDED
+#define COVEY_EVENT_CLASS_H_INCLUDED
+
+#include "proto/event.h"
+#include "proto/event.pb-c.h"
+
+/*  Field numbers of Event that belong to the types.                         */
+#define COVEY_EVENT_TYPE_FIRST 10
+#define COVEY_EVENT_TYPE_LAST 499
+
+#define COVEY_EVENT_SLOT 64
+
+struct covey_event {
+    Covey__V1__Event *message;
+    int64_t offset; /* in the journal; -1: not from there                     */
+    char *slot;     /* COVEY_EVENT_SLOT bytes for names made up by getters    */
+};
+
+/*  Takes the message; NULL (and the message freed) without memory.          */
+covey_event_t *covey_event_wrap (Covey__V1__Event *message);
+
+/*  The message of the type, NULL when the type is unknown.                  */
+ProtobufCMessage *covey_event_data (const covey_event_t *self);
+
+/*  "task:assigned", or "unknown:N" in `text`.                               */
+const char *covey_event_type_text (int type, char text[COVEY_EVENT_SLOT]);
+
+/*  An unknown type is an unknown field of the envelope, kept as its last one;
+    its number, or 0.                                                         */
+int covey_event_unknown_type (const Covey__V1__Event *message);
+
+/*  Where a path to a data field leads. */
+typedef struct {
+    ProtobufCMessage *message; /* the one that has the field; NULL: an object on
+                                  the way is absent                           */
+    const ProtobufCFieldDescriptor *field;
+} covey_event_place_t;
+
+/*  Find a data field by its path: "taskId", "error.code", "votes.0.agentId".
+    With `create`, objects on the way are made. NOTFOUND names the nearest.   */
+covey_err_t covey_event_find (const covey_event_t *self, const char *path,
+                              bool create, covey_event_place_t *place,
+                              covey_errbuf_t *err);
+
+/*  A field of the envelope by its protobuf name; asserts that it is there.  */
+const ProtobufCFieldDescriptor *covey_event_envelope (const char *name);
+
+#endif

@@ -1,0 +1,425 @@
+/*  Setters of the data fields: each checks before it changes anything.      */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "proto/event_class.h"
+#include "proto/json.h"
+#include "proto/json_map.h"
+#include "proto/json_scan.h"
+#include "proto/pb.h"
+
+static covey_err_t
+s_no_memory (void)
+{
+    return covey_fail (covey_errbuf (), COVEY_NOMEM, "no memory for an event");
+}
+
+/*  What a field takes, for messages.                                        */
+static const char *
+s_takes (const ProtobufCFieldDescriptor *field)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        return field->type == PROTOBUF_C_TYPE_STRING ? "a list of texts"
+                                                     : "a list";
+    switch (field->type) {
+        case PROTOBUF_C_TYPE_BOOL:
+            return "true or false";
+        case PROTOBUF_C_TYPE_ENUM:
+            return "a name, as text";
+        case PROTOBUF_C_TYPE_STRING:
+            return "text";
+        case PROTOBUF_C_TYPE_BYTES:
+            return "bytes, as base64 text";
+        case PROTOBUF_C_TYPE_MESSAGE:
+            return covey_json_kind (field) == COVEY_JSON_PAYLOAD ? "a payload"
+                                                                 : "an object";
+        case PROTOBUF_C_TYPE_FLOAT:
+        case PROTOBUF_C_TYPE_DOUBLE:
+            return "a number";
+        case PROTOBUF_C_TYPE_INT32:
+        case PROTOBUF_C_TYPE_SINT32:
+        case PROTOBUF_C_TYPE_SFIXED32:
+        case PROTOBUF_C_TYPE_UINT32:
+        case PROTOBUF_C_TYPE_FIXED32:
+        case PROTOBUF_C_TYPE_INT64:
+        case PROTOBUF_C_TYPE_SINT64:
+        case PROTOBUF_C_TYPE_SFIXED64:
+        case PROTOBUF_C_TYPE_UINT64:
+        case PROTOBUF_C_TYPE_FIXED64:
+            return "an integer";
+    }
+    return "another value";
+}
+
+/*  Find the field for a setter that takes values of one kind; nested objects
+    are only made once the field is known to exist and to fit.                */
+typedef bool (s_fits_fn) (const ProtobufCFieldDescriptor *field);
+
+static bool
+s_fits_text (const ProtobufCFieldDescriptor *field)
+{
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           (field->type == PROTOBUF_C_TYPE_STRING ||
+            field->type == PROTOBUF_C_TYPE_ENUM ||
+            field->type == PROTOBUF_C_TYPE_BYTES);
+}
+
+static bool
+s_fits_texts (const ProtobufCFieldDescriptor *field)
+{
+    return field->label == PROTOBUF_C_LABEL_REPEATED &&
+           field->type == PROTOBUF_C_TYPE_STRING;
+}
+
+static bool
+s_fits_number (const ProtobufCFieldDescriptor *field)
+{
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           field->type != PROTOBUF_C_TYPE_STRING &&
+           field->type != PROTOBUF_C_TYPE_ENUM &&
+           field->type != PROTOBUF_C_TYPE_BYTES &&
+           field->type != PROTOBUF_C_TYPE_MESSAGE &&
+           field->type != PROTOBUF_C_TYPE_BOOL;
+}
+
+static bool
+s_fits_bool (const ProtobufCFieldDescriptor *field)
+{
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           field->type == PROTOBUF_C_TYPE_BOOL;
+}
+
+static bool
+s_fits_payload (const ProtobufCFieldDescriptor *field)
+{
+    return field->label != PROTOBUF_C_LABEL_REPEATED &&
+           covey_json_kind (field) == COVEY_JSON_PAYLOAD;
+}
+
+static bool
+s_fits_json (const ProtobufCFieldDescriptor *field)
+{
+    return field;
+}
+
+static covey_err_t
+s_find_for (covey_event_t *self, const char *path, s_fits_fn *fits,
+            covey_event_place_t *place)
+{
+    covey_err_t rc =
+        covey_event_find (self, path, true, place, covey_errbuf ());
+    if (rc == COVEY_OK && !fits (place->field))
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "%.80s takes %s, which this call does not set", path,
+                           s_takes (place->field));
+    return rc;
+}
+
+static covey_err_t
+s_check_text (const char *path, const char *value)
+{
+    if (!value)
+        return covey_fail (covey_errbuf (), COVEY_INVALID, "%.80s is NULL",
+                           path);
+    size_t size = strlen (value);
+    if (size > COVEY_TEXT_MAX)
+        return covey_fail (covey_errbuf (), COVEY_LIMIT,
+                           "%.80s has %zu bytes; the bound is %d", path, size,
+                           COVEY_TEXT_MAX);
+    if (!covey_str_is_utf8 (value, size))
+        return covey_fail (covey_errbuf (), COVEY_INVALID, "%.80s is not UTF-8",
+                           path);
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_set_enum (const covey_event_place_t *place, const char *path,
+            const char *value)
+{
+    int number;
+    if (covey_json_enum_value (place->field->descriptor, value, &number)) {
+        *(int *)covey_pb_begin (place->message, place->field) = number;
+        return COVEY_OK;
+    }
+    char names[200];
+    covey_json_enum_names (place->field->descriptor, names, sizeof names);
+    return covey_fail (covey_errbuf (), COVEY_INVALID,
+                       "%.80s cannot be \"%.60s\"; it is one of %s", path,
+                       value, names);
+}
+
+static covey_err_t
+s_set_base64 (const covey_event_place_t *place, const char *path,
+              const char *value)
+{
+    covey_buf_t bytes;
+    covey_buf_init (&bytes, strlen (value) + 1);
+    covey_err_t rc = COVEY_OK;
+    ProtobufCBinaryData copy;
+    if (!covey_base64_read (value, strlen (value), &bytes))
+        rc = covey_fail (covey_errbuf (), COVEY_INVALID,
+                         "%.80s is not base64: \"%.60s\"", path, value);
+    else if (!covey_pb_set_bytes (&copy, bytes.data ? (void *)bytes.data : "",
+                                  bytes.size))
+        rc = s_no_memory ();
+    else
+        *(ProtobufCBinaryData *)covey_pb_begin (place->message, place->field) =
+            copy;
+    covey_buf_deinit (&bytes);
+    return rc;
+}
+
+covey_err_t
+covey_event_set_str (covey_event_t *self, const char *field, const char *value)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_text, &place);
+    if (rc == COVEY_OK)
+        rc = s_check_text (field, value);
+    if (rc != COVEY_OK)
+        return rc;
+    if (place.field->type == PROTOBUF_C_TYPE_ENUM)
+        return s_set_enum (&place, field, value);
+    if (place.field->type == PROTOBUF_C_TYPE_BYTES)
+        return s_set_base64 (&place, field, value);
+    char *copy;
+    if (!covey_pb_set_string (&copy, value, strlen (value)))
+        return s_no_memory ();
+    *(char **)covey_pb_begin (place.message, place.field) = copy;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_add_str (covey_event_t *self, const char *field, const char *value)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_texts, &place);
+    if (rc == COVEY_OK)
+        rc = s_check_text (field, value);
+    if (rc != COVEY_OK)
+        return rc;
+    if (covey_pb_count (place.message, place.field) >= COVEY_LIST_MAX)
+        return covey_fail (covey_errbuf (), COVEY_LIMIT,
+                           "%.80s has %d entries already, its bound", field,
+                           COVEY_LIST_MAX);
+    char *copy;
+    if (!covey_pb_set_string (&copy, value, strlen (value)))
+        return s_no_memory ();
+    char **element = covey_pb_append (place.message, place.field);
+    if (!element) {
+        free (copy);
+        return s_no_memory ();
+    }
+    *element = copy;
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_out_of_range (const char *path, int64_t value, const char *range)
+{
+    return covey_fail (covey_errbuf (), COVEY_INVALID,
+                       "%.80s cannot be %lld; it is an integer %s", path,
+                       (long long)value, range);
+}
+
+covey_err_t
+covey_event_set_int (covey_event_t *self, const char *field, int64_t value)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_number, &place);
+    if (rc != COVEY_OK)
+        return rc;
+    ProtobufCType type = place.field->type;
+    bool is_u32 =
+        type == PROTOBUF_C_TYPE_UINT32 || type == PROTOBUF_C_TYPE_FIXED32;
+    bool is_u64 =
+        type == PROTOBUF_C_TYPE_UINT64 || type == PROTOBUF_C_TYPE_FIXED64;
+    bool is_i64 = type == PROTOBUF_C_TYPE_INT64 ||
+                  type == PROTOBUF_C_TYPE_SINT64 ||
+                  type == PROTOBUF_C_TYPE_SFIXED64;
+    if (is_u32 && (value < 0 || value > UINT32_MAX))
+        return s_out_of_range (field, value, "from 0 to 2^32 - 1");
+    if (is_u64 && value < 0)
+        return s_out_of_range (field, value, "from 0 to 2^64 - 1");
+    bool is_real =
+        type == PROTOBUF_C_TYPE_DOUBLE || type == PROTOBUF_C_TYPE_FLOAT;
+    if (!is_u32 && !is_u64 && !is_i64 && !is_real &&
+        (value < INT32_MIN || value > INT32_MAX))
+        return s_out_of_range (field, value, "from -2^31 to 2^31 - 1");
+    void *member = covey_pb_begin (place.message, place.field);
+    if (type == PROTOBUF_C_TYPE_DOUBLE)
+        *(double *)member = (double)value;
+    else if (type == PROTOBUF_C_TYPE_FLOAT)
+        *(float *)member = (float)value;
+    else if (is_u64)
+        *(uint64_t *)member = (uint64_t)value;
+    else if (is_i64)
+        *(int64_t *)member = value;
+    else if (is_u32)
+        *(uint32_t *)member = (uint32_t)value;
+    else
+        *(int32_t *)member = (int32_t)value;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_set_num (covey_event_t *self, const char *field, double value)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_number, &place);
+    if (rc != COVEY_OK)
+        return rc;
+    if (!isfinite (value))
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "%.80s cannot be %f; it is a finite number", field,
+                           value);
+    if (place.field->type == PROTOBUF_C_TYPE_DOUBLE) {
+        *(double *)covey_pb_begin (place.message, place.field) = value;
+        return COVEY_OK;
+    }
+    if (value != trunc (value) || fabs (value) > (double)COVEY_JSON_EXACT)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "%.80s cannot be %g; it is an integer", field,
+                           value);
+    return covey_event_set_int (self, field, (int64_t)value);
+}
+
+covey_err_t
+covey_event_set_bool (covey_event_t *self, const char *field, bool value)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_bool, &place);
+    if (rc == COVEY_OK)
+        *(protobuf_c_boolean *)covey_pb_begin (place.message, place.field) =
+            value;
+    return rc;
+}
+
+/*  The bytes as they are stored: JSON without white space.                  */
+static covey_err_t
+s_payload_bytes (const char *path, covey_content_t content, const void *data,
+                 size_t size, covey_buf_t *to)
+{
+    if (size > COVEY_PAYLOAD_MAX)
+        return covey_fail (covey_errbuf (), COVEY_LIMIT,
+                           "%.80s has %zu bytes; the bound is %d", path, size,
+                           COVEY_PAYLOAD_MAX);
+    bool is_text =
+        content == COVEY_CONTENT_TEXT || content == COVEY_CONTENT_COMMAND;
+    if (content == COVEY_CONTENT_JSON) {
+        covey_err_t rc = covey_json_check (data, size, COVEY_JSON_DEPTH_MAX,
+                                           path, covey_errbuf ());
+        if (rc != COVEY_OK)
+            return rc;
+        covey_json_squeeze (data, size, to);
+    } else if (is_text && !covey_str_is_utf8 (data, size))
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "%.80s is not UTF-8 text without NUL; send it as "
+                           "binary",
+                           path);
+    else
+        (void)covey_buf_append (to, data, size); /* see `failed` */
+    return to->failed ? s_no_memory () : COVEY_OK;
+}
+
+static Covey__V1__Payload *
+s_new_payload (covey_content_t content, const covey_buf_t *bytes)
+{
+    Covey__V1__Payload *payload =
+        (Covey__V1__Payload *)covey_pb_new (&covey__v1__payload__descriptor);
+    if (!payload)
+        return NULL;
+    if (!covey_pb_set_bytes (&payload->data,
+                             bytes->data ? (void *)bytes->data : "",
+                             bytes->size)) {
+        free (payload);
+        return NULL;
+    }
+    payload->has_data = true;
+    payload->has_content_type = true;
+    payload->content_type = (Covey__V1__ContentType)content;
+    return payload;
+}
+
+/*  Where the message names the type of its content, that follows.           */
+static void
+s_follow_content (const covey_event_place_t *place)
+{
+    const ProtobufCFieldDescriptor *sibling =
+        covey_json_sibling (place->message->descriptor);
+    if (!sibling || !covey_pb_has (place->message, place->field) ||
+        covey_json_kind (place->field) != COVEY_JSON_PAYLOAD)
+        return;
+    const Covey__V1__Payload *payload =
+        *(Covey__V1__Payload **)covey_pb_member (place->message, place->field);
+    *(int *)covey_pb_begin (place->message, sibling) =
+        (int)payload->content_type;
+}
+
+covey_err_t
+covey_event_set_payload (covey_event_t *self, const char *field,
+                         covey_content_t content, const void *data, size_t size)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_payload, &place);
+    if (rc != COVEY_OK)
+        return rc;
+    if ((int)content < COVEY_CONTENT_TEXT ||
+        (int)content > COVEY_CONTENT_COMMAND)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "%.80s: there is no content type %d", field,
+                           (int)content);
+    covey_buf_t bytes;
+    covey_buf_init (&bytes, COVEY_PAYLOAD_MAX);
+    rc = s_payload_bytes (field, content, data ? data : "", data ? size : 0,
+                          &bytes);
+    Covey__V1__Payload *payload = NULL;
+    if (rc == COVEY_OK)
+        payload = s_new_payload (content, &bytes);
+    covey_buf_deinit (&bytes);
+    if (!payload)
+        return rc == COVEY_OK ? s_no_memory () : rc;
+    *(Covey__V1__Payload **)covey_pb_begin (place.message, place.field) =
+        payload;
+    s_follow_content (&place);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_set_json (covey_event_t *self, const char *field, const char *json)
+{
+    covey_event_place_t place;
+    covey_err_t rc = s_find_for (self, field, s_fits_json, &place);
+    const char *text = json ? json : "";
+    size_t size = strlen (text);
+    if (rc == COVEY_OK)
+        rc = covey_json_check (text, size,
+                               COVEY_JSON_DEPTH_MAX + COVEY_JSON_DEPTH_AROUND,
+                               field, covey_errbuf ());
+    if (rc != COVEY_OK)
+        return rc;
+    const ProtobufCMessageDescriptor *descriptor = place.message->descriptor;
+    const ProtobufCFieldDescriptor *sibling = covey_json_sibling (descriptor);
+    int content = -1;
+    if (sibling && covey_pb_has (place.message, sibling))
+        content = *(int *)covey_pb_member (place.message, sibling);
+    char type[COVEY_EVENT_SLOT];
+    covey_json_reader_t reader = {
+        .json = text,
+        .owner = covey_event_type_text (covey_event_type (self), type),
+        .err = covey_errbuf ()};
+    /* Read it aside, so that a refused value changes nothing. */
+    ProtobufCMessage *aside = covey_pb_new (descriptor);
+    if (!aside)
+        return s_no_memory ();
+    rc = covey_json_read_field (&reader, aside, place.field,
+                                covey_json_trim (text, size), content);
+    if (rc == COVEY_OK) {
+        covey_pb_move (place.message, aside, place.field);
+        s_follow_content (&place);
+    }
+    protobuf_c_message_free_unpacked (aside, NULL);
+    return rc;
+}
