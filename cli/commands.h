@@ -1,0 +1,41 @@
+/*  commands - the entries of the table, each defined in its cmd_NAME.c       */
+#ifndef COVEY_COMMANDS_H_INCLUDED
+#define COVEY_COMMANDS_H_INCLUDED
+
+#include "cli/cli.h"
+
+extern const covey_cli_command_t covey_cmd_up;
+extern const covey_cli_command_t covey_cmd_status;
+extern const covey_cli_command_t covey_cmd_nodes;
+extern const covey_cli_command_t covey_cmd_agents;
+extern const covey_cli_command_t covey_cmd_send;
+extern const covey_cli_command_t covey_cmd_request;
+extern const covey_cli_command_t covey_cmd_broadcast;
+extern const covey_cli_command_t covey_cmd_publish;
+extern const covey_cli_command_t covey_cmd_subscribe;
+extern const covey_cli_command_t covey_cmd_events;
+extern const covey_cli_command_t covey_cmd_stats;
+extern const covey_cli_command_t covey_cmd_aggregates;
+extern const covey_cli_command_t covey_cmd_task_submit;
+extern const covey_cli_command_t covey_cmd_task_show;
+extern const covey_cli_command_t covey_cmd_task_list;
+extern const covey_cli_command_t covey_cmd_task_cancel;
+extern const covey_cli_command_t covey_cmd_task_retry;
+extern const covey_cli_command_t covey_cmd_tasks;
+extern const covey_cli_command_t covey_cmd_swarm_form;
+extern const covey_cli_command_t covey_cmd_swarm_join;
+extern const covey_cli_command_t covey_cmd_swarm_leave;
+extern const covey_cli_command_t covey_cmd_swarm_disband;
+extern const covey_cli_command_t covey_cmd_swarm_show;
+extern const covey_cli_command_t covey_cmd_swarm_list;
+extern const covey_cli_command_t covey_cmd_swarms;
+extern const covey_cli_command_t covey_cmd_vote_propose;
+extern const covey_cli_command_t covey_cmd_vote_cast;
+extern const covey_cli_command_t covey_cmd_vote_withdraw;
+extern const covey_cli_command_t covey_cmd_vote_show;
+extern const covey_cli_command_t covey_cmd_vote_list;
+extern const covey_cli_command_t covey_cmd_votes;
+extern const covey_cli_command_t covey_cmd_help;
+extern const covey_cli_command_t covey_cmd_version;
+
+#endif

@@ -1,0 +1,42 @@
+/*  control - asking the coordinator: params as JSON, the answer as JSON
+
+    Params    an object of jansson's, which is consumed; a value that comes
+              from the user as JSON text is put in as it is (numbers keep all
+              their digits)
+*/
+#ifndef COVEY_CONTROL_H_INCLUDED
+#define COVEY_CONTROL_H_INCLUDED
+
+#include <jansson.h>
+
+#include "cli/cli.h"
+
+typedef struct {
+    const char *method; /* "task.submit"                                      */
+    json_t *params;     /* consumed                                           */
+    const char *key;    /* member that gets `payload`, or NULL                */
+    const char *payload; /* JSON text                                         */
+    const char *what; /* what a failure names, or NULL                      */
+} covey_control_t;
+
+/*  Ask; an exit code, told why. The caller frees `*result_p`.               */
+int covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
+                       char **result_p);
+/*  Connect, ask, show the answer as one object.                             */
+int covey_control_show (covey_cli_t *cli, const covey_control_t *control);
+
+/*  Set `key` from an option or argument, nothing when it is NULL.           */
+void covey_control_set (json_t *params, const char *key, const char *text);
+/*  A list option as array of texts, nothing when it is not given.           */
+void covey_control_set_list (covey_cli_t *cli, json_t *params, const char *key,
+                             const char *option);
+/*  A number option that was given.                                          */
+void covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
+                            const char *option);
+/*  "AGENT:WEIGHT" or "AGENT" as {"agentId":…,"weight":…}, or NULL, told why. */
+json_t *covey_control_member (covey_cli_t *cli, const char *option,
+                              const char *text);
+/*  Text member of a result, or NULL; the caller frees.                      */
+char *covey_control_text (const char *result, const char *key);
+
+#endif

@@ -1,0 +1,43 @@
+/*  listing - JSON of the mesh as a table, as JSON lines, again and again
+
+    Role      every command that shows something: it fetches JSON text and
+              says which columns people see; --json shows the text itself,
+              untouched, one object a line
+*/
+#ifndef COVEY_LISTING_H_INCLUDED
+#define COVEY_LISTING_H_INCLUDED
+
+#include "cli/cli.h"
+
+typedef enum {
+    COVEY_CELL_TEXT,   /* also lists: their items with commas between         */
+    COVEY_CELL_NUMBER, /* to the right                                        */
+    COVEY_CELL_STATE,  /* coloured                                            */
+    COVEY_CELL_AGE,    /* of an instant                                       */
+    COVEY_CELL_TIME    /* an instant, local                                   */
+} covey_cell_kind_t;
+
+typedef struct {
+    const char *title;
+    const char *key; /* "state", "turnout.cast"                               */
+    covey_cell_kind_t kind;
+} covey_column_t; /* a list of them ends with an entry of zeros             */
+
+typedef struct {
+    /*  JSON text that the caller frees with covey_free.                     */
+    covey_err_t (*fetch) (covey_cli_t *cli, char **json_p);
+    const char
+        *member; /* the list within the result; NULL: the result is one */
+    const covey_column_t *columns;
+    const char *empty; /* "no agents": what people read instead of nothing    */
+    /*  Instead of columns: the whole result for people; may be NULL.        */
+    void (*print) (covey_cli_t *cli, const char *json);
+} covey_listing_t;
+
+/*  Fetch and show, with --watch until a signal; the exit code.              */
+int covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing);
+
+/*  One object: as it is with --json, else "key  value" lines. Frees it.     */
+void covey_listing_show (covey_cli_t *cli, char **json_p);
+
+#endif
