@@ -281,6 +281,8 @@ covey_str_parse_time (const char *text, int64_t *wall_us_p)
         !s_digits (&p, 2, 1, 12, &mo) || !s_char (&p, '-') ||
         !s_digits (&p, 2, 1, month_days[mo - 1], &d))
         return false;
+    if (mo == 2 && d == 29 && (y % 4 || (y % 100 == 0 && y % 400)))
+        return false;
     if (*p != 'T' && *p != 't' && *p != ' ')
         return false;
     p++;

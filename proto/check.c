@@ -328,10 +328,10 @@ s_check_field (place_t *place, const schema_t *schema,
 static bool
 s_is_required (const schema_t *schema, const field_t *field)
 {
+    enum { FIELD_ID = 1, FIELD_SOURCE = 2, FIELD_TIMESTAMP = 4 };
     if (schema == &covey__v1__event__descriptor)
-        return strcmp (field->name, "id") == 0 ||
-               strcmp (field->name, "source") == 0 ||
-               strcmp (field->name, "timestamp") == 0;
+        return field->id == FIELD_ID || field->id == FIELD_SOURCE ||
+               field->id == FIELD_TIMESTAMP;
     return covey_json_is_required (schema, field);
 }
 
