@@ -30,11 +30,13 @@ covey_err_t covey_journal_open (const char *path, covey_journal_mode_t mode,
                                 covey_errbuf_t *err);
 void covey_journal_close (covey_journal_t **self_p);
 
-/*  One transaction: begin, append…, commit. After a failed commit the journal
-    reopens itself and re-reads what it has; nothing of the batch counts.
+/*  One transaction: begin, append…, commit. STATE and MALFORMED leave the batch
+    as it was; any other error ends it: nothing of it counts, and the next begin
+    reopens the file and re-reads what it has.
     append: packed event with origin; `*offset_p` is its offset, also for a
-    duplicate (`*duplicate_p`). STATE: `seq` leaves a gap, `*expect_p` is the
-    one that is missing.                                                      */
+    duplicate (`*duplicate_p`), -1 for one that was seen but is not kept.
+    STATE: `seq` leaves a gap, `*expect_p` is the one that is missing.
+    MALFORMED: the event has no id.                                           */
 covey_err_t covey_journal_begin (covey_journal_t *self, covey_errbuf_t *err);
 covey_err_t covey_journal_append (covey_journal_t *self,
                                   const covey_peek_t *event,
@@ -47,7 +49,13 @@ covey_err_t covey_journal_append (covey_journal_t *self,
 covey_err_t covey_journal_skip (covey_journal_t *self, const uint8_t origin[16],
                                 uint64_t seq, uint64_t *expect_p,
                                 covey_errbuf_t *err);
+/*  Inside a batch: go on after a gap that its origin cannot fill any more;
+    the next sequence of `origin` is `seq`.                                   */
+covey_err_t covey_journal_resume (covey_journal_t *self,
+                                  const uint8_t origin[16], uint64_t seq,
+                                  covey_errbuf_t *err);
 covey_err_t covey_journal_commit (covey_journal_t *self, covey_errbuf_t *err);
+void covey_journal_rollback (covey_journal_t *self);
 
 int64_t covey_journal_last_offset (const covey_journal_t *self);
 uint64_t covey_journal_last_seq (const covey_journal_t *self,
@@ -56,7 +64,10 @@ uint64_t covey_journal_bytes (covey_journal_t *self);
 uint64_t covey_journal_count (covey_journal_t *self);
 
 /*  Rows in order; `*page` is filled (next_offset, more, scanned_offset) and
-    `row` is called per row; it returns false to end early.                   */
+    `row` is called per row; it returns false to end early. A page ends at the
+    limit, at bytes_max (but has one row at least) or when it took long; `more`
+    then says that there may be more, from next_offset on. INVALID: a filter
+    that cannot match, with its value.                                        */
 typedef bool (covey_journal_row_fn) (void *arg,
                                      const Covey__Store__EventRow *row);
 covey_err_t covey_journal_query (covey_journal_t *self,
@@ -75,11 +86,17 @@ covey_err_t covey_journal_aggregates (covey_journal_t *self,
                                       covey_errbuf_t *err);
 covey_err_t covey_journal_mark (covey_journal_t *self, const uint8_t id[16],
                                 covey_errbuf_t *err);
-/*  Delete at most `limit` rows with timestamp < older_than_us, oldest first;
-    `*count_p` says how many. Callers repeat, so that writers are not stalled.
- */
+/*  Delete at most `limit` rows with timestamp < older_than_us and offset <=
+    up_to, in order; `*count_p` says how many. Callers repeat, so that writers
+    are not stalled.                                                          */
 covey_err_t covey_journal_delete (covey_journal_t *self, int64_t older_than_us,
-                                  size_t limit, size_t *count_p,
+                                  int64_t up_to, size_t limit, size_t *count_p,
                                   covey_errbuf_t *err);
+
+/*  Queries and statistics that run past `deadline_ms` (covey_clock_mono_ms)
+    end with TIMEOUT; 0: never. interrupt ends the running one (CANCELED), from
+    any thread, and those to come.                                            */
+void covey_journal_set_deadline (covey_journal_t *self, int64_t deadline_ms);
+void covey_journal_interrupt (covey_journal_t *self);
 
 #endif

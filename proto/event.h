@@ -38,6 +38,10 @@ covey_err_t covey_event_append_origin (covey_buf_t *packed,
 
 /*  JSON with the caller's buffers; see proto/json.h for the mapping.        */
 covey_err_t covey_event_write_json (const covey_event_t *self, covey_buf_t *to);
+/*  Only the data of the type, as under "data" of the whole; {} when the type is
+    unknown.               */
+covey_err_t covey_event_write_data_json (const covey_event_t *self,
+                                         covey_buf_t *to);
 covey_err_t covey_event_parse_json (const char *json, size_t size,
                                     covey_event_t **event_p,
                                     covey_errbuf_t *err);

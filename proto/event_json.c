@@ -86,6 +86,16 @@ covey_event_write_json (const covey_event_t *self, covey_buf_t *to)
     return to->failed ? COVEY_LIMIT : COVEY_OK;
 }
 
+covey_err_t
+covey_event_write_data_json (const covey_event_t *self, covey_buf_t *to)
+{
+    const ProtobufCMessage *data = covey_event_data (self);
+    if (data)
+        return covey_json_write (data, to);
+    covey_buf_puts (to, "{}");
+    return to->failed ? COVEY_LIMIT : COVEY_OK;
+}
+
 char *
 covey_event_to_json (const covey_event_t *self)
 {
