@@ -98,9 +98,9 @@ int covey_cli_timeout (const covey_cli_t *cli);
     behind its `*size_p` bytes. Returns an exit code; it has told why.        */
 int covey_cli_read (covey_cli_t *cli, const char *arg, bool at_file, size_t max,
                     char **data_p, size_t *size_p);
-/*  One line of `file` without its line feed, at most `max` bytes long; 1: a
-    line, 0: end, -1: longer than that or not readable (told).                */
-int covey_cli_read_line (covey_cli_t *cli, FILE *file, size_t max,
+/*  One line of `file` without its line feed; 1: a line, 0: end, -1: it has more
+    than COVEY_EVENT_MAX bytes or cannot be read (told, by the file's name).  */
+int covey_cli_read_line (covey_cli_t *cli, FILE *file, const char *name,
                          char **line_p, size_t *size_p);
 /*  Is it one JSON value? If not: the line with line and column, where `what`
     names the text.                                                           */

@@ -19,6 +19,13 @@ typedef struct {
     const char *what; /* what a failure names, or NULL                      */
 } covey_control_t;
 
+/*  Ask with params as text. A coordinator that is not there yet is waited for
+    as long as --timeout says.                                                */
+covey_err_t covey_control_call (covey_cli_t *cli, const char *method,
+                                const char *params, char **result_p);
+/*  The same with an object, which is consumed.                              */
+covey_err_t covey_control_fetch (covey_cli_t *cli, const char *method,
+                                 json_t *params, char **result_p);
 /*  Ask; an exit code, told why. The caller frees `*result_p`.               */
 int covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
                        char **result_p);

@@ -1,0 +1,163 @@
+#include "cli/control.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/listing.h"
+
+#define RETRY_MS 100
+
+/*  {"a":1} and a payload give {"a":1,"key":{"contentType":"json","data":…}}:
+    wrapped, a text stays JSON and is not taken for plain text.               */
+static char *
+s_params (const covey_control_t *control)
+{
+    char *text = json_dumps (control->params, JSON_COMPACT);
+    if (!text)
+        abort ();
+    if (!control->payload)
+        return text;
+    size_t size = strlen (text);
+    text[size - 1] = '\0'; /* the closing brace                               */
+    covey_buf_t buf;
+    covey_buf_init (&buf, size + strlen (control->payload) + 128);
+    covey_buf_printf (&buf,
+                      "%s%s\"%s\":{\"contentType\":\"json\",\"data\":", text,
+                      size > 2 ? "," : "", control->key);
+    covey_buf_puts (&buf, control->payload);
+    covey_buf_puts (&buf, "}}");
+    free (text);
+    return covey_buf_steal (&buf);
+}
+
+covey_err_t
+covey_control_call (covey_cli_t *cli, const char *method, const char *params,
+                    char **result_p)
+{
+    int64_t end_ms = covey_clock_mono_ms () + covey_cli_timeout (cli);
+    for (;;) {
+        int64_t rest_ms = end_ms - covey_clock_mono_ms ();
+        covey_err_t rc =
+            covey_agent_request (cli->agent, "coordinator", method, params,
+                                 rest_ms > 1 ? (int)rest_ms : 1, result_p);
+        if (rc != COVEY_NOAGENT || rest_ms <= RETRY_MS ||
+            covey_cli_is_stopped (cli, RETRY_MS))
+            return rc;
+    }
+}
+
+covey_err_t
+covey_control_fetch (covey_cli_t *cli, const char *method, json_t *params,
+                     char **result_p)
+{
+    char *text = json_dumps (params, JSON_COMPACT);
+    json_decref (params);
+    if (!text)
+        abort ();
+    covey_err_t rc = covey_control_call (cli, method, text, result_p);
+    free (text);
+    return rc;
+}
+
+int
+covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
+                   char **result_p)
+{
+    char *params = s_params (control);
+    json_decref (control->params);
+    covey_err_t rc =
+        covey_agent_request (cli->agent, "coordinator", control->method, params,
+                             covey_cli_timeout (cli), result_p);
+    free (params);
+    return rc ? covey_cli_fail_rc (cli, rc, control->what) : COVEY_EXIT_OK;
+}
+
+int
+covey_control_show (covey_cli_t *cli, const covey_control_t *control)
+{
+    char *result = NULL;
+    int exit_code = covey_cli_connect (cli);
+    if (exit_code) {
+        json_decref (control->params);
+        return exit_code;
+    }
+    exit_code = covey_control_ask (cli, control, &result);
+    if (!exit_code)
+        covey_listing_show (cli, &result);
+    return exit_code;
+}
+
+void
+covey_control_set (json_t *params, const char *key, const char *text)
+{
+    if (text)
+        json_object_set_new (params, key, json_string (text));
+}
+
+void
+covey_control_set_list (covey_cli_t *cli, json_t *params, const char *key,
+                        const char *option)
+{
+    size_t count = covey_options_count (cli->options, option);
+    if (!count)
+        return;
+    json_t *list = json_array ();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new (
+            list, json_string (covey_options_item (cli->options, option, i)));
+    json_object_set_new (params, key, list);
+}
+
+void
+covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
+                       const char *option)
+{
+    if (covey_options_is_set (cli->options, option))
+        json_object_set_new (
+            params, key,
+            json_integer (covey_options_int (cli->options, option)));
+}
+
+json_t *
+covey_control_member (covey_cli_t *cli, const char *option, const char *text)
+{
+    const char *colon = strrchr (text, ':');
+    size_t size = strlen (text);
+    double weight = 1;
+    if (colon && colon[1] &&
+        strspn (colon + 1, "0123456789.") == strlen (colon + 1)) {
+        char *end;
+        weight = strtod (colon + 1, &end);
+        size = (size_t)(colon - text);
+        if (*end || !isfinite (weight) || weight <= 0) {
+            covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                            "%s: \"%.150s\": the weight must be a number above "
+                            "0: AGENT:WEIGHT",
+                            option, text);
+            return NULL;
+        }
+    }
+    if (!covey_str_is_agent_id (text, size)) {
+        covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                        "%s: \"%.150s\": must be AGENT or AGENT:WEIGHT; an "
+                        "agent id has 1 to %d bytes of letters, digits and "
+                        "._:@/-",
+                        option, text, COVEY_AGENT_ID_MAX);
+        return NULL;
+    }
+    return json_pack ("{s:s%, s:f}", "agentId", text, size, "weight", weight);
+}
+
+char *
+covey_control_text (const char *result, const char *key)
+{
+    json_t *object = json_loads (result, JSON_ALLOW_NUL, NULL);
+    char *text =
+        covey_str_dup (json_string_value (json_object_get (object, key)));
+    json_decref (object);
+    return text;
+}
