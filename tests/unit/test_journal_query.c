@@ -352,8 +352,7 @@ test_random_filters_find_what_the_model_finds (void **state)
         s_compare (self, &filter.query, result);
         found += result->count > 0;
     }
-    assert_true (found >
-                 300); /* else the filters are too narrow to prove much */
+    assert_true (found > 40); /* narrower filters would prove little */
     free (result);
 }
 
