@@ -279,7 +279,7 @@ static covey_err_t
 s_check_packed (place_t *place, const schema_t *schema,
                 const covey_wire_field_t *value, seen_t *seen)
 {
-    covey_cursor_t cursor = {value->bytes, value->bytes + value->size};
+    covey_cursor_t cursor = covey_cursor_of (value->bytes, value->size);
     covey_wire_type_t type = s_wire_type (place->field);
     covey_wire_field_t element = {0};
     covey_err_t code = COVEY_OK;
@@ -380,7 +380,7 @@ s_check_message (const place_t *place, const schema_t *schema,
 {
     assert (schema->n_fields <= FIELDS_MAX);
     bool is_payload = schema == &covey__v1__payload__descriptor;
-    covey_cursor_t cursor = {bytes, bytes + size};
+    covey_cursor_t cursor = covey_cursor_of (bytes, size);
     covey_wire_field_t value = {0};
     covey_err_t code = COVEY_OK;
     seen_t seen;
@@ -419,12 +419,12 @@ s_check_metadata (const place_t *place, const uint8_t *bytes, size_t size)
     enum { FIELD_METADATA = 503, FIELD_KEY = 1 };
     covey_slice_t keys[COVEY_LIST_MAX];
     size_t count = 0;
-    covey_cursor_t cursor = {bytes, bytes + size};
+    covey_cursor_t cursor = covey_cursor_of (bytes, size);
     covey_wire_field_t entry = {0}, value = {0};
     while (count < COVEY_LIST_MAX && covey_cursor_next (&cursor, &entry)) {
         if (entry.number != FIELD_METADATA)
             continue;
-        covey_cursor_t inner = {entry.bytes, entry.bytes + entry.size};
+        covey_cursor_t inner = covey_cursor_of (entry.bytes, entry.size);
         covey_slice_t key = {NULL, 0};
         while (covey_cursor_next (&inner, &value))
             if (value.number == FIELD_KEY)

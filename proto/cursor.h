@@ -34,6 +34,14 @@ typedef struct {
     size_t size;
 } covey_wire_field_t;
 
+/*  `data` may be NULL when `size` is 0.                                     */
+static inline covey_cursor_t
+covey_cursor_of (const void *data, size_t size)
+{
+    const uint8_t *bytes = data;
+    return (covey_cursor_t){bytes, size ? bytes + size : bytes};
+}
+
 static inline bool
 covey_cursor_varint (covey_cursor_t *self, uint64_t *value_p)
 {

@@ -118,7 +118,7 @@ s_take (covey_peek_t *view, const covey_wire_field_t *field)
 covey_err_t
 covey_peek (const void *data, size_t size, covey_peek_t *view)
 {
-    covey_cursor_t cursor = {data, (const uint8_t *)data + size};
+    covey_cursor_t cursor = covey_cursor_of (data, size);
     covey_wire_field_t field = {0};
     covey_peek_t found;
     memset (&found, 0, sizeof found);
@@ -147,7 +147,7 @@ s_next_text (covey_cursor_t *cursor, uint32_t number, covey_slice_t *slice)
 static covey_slice_t
 s_text_at (const covey_peek_t *self, uint32_t number, uint32_t index)
 {
-    covey_cursor_t cursor = {self->bytes, self->bytes + self->size};
+    covey_cursor_t cursor = covey_cursor_of (self->bytes, self->size);
     covey_slice_t slice = {NULL, 0};
     for (uint32_t i = 0; s_next_text (&cursor, number, &slice); i++)
         if (i == index)
@@ -158,7 +158,7 @@ s_text_at (const covey_peek_t *self, uint32_t number, uint32_t index)
 static bool
 s_has_text (const covey_peek_t *self, uint32_t number, const char *text)
 {
-    covey_cursor_t cursor = {self->bytes, self->bytes + self->size};
+    covey_cursor_t cursor = covey_cursor_of (self->bytes, self->size);
     covey_slice_t slice;
     while (s_next_text (&cursor, number, &slice))
         if (covey_slice_equal (slice, text))

@@ -51,7 +51,8 @@ typedef struct {
        none when it came by target or scope                                   */
     void (*event) (void *arg, const void *data, size_t size,
                    const uint32_t *handles, size_t handle_count);
-    /* verdict on publish `ticket`: refused with a code, or a level reached   */
+    /* verdict on publish `ticket`: refused with a code, or a level reached; a
+       higher level can come before ACCEPTED, which it includes               */
     void (*refused) (void *arg, uint64_t ticket, covey_err_t code,
                      const char *text);
     void (*reached) (void *arg, uint64_t ticket, covey_level_t level,

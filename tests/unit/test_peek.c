@@ -104,7 +104,7 @@ test_peek_of_nothing_has_defaults (void **state)
 {
     (void)state;
     covey_peek_t view;
-    assert_int_equal (covey_peek ("", 0, &view), COVEY_OK);
+    assert_int_equal (covey_peek (NULL, 0, &view), COVEY_OK);
     assert_int_equal (view.type, 0);
     assert_null (view.id);
     assert_null (view.origin);

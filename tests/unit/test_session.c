@@ -556,18 +556,21 @@ test_refusals_and_levels_come_with_receipts (void **state)
     stored.level = COVEY_LEVEL_STORED;
     stored.offset = 77;
     early = stored;
-    early.seq = 4; /* has no verdict yet: not to be believed */
+    early.seq = 4; /* before its verdict, as a crowded receipt may tell */
     Covey__Wire__Refusal *refusals[] = {&odd, &no, &beyond};
-    Covey__Wire__Stored *levels[] = {&stored, &early};
+    Covey__Wire__Stored never = stored;
+    never.seq = 5; /* was never sent */
+    Covey__Wire__Stored *levels[] = {&stored, &early, &never};
     Covey__Wire__Receipt receipt = COVEY__WIRE__RECEIPT__INIT;
     receipt.accepted = 3;
     receipt.n_refusals = 3;
     receipt.refusals = refusals;
-    receipt.n_stored = 2;
+    receipt.n_stored = 3;
     receipt.stored = levels;
     s_give (self, COVEY_FRAME_RECEIPT, &receipt, NULL);
     s_expect (self, "reached 1 accepted -1\nrefused 2 NOAGENT nobody\n"
-                    "refused 3 REMOTE odd\nreached 1 stored 77\n");
+                    "refused 3 REMOTE odd\nreached 1 stored 77\n"
+                    "reached 4 stored 77\n");
     assert_int_equal (covey_session_unanswered (self->session), 1);
 }
 
@@ -671,13 +674,16 @@ test_any_frame_breaks_the_silence (void **state)
 }
 
 static void
-test_an_agent_that_slept_gives_the_node_one_more_heartbeat (void **state)
+test_time_that_the_agent_slept_is_not_the_nodes_silence (void **state)
 {
     fixture_t *self = *state;
+    s_publish (self, "a", COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_flush (self->session, self->now_ms);
     self->now_ms += 100 * HEARTBEAT_MS;
     covey_session_tick (self->session, self->now_ms);
-    s_expect (self, "PING\n");
-    covey_session_tick (self->session, self->now_ms + HEARTBEAT_MS);
+    covey_session_tick (self->session, self->now_ms + 2 * HEARTBEAT_MS);
+    s_expect (self, "PUBLISH 1+1\nPING\nPING\n");
+    covey_session_tick (self->session, self->now_ms + 3 * HEARTBEAT_MS);
     s_expect (self, "closed TIMEOUT\n");
 }
 
@@ -686,6 +692,53 @@ s_reopen (fixture_t *self, int publish_seq)
 {
     covey_session_open (self->session, self->now_ms);
     s_give_welcome (self, publish_seq);
+}
+
+/*  The node answers pings, but the frame with the publish was lost.         */
+static void
+test_missing_receipt_closes_after_the_wait_it_was_given (void **state)
+{
+    fixture_t *self = *state;
+    Covey__Wire__Ping pong = COVEY__WIRE__PING__INIT;
+    s_publish (self, "a", COVEY_LEVEL_ACCEPTED, 5 * HEARTBEAT_MS);
+    covey_session_flush (self->session, self->now_ms);
+    for (int i = 1; i < COVEY_SESSION_SILENCE + 5; i++) {
+        self->now_ms += HEARTBEAT_MS;
+        s_give (self, COVEY_FRAME_PONG, &pong, NULL);
+        covey_session_tick (self->session, self->now_ms);
+        assert_int_equal (covey_session_state (self->session),
+                          COVEY_SESSION_OPEN);
+    }
+    self->log_size = 0;
+    self->now_ms += HEARTBEAT_MS;
+    s_give (self, COVEY_FRAME_PONG, &pong, NULL);
+    covey_session_tick (self->session, self->now_ms);
+    s_expect (self, "closed TIMEOUT\n");
+    s_reopen (self, 0);
+    s_expect (self, "HELLO\nopened alpha\nPUBLISH 1+1 level 0 wait 5000\n");
+}
+
+static void
+test_receipts_that_come_keep_the_session_open (void **state)
+{
+    fixture_t *self = *state;
+    for (int i = 0; i < WINDOW; i++)
+        s_publish (self, "a", COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_flush (self->session, self->now_ms);
+    for (int i = 1; i <= WINDOW; i++) {
+        self->now_ms += 2 * HEARTBEAT_MS;
+        s_give_receipt (self, (uint64_t)i);
+        covey_session_tick (self->session, self->now_ms);
+        assert_int_equal (covey_session_state (self->session),
+                          COVEY_SESSION_OPEN);
+    }
+    for (int i = 0; i < 10; i++) { /* idle: nothing is owed */
+        Covey__Wire__Ping pong = COVEY__WIRE__PING__INIT;
+        self->now_ms += HEARTBEAT_MS;
+        s_give (self, COVEY_FRAME_PONG, &pong, NULL);
+        covey_session_tick (self->session, self->now_ms);
+    }
+    assert_int_equal (covey_session_state (self->session), COVEY_SESSION_OPEN);
 }
 
 static void
@@ -1132,7 +1185,9 @@ main (void)
         OPEN (test_callbacks_may_publish),
         OPEN (test_ping_every_heartbeat_and_silence_closes),
         OPEN (test_any_frame_breaks_the_silence),
-        OPEN (test_an_agent_that_slept_gives_the_node_one_more_heartbeat),
+        OPEN (test_time_that_the_agent_slept_is_not_the_nodes_silence),
+        OPEN (test_missing_receipt_closes_after_the_wait_it_was_given),
+        OPEN (test_receipts_that_come_keep_the_session_open),
         OPEN (test_reopened_session_sends_again_what_the_node_does_not_have),
         OPEN (test_refusals_whose_receipt_was_lost_come_with_the_welcome),
         OPEN (test_restarted_node_gets_the_unreceipted_under_their_old_numbers),

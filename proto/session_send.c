@@ -1,0 +1,132 @@
+#include "proto/session_class.h"
+
+void
+covey_session_put (covey_session_t *self, const covey_buf_t *frame)
+{
+    self->callbacks.send (self->callbacks.arg, frame);
+}
+
+/*  Frames larger than a batch are rare; their memory goes back at once.     */
+static void
+s_send_out (covey_session_t *self)
+{
+    covey_session_put (self, &self->out);
+    if (self->out.capacity > 2 * COVEY_FRAME_BATCH) {
+        covey_buf_deinit (&self->out);
+        covey_buf_init (&self->out, COVEY_FRAME_MAX);
+    }
+}
+
+void
+covey_session_put_header (covey_session_t *self, covey_frame_kind_t kind,
+                          const ProtobufCMessage *header)
+{
+    covey_buf_clear (&self->out);
+    if (covey_frame_begin (&self->out, kind, header) == COVEY_OK)
+        s_send_out (self);
+}
+
+void
+covey_session_put_ack (covey_session_t *self)
+{
+    Covey__Wire__DeliverAck ack = COVEY__WIRE__DELIVER_ACK__INIT;
+    ack.seq = self->acked = self->done;
+    covey_session_put_header (self, COVEY_FRAME_DELIVER_ACK, &ack.base);
+}
+
+void
+covey_session_put_flow (covey_session_t *self)
+{
+    Covey__Wire__Flow flow = COVEY__WIRE__FLOW__INIT;
+    flow.paused = self->paused;
+    covey_session_put_header (self, COVEY_FRAME_FLOW, &flow.base);
+}
+
+void
+covey_session_put_unsubscribe (covey_session_t *self, uint32_t *handles,
+                               size_t count)
+{
+    Covey__Wire__Unsubscribe message = COVEY__WIRE__UNSUBSCRIBE__INIT;
+    message.n_handles = count;
+    message.handles = handles;
+    covey_session_put_header (self, COVEY_FRAME_UNSUBSCRIBE, &message.base);
+}
+
+void
+covey_session_put_hello (covey_session_t *self)
+{
+    self->hello_ms = self->now_ms;
+    covey_session_put (self, &self->hello);
+}
+
+void
+covey_session_put_ping (covey_session_t *self)
+{
+    Covey__Wire__Ping ping = COVEY__WIRE__PING__INIT;
+    ping.token = ++self->ping_token;
+    self->ping_ms = self->now_ms;
+    covey_session_put_header (self, COVEY_FRAME_PING, &ping.base);
+}
+
+void
+covey_session_put_subscriptions (covey_session_t *self)
+{
+    for (size_t i = 0; i < self->subscription_count; i++)
+        covey_session_put (self, &self->subscriptions[i].frame);
+}
+
+/*  One PUBLISH frame from ticket `sent + 1` on: neighbours that ask for the
+    same, as far as the window and the size of a batch allow.                 */
+static covey_err_t
+s_send_batch (covey_session_t *self, uint64_t last)
+{
+    uint64_t ticket = self->sent + 1;
+    const covey_session_entry_t *head =
+        covey_session_queue_at (&self->queue, ticket);
+    Covey__Wire__Publish header = COVEY__WIRE__PUBLISH__INIT;
+    header.first_seq = ticket;
+    header.has_wait_ms = head->wait_ms > 0;
+    header.wait_ms = head->wait_ms;
+    header.has_level = head->level > COVEY_LEVEL_ACCEPTED;
+    header.level = (uint32_t)head->level;
+    covey_buf_clear (&self->out);
+    if (covey_frame_begin (&self->out, COVEY_FRAME_PUBLISH, &header.base))
+        return COVEY_NOMEM;
+    for (; ticket <= last; ticket++) {
+        const covey_session_entry_t *entry =
+            covey_session_queue_at (&self->queue, ticket);
+        if (entry->wait_ms != head->wait_ms || entry->level != head->level)
+            break;
+        if (ticket > header.first_seq &&
+            self->out.size + entry->size + 4 > COVEY_FRAME_BATCH)
+            break;
+        if (covey_frame_add (&self->out, entry->bytes, entry->size))
+            break;
+    }
+    if (ticket == header.first_seq)
+        return COVEY_NOMEM; /* the next flush tries again */
+    self->sent = ticket - 1;
+    if (self->sent_ever < self->sent)
+        self->sent_ever = self->sent;
+    s_send_out (self);
+    return COVEY_OK;
+}
+
+/*  All that waits, as far as the window allows.                             */
+void
+covey_session_put_waiting (covey_session_t *self)
+{
+    if (self->state != COVEY_SESSION_OPEN)
+        return;
+    uint64_t answered = self->queue.first - 1;
+    uint64_t last = self->queue.next - 1;
+    if (last > answered + self->publish_window)
+        last = answered + self->publish_window;
+    if (self->sent <= answered) {
+        self->sent = answered;
+        self->receipt_ms = self->now_ms;
+    }
+    while (self->sent < last)
+        if (s_send_batch (self, last))
+            break;
+}
