@@ -1,0 +1,507 @@
+/*  agent_request - questions, answers, and what ends a question without one  */
+
+#include "api/agent_i.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "proto/control.pb-c.h"
+#include "proto/json.h"
+
+#define CALL_PAUSE_MS 100 /* between two tries to find a service */
+
+/* ------------------------------------------------------------------------ */
+/*  The table of requests without answer                                      */
+
+static size_t
+s_slot (const char *request_id)
+{
+    return (size_t)covey_str_hash (request_id, strlen (request_id)) %
+           COVEY_AGENT_PENDING_SLOTS;
+}
+
+static void
+s_insert (covey_agent_t *self, covey_pending_t *pending)
+{
+    covey_pending_t **slot = &self->pending[s_slot (pending->request_id)];
+    pending->next = *slot;
+    *slot = pending;
+    self->pending_count++;
+    if (pending->is_ask &&
+        (!self->pending_ms || pending->deadline_ms < self->pending_ms)) {
+        self->pending_ms = pending->deadline_ms;
+        covey_i_agent_keep (self, self->pending_ms);
+    }
+}
+
+static void
+s_remove (covey_agent_t *self, covey_pending_t *pending)
+{
+    covey_pending_t **at = &self->pending[s_slot (pending->request_id)];
+    while (*at && *at != pending)
+        at = &(*at)->next;
+    if (!*at)
+        return;
+    *at = pending->next;
+    self->pending_count--;
+}
+
+static covey_pending_t *
+s_find (const covey_agent_t *self, const char *request_id)
+{
+    covey_pending_t *pending = self->pending[s_slot (request_id)];
+    while (pending && strcmp (pending->request_id, request_id) != 0)
+        pending = pending->next;
+    return pending;
+}
+
+static covey_pending_t *
+s_find_ticket (const covey_agent_t *self, uint64_t ticket)
+{
+    for (size_t i = 0; i < COVEY_AGENT_PENDING_SLOTS; i++)
+        for (covey_pending_t *p = self->pending[i]; p; p = p->next)
+            if (p->ticket == ticket && !p->is_done)
+                return p;
+    return NULL;
+}
+
+/*  The answer of an ask goes to the dispatching thread.                      */
+static void
+s_finish_ask (covey_agent_t *self, covey_pending_t *pending,
+              covey_event_t *answer)
+{
+    covey_entry_t *entry =
+        covey_entry_new (COVEY_ENTRY_ANSWER, NULL, 0, NULL, 0);
+    entry->answer = answer;
+    entry->fn = pending->fn;
+    entry->arg = pending->arg;
+    covey_entry_push (&self->inbox, entry);
+    s_remove (self, pending);
+    covey_event_destroy (&pending->request);
+    free (pending);
+    covey_i_agent_wake (self);
+}
+
+bool
+covey_i_agent_take_response (covey_agent_t *self, covey_event_t **event_p)
+{
+    covey_pending_t *pending =
+        s_find (self, covey_event_str (*event_p, "requestId"));
+    if (!pending || pending->is_done)
+        return false;
+    covey_event_t *answer = *event_p;
+    *event_p = NULL;
+    if (pending->is_ask)
+        s_finish_ask (self, pending, answer);
+    else {
+        pending->answer = answer;
+        pending->is_done = true;
+        covey_i_agent_wake (self);
+    }
+    return true;
+}
+
+/*  End a request without an answer from the other side.                      */
+static void
+s_fail (covey_agent_t *self, covey_pending_t *pending, covey_err_t code,
+        const char *text)
+{
+    if (!pending->is_ask) {
+        pending->code = covey_fail (&pending->text, code, "%s", text);
+        pending->is_done = true;
+        covey_i_agent_wake (self);
+        return;
+    }
+    covey_event_t *answer = covey_event_error (
+        pending->request, covey_event_target (pending->request, 0),
+        covey_err_name (code), text);
+    if (!answer)
+        abort ();
+    s_finish_ask (self, pending, answer);
+}
+
+bool
+covey_i_agent_fail_request (covey_agent_t *self, const char *request_id,
+                            uint64_t ticket, covey_err_t code, const char *text)
+{
+    covey_pending_t *pending =
+        request_id ? s_find (self, request_id) : s_find_ticket (self, ticket);
+    if (!pending || pending->is_done)
+        return false;
+    s_fail (self, pending, code, text);
+    return true;
+}
+
+void
+covey_i_agent_fail_all (covey_agent_t *self, covey_err_t code, const char *text)
+{
+    for (size_t i = 0; i < COVEY_AGENT_PENDING_SLOTS; i++)
+        for (covey_pending_t *p = self->pending[i], *next; p; p = next) {
+            next = p->next;
+            if (!p->is_done)
+                s_fail (self, p, code, text);
+        }
+    self->pending_ms = 0;
+}
+
+void
+covey_i_agent_expire (covey_agent_t *self, int64_t now_ms)
+{
+    if (!self->pending_ms || now_ms < self->pending_ms)
+        return;
+    self->pending_ms = 0;
+    for (size_t i = 0; i < COVEY_AGENT_PENDING_SLOTS; i++)
+        for (covey_pending_t *p = self->pending[i], *next; p; p = next) {
+            next = p->next;
+            if (!p->is_ask)
+                continue;
+            if (p->deadline_ms <= now_ms)
+                s_fail (self, p, COVEY_TIMEOUT, "no answer within the timeout");
+            else if (!self->pending_ms || p->deadline_ms < self->pending_ms)
+                self->pending_ms = p->deadline_ms;
+        }
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Asking                                                                    */
+
+static covey_err_t
+s_new_request (const covey_agent_t *self, const covey_call_t *call,
+               int timeout_ms, covey_event_t **event_p, covey_errbuf_t *err)
+{
+    char fresh[37];
+    const char *request_id = call->request_id;
+    if (!request_id) {
+        covey_id_t id = covey_id_new ();
+        covey_id_text (id.bytes, fresh);
+        request_id = fresh;
+    }
+    if (!call->target ||
+        !covey_str_is_agent_id (call->target, strlen (call->target)))
+        return covey_fail (err, COVEY_INVALID,
+                           "target \"%.40s\" is no agent id",
+                           call->target ? call->target : "");
+    if (!call->method || !*call->method)
+        return covey_fail (err, COVEY_INVALID, "a request needs a method");
+    if (call->params &&
+        !covey_json_is_valid (call->params, strlen (call->params)))
+        return covey_fail (err, COVEY_MALFORMED,
+                           "params of %s are not JSON: %.80s", call->method,
+                           call->params);
+    covey_event_t *event =
+        covey_event_request (self->id, call->target, request_id, call->method,
+                             call->params, timeout_ms);
+    if (!event)
+        return covey_fail (err, COVEY_INVALID, "%s", covey_error ());
+    covey_err_t rc = COVEY_OK;
+    if (call->correlation_id && *call->correlation_id)
+        rc = covey_event_set_correlation_id (event, call->correlation_id);
+    if (rc == COVEY_OK && call->causation_id)
+        rc = covey_event_set_causation_id (event, call->causation_id);
+    if (rc) {
+        covey_event_destroy (&event);
+        return covey_fail (err, rc, "%s", covey_error ());
+    }
+    *event_p = event;
+    return COVEY_OK;
+}
+
+/*  Queue the request that `pending` waits for.                               */
+static covey_err_t
+s_send_request (covey_agent_t *self, covey_event_t **event_p,
+                covey_pending_t *pending, covey_errbuf_t *err)
+{
+    covey_err_t rc = COVEY_OK;
+    covey_str_copy (pending->request_id, sizeof pending->request_id,
+                    covey_event_str (*event_p, "requestId"));
+    if (self->pending_count >= COVEY_AGENT_PENDING_MAX)
+        rc = covey_fail (err, COVEY_EAGAIN,
+                         "agent %s has %d requests without answer, no more are "
+                         "allowed",
+                         self->id, COVEY_AGENT_PENDING_MAX);
+    /* The answer must find it, even if it comes while queueing waits. */
+    if (rc == COVEY_OK) {
+        s_insert (self, pending);
+        rc = covey_i_agent_queue (self, event_p, COVEY_LEVEL_ACCEPTED,
+                                  pending->is_ask ? 0 : pending->deadline_ms,
+                                  NULL, &pending->ticket, err);
+        if (rc)
+            s_remove (self, pending);
+    }
+    covey_event_destroy (event_p);
+    return rc;
+}
+
+static covey_err_t
+s_await_answer (covey_agent_t *self, covey_pending_t *pending,
+                const covey_call_t *call, int timeout_ms, covey_errbuf_t *err)
+{
+    while (!pending->is_done) {
+        covey_err_t rc = covey_i_agent_check (self, err);
+        if (rc)
+            return rc;
+        if (covey_clock_mono_ms () >= pending->deadline_ms) {
+            if (!covey_i_agent_is_open (self))
+                return covey_fail (err, COVEY_UNREACHABLE,
+                                   "agent %s: the node at %s does not answer",
+                                   self->id, self->endpoint);
+            return covey_fail (err, COVEY_TIMEOUT,
+                               "%s did not answer %s within %d ms",
+                               call->target, call->method, timeout_ms);
+        }
+        covey_i_agent_wait (self, pending->deadline_ms);
+    }
+    if (pending->code)
+        return covey_fail (err, pending->code, "%s", pending->text.text);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_i_agent_exchange (covey_agent_t *self, const covey_call_t *call,
+                        int timeout_ms, covey_event_t **response_p,
+                        covey_errbuf_t *err)
+{
+    covey_event_t *event = NULL;
+    covey_err_t rc = s_new_request (self, call, timeout_ms, &event, err);
+    if (rc)
+        return rc;
+    covey_pending_t pending = {.deadline_ms = covey_i_deadline (timeout_ms)};
+    covey_i_agent_lock (self);
+    rc = s_send_request (self, &event, &pending, err);
+    if (rc == COVEY_OK) {
+        covey_i_agent_flush (self);
+        rc = s_await_answer (self, &pending, call, timeout_ms, err);
+        s_remove (self, &pending);
+    }
+    covey_i_agent_unlock (self);
+    if (rc == COVEY_OK)
+        *response_p = pending.answer;
+    else
+        covey_event_destroy (&pending.answer);
+    return rc;
+}
+
+/*  A payload as JSON: inline, as a string, or as an object with base64.      */
+covey_err_t
+covey_i_response_json (const covey_event_t *response, char **result_p,
+                       covey_errbuf_t *err)
+{
+    covey_content_t content;
+    size_t size;
+    const void *data =
+        covey_event_payload (response, "result", &content, &size);
+    covey_buf_t json;
+    covey_buf_init (&json, 4 * (size_t)COVEY_EVENT_MAX);
+    if (!data)
+        covey_buf_puts (&json, "null");
+    else if (content == COVEY_CONTENT_JSON)
+        (void)covey_buf_append (&json, data, size); /* see `failed`          */
+    else if (content == COVEY_CONTENT_BINARY) {
+        Covey__V1__Payload payload = COVEY__V1__PAYLOAD__INIT;
+        payload.has_content_type = payload.has_data = true;
+        payload.content_type = COVEY__V1__CONTENT_TYPE__BINARY;
+        payload.data.len = size;
+        payload.data.data = (uint8_t *)(uintptr_t)data; /* only read        */
+        if (covey_json_write (&payload.base, &json))
+            json.failed = true;
+    } else
+        covey_json_quote (&json, data, size);
+    char *text = covey_buf_steal (&json);
+    covey_buf_deinit (&json);
+    if (!text)
+        return covey_fail (err, COVEY_LIMIT,
+                           "the result is too large for JSON");
+    *result_p = text;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_agent_request (covey_agent_t *self, const char *target,
+                     const char *method, const char *params_json,
+                     int timeout_ms, char **result_p)
+{
+    assert (self);
+    covey_errbuf_t *err = covey_errbuf ();
+    if (timeout_ms <= 0)
+        timeout_ms = COVEY_AGENT_REQUEST_MS;
+    covey_call_t call = {
+        .target = target, .method = method, .params = params_json};
+    covey_event_t *response;
+    covey_err_t rc =
+        covey_i_agent_exchange (self, &call, timeout_ms, &response, err);
+    if (rc)
+        return rc;
+    if (!covey_event_bool (response, "success"))
+        rc = covey_fail (err, COVEY_REMOTE, "%s: %s",
+                         covey_event_str (response, "error.code"),
+                         covey_event_str (response, "error.message"));
+    else if (result_p)
+        rc = covey_i_response_json (response, result_p, err);
+    covey_event_destroy (&response);
+    return rc;
+}
+
+covey_err_t
+covey_agent_ask (covey_agent_t *self, const char *target, const char *method,
+                 const char *params_json, int timeout_ms, covey_handler_fn *fn,
+                 void *arg)
+{
+    assert (self && fn);
+    covey_errbuf_t *err = covey_errbuf ();
+    if (timeout_ms <= 0)
+        timeout_ms = COVEY_AGENT_REQUEST_MS;
+    covey_call_t call = {
+        .target = target, .method = method, .params = params_json};
+    covey_event_t *event = NULL;
+    covey_err_t rc = s_new_request (self, &call, timeout_ms, &event, err);
+    if (rc)
+        return rc;
+    covey_pending_t *pending = calloc (1, sizeof *pending);
+    if (!pending)
+        abort ();
+    pending->deadline_ms = covey_i_deadline (timeout_ms);
+    pending->is_ask = true;
+    pending->fn = fn;
+    pending->arg = arg;
+    pending->request = covey_event_dup (event);
+    if (!pending->request)
+        abort ();
+    covey_i_agent_lock (self);
+    rc = s_send_request (self, &event, pending, err);
+    if (rc == COVEY_OK)
+        covey_i_agent_flush (self);
+    covey_i_agent_unlock (self);
+    if (rc) {
+        covey_event_destroy (&pending->request);
+        free (pending);
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Services of the mesh                                                      */
+
+/*  NOAGENT for a reserved id: the service is missing, not an agent.          */
+static covey_err_t
+s_missing_service (const char *target)
+{
+    return strcmp (target, COVEY_SERVICE_PERSISTER) == 0 ? COVEY_NOPERSISTER
+                                                         : COVEY_NOCOORDINATOR;
+}
+
+static covey_err_t
+s_code_of (const char *name)
+{
+#define COVEY_X(code, text, doc)   \
+    if (strcmp (name, #text) == 0) \
+        return COVEY_##text;
+    COVEY_ERROR_MAP (COVEY_X)
+#undef COVEY_X
+    return COVEY_REMOTE;
+}
+
+static covey_err_t
+s_try_call (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
+            covey_event_t **response_p, covey_errbuf_t *err)
+{
+    covey_event_t *response;
+    covey_err_t rc =
+        covey_i_agent_exchange (self, call, timeout_ms, &response, err);
+    if (rc == COVEY_NOAGENT) {
+        rc = s_missing_service (call->target);
+        return covey_fail (err, rc,
+                           "%s: no node of this mesh runs the %s now; start "
+                           "one with --roles %s",
+                           call->method, call->target, call->target);
+    }
+    if (rc)
+        return rc;
+    if (covey_event_bool (response, "success")) {
+        *response_p = response;
+        return COVEY_OK;
+    }
+    rc = s_code_of (covey_event_str (response, "error.code"));
+    rc = covey_fail (err, rc == COVEY_OK ? COVEY_REMOTE : rc, "%s",
+                     covey_event_str (response, "error.message"));
+    covey_event_destroy (&response);
+    return rc;
+}
+
+covey_err_t
+covey_i_agent_call (covey_agent_t *self, const covey_call_t *call,
+                    int timeout_ms, covey_event_t **response_p,
+                    covey_errbuf_t *err)
+{
+    int64_t until_ms = covey_i_deadline (timeout_ms);
+    /* The same id on each try: a service executes it once. */
+    char request_id[37];
+    covey_id_t id = covey_id_new ();
+    covey_id_text (id.bytes, request_id);
+    covey_call_t once = *call;
+    if (!once.request_id)
+        once.request_id = request_id;
+    for (;;) {
+        int64_t left_ms = until_ms - covey_clock_mono_ms ();
+        covey_err_t rc = s_try_call (
+            self, &once, left_ms > 0 ? (int)left_ms : 0, response_p, err);
+        left_ms = until_ms - covey_clock_mono_ms ();
+        if ((rc != COVEY_NOCOORDINATOR && rc != COVEY_NOPERSISTER) ||
+            left_ms <= CALL_PAUSE_MS)
+            return rc;
+        int64_t pause_ms = covey_clock_mono_ms () + CALL_PAUSE_MS;
+        covey_i_agent_lock (self);
+        while (covey_clock_mono_ms () < pause_ms)
+            covey_i_agent_wait (self, pause_ms);
+        covey_i_agent_unlock (self);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Answering                                                                 */
+
+static covey_err_t
+s_respond (covey_agent_t *self, const covey_event_t *request,
+           covey_event_t **response_p)
+{
+    if (!*response_p)
+        return covey_fail (covey_errbuf (), COVEY_INVALID, "%s",
+                           covey_error ());
+    covey_i_agent_lock (self);
+    memcpy (self->answered, covey_event_id (request), 16);
+    covey_i_agent_unlock (self);
+    return covey_i_agent_post (self, response_p, COVEY_AGENT_REPORT_MS,
+                               covey_errbuf ());
+}
+
+covey_err_t
+covey_agent_respond (covey_agent_t *self, const covey_event_t *request,
+                     covey_content_t content, const void *data, size_t size)
+{
+    assert (self && request);
+    if (covey_event_type (request) != COVEY_EVENT_REQUEST)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "only a request can be responded to");
+    if (content == COVEY_CONTENT_JSON && !covey_json_is_valid (data, size))
+        return covey_fail (covey_errbuf (), COVEY_MALFORMED,
+                           "the result is not JSON: %.*s",
+                           size < 80 ? (int)size : 80, (const char *)data);
+    covey_event_t *response =
+        covey_event_response (request, self->id, content, data, size);
+    return s_respond (self, request, &response);
+}
+
+covey_err_t
+covey_agent_respond_error (covey_agent_t *self, const covey_event_t *request,
+                           const char *code, const char *message)
+{
+    assert (self && request);
+    if (covey_event_type (request) != COVEY_EVENT_REQUEST)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "only a request can be responded to");
+    covey_event_t *response =
+        covey_event_error (request, self->id, code, message);
+    return s_respond (self, request, &response);
+}

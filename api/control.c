@@ -1,0 +1,156 @@
+#include "api/control.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "proto/json.h"
+
+#define PARAMS_MAX (4u * COVEY_PAYLOAD_MAX)
+#define LOOK_MS 2000 /* also without an event, look at the state this often */
+
+static covey_err_t
+s_finish (const covey_event_t *response, char **result_p, covey_errbuf_t *err)
+{
+    return result_p ? covey_i_response_json (response, result_p, err)
+                    : COVEY_OK;
+}
+
+covey_err_t
+covey_i_control (covey_agent_t *self, const covey_call_t *call,
+                 const ProtobufCMessage *params, int timeout_ms,
+                 char **result_p)
+{
+    covey_errbuf_t *err = covey_errbuf ();
+    covey_buf_t json;
+    covey_buf_init (&json, PARAMS_MAX);
+    covey_err_t rc = covey_json_write (params, &json);
+    char *text = rc == COVEY_OK ? covey_buf_steal (&json) : NULL;
+    covey_buf_deinit (&json);
+    if (!text)
+        return covey_fail (err, rc ? rc : COVEY_LIMIT,
+                           "params of %s do not fit in %u bytes, or are not "
+                           "UTF-8",
+                           call->method, PARAMS_MAX);
+    covey_call_t full = *call;
+    full.params = text;
+    covey_event_t *response;
+    rc = covey_i_agent_call (self, &full, timeout_ms, &response, err);
+    free (text);
+    if (rc)
+        return rc;
+    rc = s_finish (response, result_p, err);
+    covey_event_destroy (&response);
+    return rc;
+}
+
+covey_err_t
+covey_i_control_json (covey_agent_t *self, const char *method,
+                      const ProtobufCMessageDescriptor *descriptor,
+                      const char *json, int timeout_ms, char **result_p)
+{
+    ProtobufCMessage *params;
+    const char *text = json ? json : "{}";
+    covey_errbuf_t why;
+    covey_err_t rc =
+        covey_json_read (descriptor, text, strlen (text), &params, &why);
+    if (rc)
+        return covey_fail (covey_errbuf (), rc, "%s: %s", method, why.text);
+    covey_call_t call = {.target = COVEY_SERVICE_COORDINATOR, .method = method};
+    rc = covey_i_control (self, &call, params, timeout_ms, result_p);
+    protobuf_c_message_free_unpacked (params, NULL);
+    return rc;
+}
+
+/*  The `state` field of a view in JSON.                                      */
+static bool
+s_has_ended (const covey_await_t *await, const char *json)
+{
+    ProtobufCMessage *view;
+    if (covey_json_read (await->descriptor, json, strlen (json), &view, NULL))
+        return false;
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name (await->descriptor,
+                                                         "state");
+    assert (field && field->type == PROTOBUF_C_TYPE_STRING);
+    const char *state;
+    memcpy (&state, (const char *)view + field->offset, sizeof state);
+    bool has_ended = false;
+    for (size_t i = 0; state && await->states[i]; i++)
+        has_ended = has_ended || strcmp (state, await->states[i]) == 0;
+    protobuf_c_message_free_unpacked (view, NULL);
+    return has_ended;
+}
+
+static int
+s_left (int64_t until_ms)
+{
+    int64_t left_ms = until_ms - covey_clock_mono_ms ();
+    return left_ms > 0 ? (int)left_ms : 0;
+}
+
+/*  Until an event speaks of it, or it is time to look anyway.                */
+static void
+s_await_hit (covey_agent_t *self, uint32_t handle, uint32_t *hits,
+             int64_t until_ms)
+{
+    int64_t look_ms = covey_clock_mono_ms () + LOOK_MS;
+    if (look_ms > until_ms)
+        look_ms = until_ms;
+    covey_i_agent_lock (self);
+    for (;;) {
+        const covey_subscription_t *sub =
+            covey_i_agent_subscription (self, handle);
+        if (!sub || sub->watch_hits != *hits ||
+            covey_clock_mono_ms () >= look_ms) {
+            *hits = sub ? sub->watch_hits : *hits;
+            break;
+        }
+        covey_i_agent_wait (self, look_ms);
+    }
+    covey_i_agent_unlock (self);
+}
+
+covey_err_t
+covey_i_await_state (covey_agent_t *self, const covey_await_t *await,
+                     int timeout_ms, char **result_p)
+{
+    int64_t until_ms = covey_i_deadline (timeout_ms);
+    uint32_t handle, hits = 0;
+    /* Subscribed before the first look: its end cannot fall between. */
+    covey_err_t rc =
+        covey_i_agent_watch (self, await->types, await->type_count, await->id,
+                             timeout_ms, &handle, covey_errbuf ());
+    if (rc)
+        return rc;
+    for (;;) {
+        char *json;
+        rc = await->show (self, await->id, s_left (until_ms), &json);
+        if (rc)
+            break;
+        bool has_ended = s_has_ended (await, json);
+        if (has_ended && result_p)
+            *result_p = json;
+        else
+            free (json);
+        if (has_ended)
+            break;
+        if (s_left (until_ms) == 0) {
+            rc = covey_fail (covey_errbuf (), COVEY_TIMEOUT,
+                             "%s %.200s did not end within %d ms", await->what,
+                             await->id, timeout_ms);
+            break;
+        }
+        s_await_hit (self, handle, &hits, until_ms);
+    }
+    covey_i_agent_lock (self);
+    bool is_attached = covey_i_agent_subscription (self, handle) != NULL;
+    covey_i_agent_unlock (self);
+    if (is_attached) {
+        covey_errbuf_t kept = *covey_errbuf ();
+        (void)covey_agent_unsubscribe (self, handle); /* it may be gone      */
+        *covey_errbuf () = kept;
+    }
+    return rc;
+}
