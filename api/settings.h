@@ -24,7 +24,7 @@
      .min = 1,                                                                 \
      .max = COVEY_NAME_MAX,                                                    \
      .value = "NAME",                                                          \
-     .doc = "name of this node; default: the host's name"},                    \
+     .doc = "name of this node; default: made up"},                            \
         {.flag = "mesh",                                                       \
          .env = "COVEY_MESH",                                                  \
          .key = "mesh",                                                        \
