@@ -1,7 +1,6 @@
 /*  base/: ids, clocks, random numbers, text, buffers, errors.               */
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -463,17 +462,15 @@ test_buffer_grows_and_prints (void **state)
     (void)state;
     covey_buf_t buf;
     covey_buf_init (&buf, 100000);
-    char expected[5001] = "";
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 1000; i++)
         covey_buf_printf (&buf, "%05d", i);
-        snprintf (expected + 5 * i, 6, "%05d", i);
-    }
     covey_buf_putc (&buf, '!');
     covey_buf_puts (&buf, "");
     char *text = covey_buf_steal (&buf);
     assert_non_null (text);
     assert_int_equal (strlen (text), 5001);
-    assert_memory_equal (text, expected, 5000);
+    assert_memory_equal (text, "000000000100002", 15);
+    assert_string_equal (text + 4990, "0099800999!");
     free (text);
     assert_int_equal (buf.size, 0);
     covey_buf_printf (&buf, "%*s", 3000, "x"); /* longer than its stack room */
