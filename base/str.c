@@ -58,6 +58,8 @@ s_utf8_lead (uint8_t lead, uint8_t *low, uint8_t *high)
 bool
 covey_str_is_utf8 (const void *data, size_t size)
 {
+    if (!size)
+        return true; /* data may be NULL */
     const uint8_t *p = data, *end = p + size;
     while (p < end) {
         uint8_t low, high;

@@ -117,6 +117,21 @@ covey_event_unknown_type (const Covey__V1__Event *message)
     return (int)message->base.unknown_fields[count - 1].tag;
 }
 
+/*  Write the length in front of a field's data in as few bytes as it takes. */
+static void
+s_shorten_length (ProtobufCMessageUnknownField *field)
+{
+    size_t prefix = 1;
+    while (prefix < field->len && (field->data[prefix - 1] & 0x80))
+        prefix++;
+    size_t length = field->len - prefix, rest = length, used = 0;
+    for (; rest >= 0x80; rest >>= 7)
+        field->data[used++] = (uint8_t)(rest | 0x80);
+    field->data[used++] = (uint8_t)rest;
+    memmove (field->data + used, field->data + prefix, length);
+    field->len = used + length;
+}
+
 /*  Move the field of an unknown type behind the other unknown fields.       */
 static void
 s_settle_unknown_type (Covey__V1__Event *message)
@@ -128,6 +143,7 @@ s_settle_unknown_type (Covey__V1__Event *message)
             ProtobufCMessageUnknownField type = fields[i];
             memmove (&fields[i], &fields[i + 1],
                      (count - i - 1) * sizeof *fields);
+            s_shorten_length (&type);
             fields[count - 1] = type;
             return;
         }

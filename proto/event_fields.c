@@ -54,7 +54,8 @@ covey_event_find (const covey_event_t *self, const char *path, bool create,
                   covey_event_place_t *place, covey_errbuf_t *err)
 {
     ProtobufCMessage *message = covey_event_data (self);
-    const char *at = path ? path : "";
+    path = path ? path : "";
+    const char *at = path;
     if (!message)
         return s_not_found (err, self, NULL, at, at);
     for (;;) {

@@ -167,7 +167,7 @@ static bool
 s_inline (const Covey__V1__Payload *payload, int sibling, covey_buf_t *to)
 {
     int content = (int)payload->content_type;
-    const char *data = (const char *)payload->data.data;
+    const char *data = payload->data.data ? (char *)payload->data.data : "";
     size_t size = payload->data.len;
     if (!payload->has_content_type || !payload->has_data ||
         payload->base.n_unknown_fields || (sibling >= 0 && sibling != content))
@@ -196,7 +196,7 @@ s_inline (const Covey__V1__Payload *payload, int sibling, covey_buf_t *to)
 static void
 s_wrapped_data (const Covey__V1__Payload *payload, bool *first, covey_buf_t *to)
 {
-    const char *data = (const char *)payload->data.data;
+    const char *data = payload->data.data ? (char *)payload->data.data : "";
     size_t size = payload->data.len;
     int content = payload->has_content_type ? (int)payload->content_type : -1;
     if (content == COVEY_CONTENT_JSON && covey_json_is_valid (data, size)) {
