@@ -27,19 +27,19 @@ typedef enum {
 } covey_opt_kind_t;
 
 typedef struct {
-    const char *flag; /* "listen" for --listen; NULL: not on command lines */
-    char letter;      /* 'n' for -n, or 0                                  */
-    const char *env;  /* "COVEY_LISTEN" or NULL                            */
-    const char *key;  /* in covey.conf: "listen" or NULL                   */
-    covey_opt_kind_t kind;
-    const char *def;     /* default as text, or NULL                          */
-    int64_t min, max;    /* INT, SIZE, MS: bounds, none when both are 0; TEXT,
-                            LIST: max bytes, and min > 0: not empty           */
-    const char *choices; /* CHOICE                                            */
-    const char *value;   /* how help names the value: "HOST:PORT"             */
-    const char *doc;     /* one line                                          */
-    bool secret;         /* never printed                                     */
-} covey_opt_t;           /* a table ends with an entry of zeros               */
+    const char *flag;      /* "listen" for --listen; NULL: no option          */
+    const char *env;       /* "COVEY_LISTEN" or NULL                          */
+    const char *key;       /* in covey.conf: "listen" or NULL                 */
+    covey_opt_kind_t kind; /* of its value                                    */
+    char letter;           /* 'n' for -n, or 0                                */
+    bool secret;           /* never printed                                   */
+    const char *def;       /* default as text, or NULL                        */
+    int64_t min, max;      /* INT, SIZE, MS: bounds, none when both are 0;
+                              TEXT, LIST: max bytes, and min > 0: not empty   */
+    const char *choices;   /* CHOICE                                          */
+    const char *value;     /* how help names the value: "HOST:PORT"           */
+    const char *doc;       /* one line                                        */
+} covey_opt_t;             /* a table ends with an entry of zeros             */
 
 typedef enum {
     COVEY_FROM_NOTHING,

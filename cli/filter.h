@@ -8,9 +8,10 @@
 
 #include "cli/cli.h"
 
-#define COVEY_LIST_OPTION(name, what, means)                              \
-    {                                                                     \
-        .flag = name, .kind = COVEY_OPT_LIST, .value = what, .doc = means \
+#define COVEY_LIST_OPTION(name, what, means)                     \
+    {                                                            \
+        .flag = (name), .kind = COVEY_OPT_LIST, .value = (what), \
+        .doc = (means)                                           \
     }
 
 #define COVEY_FILTER_OPTIONS                                                 \
