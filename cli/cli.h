@@ -114,6 +114,10 @@ int covey_cli_check_json (covey_cli_t *cli, const char *what, const char *text,
     --data, else the default folder's. Returns an exit code; nobody there is
     3, told with what was tried.                                              */
 int covey_cli_connect (covey_cli_t *cli);
+/*  Connect an agent of the command's own instead; `endpoint` gets where it is
+    attached, COVEY_CLI_ENDPOINT_MAX bytes.                                   */
+#define COVEY_CLI_ENDPOINT_MAX 1200
+int covey_cli_attach (covey_cli_t *cli, covey_agent_t *agent, char *endpoint);
 /*  For commands that only read the store: connect, or, when --data is given
     and no node answers there, open its journal.                              */
 int covey_cli_open (covey_cli_t *cli);

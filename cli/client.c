@@ -17,7 +17,7 @@
 
 /*  Where to connect, and what to say about it.                              */
 typedef struct {
-    char endpoint[1200];
+    char endpoint[COVEY_CLI_ENDPOINT_MAX];
     const char *origin; /* "--endpoint", "COVEY_DATA", "default"              */
     char data[1100];    /* the folder that it was made from, or ""            */
     bool data_given;    /* it was --data or COVEY_DATA                        */
@@ -161,7 +161,7 @@ s_fail_unreachable (covey_cli_t *cli, const place_t *place, const char *why)
 }
 
 static int
-s_connect (covey_cli_t *cli, const place_t *place)
+s_attach (covey_cli_t *cli, const place_t *place, covey_agent_t *agent)
 {
     int64_t start_ms = covey_clock_mono_ms ();
     int error = s_probe (place, covey_cli_timeout (cli));
@@ -171,6 +171,18 @@ s_connect (covey_cli_t *cli, const place_t *place)
                                place->origin, place->endpoint);
     if (error)
         return s_fail_unreachable (cli, place, strerror (error));
+    int64_t rest_ms =
+        covey_cli_timeout (cli) - (covey_clock_mono_ms () - start_ms);
+    covey_err_t rc = covey_agent_connect (agent, place->endpoint,
+                                          rest_ms > 1 ? (int)rest_ms : 1);
+    if (rc == COVEY_TIMEOUT || rc == COVEY_UNREACHABLE)
+        return s_fail_unreachable (cli, place, covey_error ());
+    return rc ? covey_cli_fail_rc (cli, rc, place->endpoint) : COVEY_EXIT_OK;
+}
+
+static int
+s_connect (covey_cli_t *cli, const place_t *place)
+{
     char id[64];
     snprintf (id, sizeof id, "cli-%d-%06x", (int)getpid (),
               (unsigned)(covey_clock_seed () & 0xffffff));
@@ -178,14 +190,8 @@ s_connect (covey_cli_t *cli, const place_t *place)
     if (!cli->agent)
         return covey_cli_fail_rc (cli, COVEY_NOMEM, id);
     covey_err_t rc = covey_agent_set_client (cli->agent, true);
-    int64_t rest_ms =
-        covey_cli_timeout (cli) - (covey_clock_mono_ms () - start_ms);
-    if (rc == COVEY_OK)
-        rc = covey_agent_connect (cli->agent, place->endpoint,
-                                  rest_ms > 1 ? (int)rest_ms : 1);
-    if (rc == COVEY_TIMEOUT || rc == COVEY_UNREACHABLE)
-        return s_fail_unreachable (cli, place, covey_error ());
-    return rc ? covey_cli_fail_rc (cli, rc, place->endpoint) : COVEY_EXIT_OK;
+    return rc ? covey_cli_fail_rc (cli, rc, id)
+              : s_attach (cli, place, cli->agent);
 }
 
 int
@@ -194,6 +200,17 @@ covey_cli_connect (covey_cli_t *cli)
     place_t place;
     int exit_code = s_find_place (cli, &place);
     return exit_code ? exit_code : s_connect (cli, &place);
+}
+
+int
+covey_cli_attach (covey_cli_t *cli, covey_agent_t *agent, char *endpoint)
+{
+    place_t place;
+    int exit_code = s_find_place (cli, &place);
+    if (!exit_code)
+        exit_code = s_attach (cli, &place, agent);
+    covey_str_copy (endpoint, COVEY_CLI_ENDPOINT_MAX, place.endpoint);
+    return exit_code;
 }
 
 int
