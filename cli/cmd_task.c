@@ -190,28 +190,41 @@ const covey_cli_command_t covey_cmd_task_submit = {
 static const covey_opt_t s_show_options[] = {WAIT_OPTIONS, {0}};
 
 static int
-s_run_show (covey_cli_t *cli)
+s_show (covey_cli_t *cli, const char *id)
 {
-    const char *id = covey_cli_arg (cli, 0);
-    if (covey_cli_flag (cli, "wait")) {
-        int exit_code = covey_cli_connect (cli);
-        return exit_code ? exit_code : s_wait (cli, id);
-    }
+    char *result = NULL;
     const covey_control_t control = {.method = "task.show",
                                      .params =
                                          json_pack ("{s:s}", "taskId", id),
                                      .what = id};
-    return covey_control_show (cli, &control);
+    int exit_code = covey_control_ask (cli, &control, &result);
+    if (!exit_code)
+        covey_listing_show (cli, &result);
+    return exit_code;
+}
+
+/*  Each in turn; the first that fails ends it.                              */
+static int
+s_run_show (covey_cli_t *cli)
+{
+    size_t count = covey_options_positional_count (cli->options);
+    bool is_waiting = covey_cli_flag (cli, "wait");
+    int exit_code = covey_cli_connect (cli);
+    for (size_t i = 0; !exit_code && i < count; i++) {
+        const char *id = covey_cli_arg (cli, i);
+        exit_code = is_waiting ? s_wait (cli, id) : s_show (cli, id);
+    }
+    return exit_code;
 }
 
 const covey_cli_command_t covey_cmd_task_show = {
     .name = "task show",
-    .args = "TASK",
-    .summary = "show a task: state, agent, attempt, result",
+    .args = "TASK...",
+    .summary = "show tasks: state, agent, attempt, result",
     .options = s_show_options,
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
-    .args_max = 1,
+    .args_max = COVEY_LIST_MAX,
     .run = s_run_show};
 
 /* ------------------------------------------------------------------------ */

@@ -5,9 +5,11 @@
 #include "cli/cli.h"
 
 extern const covey_cli_command_t covey_cmd_up;
+extern const covey_cli_command_t covey_cmd_demo;
 extern const covey_cli_command_t covey_cmd_status;
 extern const covey_cli_command_t covey_cmd_nodes;
 extern const covey_cli_command_t covey_cmd_agents;
+extern const covey_cli_command_t covey_cmd_agent_run;
 extern const covey_cli_command_t covey_cmd_send;
 extern const covey_cli_command_t covey_cmd_request;
 extern const covey_cli_command_t covey_cmd_broadcast;
