@@ -97,7 +97,7 @@ static const ProtobufCFieldDescriptor *
 s_get (const covey_event_t *self, const char *path,
        const ProtobufCMessage **message_p)
 {
-    covey_event_place_t place;
+    covey_event_place_t place = {NULL, NULL};
     if (covey_event_find (self, path, false, &place, NULL) != COVEY_OK ||
         !place.message || !covey_pb_has (place.message, place.field))
         return NULL;

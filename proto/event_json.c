@@ -9,8 +9,7 @@
 #include "base/str.h"
 #include "proto/event_class.h"
 #include "proto/json.h"
-#include "proto/json_map.h"
-#include "proto/json_scan.h"
+#include "proto/json_reader.h"
 #include "proto/pb.h"
 
 /* ------------------------------------------------------------------------ */
@@ -167,13 +166,6 @@ s_parse_type (s_parse_t *self, int *type_p)
     return rc;
 }
 
-static bool
-s_key_is (covey_slice_t key, const char *name)
-{
-    return key.size == strlen (name) + 2 &&
-           memcmp (key.text + 1, name, key.size - 2) == 0;
-}
-
 static covey_err_t
 s_parse_offset (s_parse_t *self, covey_slice_t value)
 {
@@ -252,14 +244,15 @@ s_parse_field (s_parse_t *self, const ProtobufCFieldDescriptor *field,
 static covey_err_t
 s_parse_key (s_parse_t *self, covey_slice_t key, covey_slice_t value)
 {
-    covey_slice_t *slot = s_key_is (key, "type")               ? &self->type
-                          : s_key_is (key, "data")             ? &self->data
-                          : s_key_is (key, COVEY_JSON_UNKNOWN) ? &self->unknown
-                                                               : NULL;
+    covey_slice_t *slot = covey_json_key_is (key, "type")   ? &self->type
+                          : covey_json_key_is (key, "data") ? &self->data
+                          : covey_json_key_is (key, COVEY_JSON_UNKNOWN)
+                              ? &self->unknown
+                              : NULL;
     bool twice = slot && slot->text;
     if (slot)
         *slot = value;
-    else if (s_key_is (key, "offset")) {
+    else if (covey_json_key_is (key, "offset")) {
         twice = self->has_offset;
         if (!twice && *value.text != 'n') {
             covey_err_t rc = s_parse_offset (self, value);
@@ -291,7 +284,7 @@ s_parse_raw (s_parse_t *self, int type)
     covey_slice_t rest = self->data, key, value = {NULL, 0}, more;
     bool good = rest.text && *rest.text == '{' &&
                 covey_json_next (&rest, &key, &value) &&
-                s_key_is (key, "raw") && *value.text == '"' &&
+                covey_json_key_is (key, "raw") && *value.text == '"' &&
                 !covey_json_next (&rest, &key, &more);
     size_t size = 0;
     char *text = good ? covey_json_text (value, &size) : NULL;
@@ -399,7 +392,7 @@ covey_event_parse_json (const char *json, size_t size, covey_event_t **event_p,
 {
     if (size > COVEY_JSON_SIZE_MAX)
         return covey_fail (err, COVEY_LIMIT,
-                           "the event has %zu bytes of JSON; the bound is %d",
+                           "the event has %zu bytes of JSON; the bound is %zu",
                            size, COVEY_JSON_SIZE_MAX);
     covey_err_t rc = covey_json_check (
         json, size, COVEY_JSON_DEPTH_MAX + COVEY_JSON_DEPTH_AROUND, "the event",

@@ -87,8 +87,9 @@ s_character (s_random_t *self, char to[4])
         return 1;
     }
     const char *text = odd[s_below (self, sizeof odd / sizeof *odd)];
-    size_t size = strlen (text);
-    memcpy (to, text, size);
+    size_t size = 0;
+    for (; text[size]; size++)
+        to[size] = text[size];
     return size;
 }
 
@@ -400,6 +401,7 @@ s_fill_value (s_random_t *self, const ProtobufCFieldDescriptor *field,
 static bool
 s_fill_key (ProtobufCMessage *entry, size_t index)
 {
+    assert (entry);
     const ProtobufCFieldDescriptor *field = &entry->descriptor->fields[0];
     covey_buf_t key;
     covey_buf_init (&key, 64);

@@ -1,4 +1,5 @@
 /*  Setters of the data fields: each checks before it changes anything.      */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,8 +7,7 @@
 #include "base/str.h"
 #include "proto/event_class.h"
 #include "proto/json.h"
-#include "proto/json_map.h"
-#include "proto/json_scan.h"
+#include "proto/json_reader.h"
 #include "proto/pb.h"
 
 static covey_err_t
@@ -110,7 +110,10 @@ s_find_for (covey_event_t *self, const char *path, s_fits_fn *fits,
 {
     covey_err_t rc =
         covey_event_find (self, path, true, place, covey_errbuf ());
-    if (rc == COVEY_OK && !fits (place->field))
+    if (rc != COVEY_OK)
+        return rc;
+    assert (place->field);
+    if (!fits (place->field))
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "%.80s takes %s, which this call does not set", path,
                            s_takes (place->field));

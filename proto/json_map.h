@@ -13,7 +13,7 @@
 
 #define COVEY_JSON_NAME_MAX 64 /* bytes of a name, NUL included        */
 #define COVEY_JSON_EXACT 9007199254740992 /* 2^53: doubles count this far */
-#define COVEY_JSON_SIZE_MAX (8 * COVEY_EVENT_MAX) /* bytes of one JSON text */
+#define COVEY_JSON_SIZE_MAX ((size_t)8 * COVEY_EVENT_MAX) /* of one text */
 /*  How much deeper than a payload the message around it may nest.           */
 #define COVEY_JSON_DEPTH_AROUND 8
 /*  The key under which fields of a newer version travel: base64 of their wire
@@ -74,30 +74,5 @@ covey_err_t covey_json_write_field (const ProtobufCMessage *message,
 /*  `"$unknown":"..."` for fields [from, count) of the message, if any.      */
 void covey_json_write_unknown (const ProtobufCMessage *message, unsigned count,
                                bool *first, covey_buf_t *to);
-
-/*  What the reader knows of the text, for messages that name the place.     */
-typedef struct {
-    const char *json;    /* the whole text                                    */
-    const char *owner;   /* what the message is to the reader: "task:assigned"*/
-    char path[256];      /* "data.error."                                     */
-    covey_errbuf_t *err; /* may be NULL                                       */
-} covey_json_reader_t;
-
-covey_err_t covey_json_fail (const covey_json_reader_t *self, covey_err_t code,
-                             const char *at, const char *fmt, ...)
-    __attribute__ ((format (printf, 4, 5)));
-/*  Read a value (checked text) into a field, replacing what it held. `sibling`
-    is the content type that a payload's parent names, or -1.                 */
-covey_err_t covey_json_read_field (covey_json_reader_t *self,
-                                   ProtobufCMessage *message,
-                                   const ProtobufCFieldDescriptor *field,
-                                   covey_slice_t value, int sibling);
-/*  Read an object into a message; complains about missing fields.           */
-covey_err_t covey_json_read_object (covey_json_reader_t *self,
-                                    ProtobufCMessage *message,
-                                    covey_slice_t object);
-covey_err_t covey_json_read_unknown (const covey_json_reader_t *self,
-                                     ProtobufCMessage *message,
-                                     covey_slice_t value);
 
 #endif

@@ -46,7 +46,9 @@ s_space (s_scan_t *self)
 static char
 s_peek (const s_scan_t *self)
 {
-    return self->at < self->end ? *self->at : '\0';
+    if (self->at == self->end)
+        return '\0';
+    return *self->at;
 }
 
 static bool
@@ -380,6 +382,29 @@ covey_json_next (covey_slice_t *rest, covey_slice_t *key, covey_slice_t *value)
     *value = covey_json_trim (at, (size_t)(behind - at));
     *rest = (covey_slice_t){behind, (size_t)(end - behind)};
     return true;
+}
+
+bool
+covey_json_is_string (covey_slice_t value)
+{
+    return *value.text == '"';
+}
+
+bool
+covey_json_key_is (covey_slice_t key, const char *name)
+{
+    return key.size == strlen (name) + 2 &&
+           memcmp (key.text + 1, name, key.size - 2) == 0;
+}
+
+covey_slice_t
+covey_json_get (covey_slice_t object, const char *name)
+{
+    covey_slice_t key, value;
+    while (covey_json_next (&object, &key, &value))
+        if (covey_json_key_is (key, name))
+            return value;
+    return (covey_slice_t){NULL, 0};
 }
 
 void

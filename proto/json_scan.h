@@ -26,6 +26,14 @@ covey_slice_t covey_json_trim (const char *json, size_t size);
 bool covey_json_next (covey_slice_t *rest, covey_slice_t *key,
                       covey_slice_t *value);
 
+/*  Is the key (with its quotes) this name? Escapes in it are not looked into.
+ */
+bool covey_json_key_is (covey_slice_t key, const char *name);
+/*  The value of an object's first member of that name; empty when it has none.
+ */
+covey_slice_t covey_json_get (covey_slice_t object, const char *name);
+bool covey_json_is_string (covey_slice_t value);
+
 /*  Append without white space between tokens.                               */
 void covey_json_squeeze (const char *json, size_t size, covey_buf_t *to);
 

@@ -95,8 +95,10 @@ covey_base64_write (const void *data, size_t size, covey_buf_t *to)
     unsigned second = size == 2 ? from[1] : 0;
     *room++ = s_base64[from[0] >> 2];
     *room++ = s_base64[(from[0] & 3u) << 4 | second >> 4];
-    *room++ = size == 2 ? s_base64[(second & 15) << 2] : '=';
+    *room++ = s_base64[(second & 15) << 2];
     *room = '=';
+    if (size == 1)
+        room[-1] = '=';
 }
 
 static int

@@ -374,7 +374,7 @@ covey_pb_add_unknown (ProtobufCMessage *message, const uint8_t *data,
                       size_t size)
 {
     while (size) {
-        uint64_t key;
+        uint64_t key = 0;
         size_t used = s_read_varint (data, size, &key);
         uint64_t number = key >> 3;
         if (!used || number == 0 || number > 536870911 ||
