@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
+
 /*  What a header may take in memory: protobuf-c needs 8 bytes for a pointer
     and a block for each short string, so a few times the wire size is honest
     use; the fixed part is for the structs themselves.                        */
@@ -115,6 +117,48 @@ s_capped_free (void *arg, void *memory)
     free (memory);
 }
 
+static bool s_is_text (const ProtobufCMessage *message);
+
+static bool
+s_is_text_value (const ProtobufCFieldDescriptor *field, const void *member)
+{
+    const void *value = *(const void *const *)member;
+    if (!value)
+        return true;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE)
+        return s_is_text (value);
+    return covey_str_is_utf8 (value, strlen (value));
+}
+
+/*  Is every string in it UTF-8? protobuf-c does not look, and names from a
+    header end up in logs and in JSON. As deep as the schema.                 */
+static bool
+s_is_text (const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    for (unsigned i = 0; i < descriptor->n_fields; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        if (field->type != PROTOBUF_C_TYPE_STRING &&
+            field->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        const char *member = (const char *)message + field->offset;
+        size_t count = 1;
+        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+            count = *(const size_t *)(const void *)((const char *)message +
+                                                    field->quantifier_offset);
+            member = *(const char *const *)(const void *)member;
+        } else if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+            const int *chosen = (const void *)((const char *)message +
+                                               field->quantifier_offset);
+            count = *chosen == (int)field->id;
+        }
+        for (size_t k = 0; k < count; k++)
+            if (!s_is_text_value (field, member + k * sizeof (void *)))
+                return false;
+    }
+    return true;
+}
+
 ProtobufCMessage *
 covey_wire_unpack (const ProtobufCMessageDescriptor *descriptor,
                    const void *data, size_t size)
@@ -123,7 +167,13 @@ covey_wire_unpack (const ProtobufCMessageDescriptor *descriptor,
         return NULL;
     size_t left = UNPACK_BASE + UNPACK_FACTOR * size;
     ProtobufCAllocator allocator = {s_capped_alloc, s_capped_free, &left};
-    return protobuf_c_message_unpack (descriptor, &allocator, size, data);
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack (descriptor, &allocator, size, data);
+    if (message && !s_is_text (message)) {
+        protobuf_c_message_free_unpacked (message, NULL);
+        return NULL;
+    }
+    return message;
 }
 
 void

@@ -93,8 +93,9 @@ covey_err_t covey_frame_begin (covey_buf_t *to, covey_frame_kind_t kind,
 covey_err_t covey_frame_add (covey_buf_t *to, const void *item, size_t size);
 
 /*  Unpack a header with an allocator that refuses to hand out more than a few
-    times the wire size (a hostile peer cannot amplify). NULL: malformed. Free
-    with protobuf_c_message_free_unpacked (message, NULL).                    */
+    times the wire size (a hostile peer cannot amplify). NULL: malformed, or a
+    string that is not UTF-8. Free with protobuf_c_message_free_unpacked
+    (message, NULL).                                                          */
 ProtobufCMessage *
 covey_wire_unpack (const ProtobufCMessageDescriptor *descriptor,
                    const void *data, size_t size);

@@ -207,6 +207,30 @@ test_header_that_lacks_a_required_field_is_refused (void **state)
     assert_null (covey_wire_unpack (&covey__wire__ping__descriptor, "\x08", 1));
 }
 
+static void
+test_header_with_text_that_is_not_utf8_is_refused (void **state)
+{
+    (void)state;
+    Covey__Wire__AgentInfo agent = COVEY__WIRE__AGENT_INFO__INIT;
+    Covey__Wire__AgentInfo *agents[] = {&agent};
+    Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
+    char *tags[] = {"fine", "caf\xc3\xa9", "\xff"};
+    agent.agent_id = "a";
+    agent.tags = tags;
+    view.n_agents = 1;
+    view.agents = agents;
+    for (size_t count = 2; count <= 3; count++) {
+        uint8_t bytes[256];
+        agent.n_tags = count;
+        size_t size = covey__wire__view__pack (&view, bytes);
+        ProtobufCMessage *message =
+            covey_wire_unpack (&covey__wire__view__descriptor, bytes, size);
+        assert_int_equal (message != NULL, count == 2);
+        if (message)
+            protobuf_c_message_free_unpacked (message, NULL);
+    }
+}
+
 /*  Two bytes of an empty text, again and again: each costs the decoder a record
     of some 40 bytes, though only the last one stays.                         */
 static void
@@ -320,6 +344,7 @@ main (void)
         cmocka_unit_test (test_add_past_the_limit_leaves_the_frame_as_it_was),
         cmocka_unit_test (test_largest_event_fits_into_a_frame),
         cmocka_unit_test (test_header_that_lacks_a_required_field_is_refused),
+        cmocka_unit_test (test_header_with_text_that_is_not_utf8_is_refused),
         cmocka_unit_test (test_small_header_cannot_take_much_memory),
         cmocka_unit_test (test_honest_large_headers_fit_under_the_cap),
         cmocka_unit_test (test_topics_sort_types_and_classes_apart),
