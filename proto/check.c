@@ -411,6 +411,13 @@ s_check_message (const place_t *place, const schema_t *schema,
 /* ------------------------------------------------------------------------ */
 /*  The event                                                                 */
 
+static bool
+s_is_same (covey_slice_t a, covey_slice_t b)
+{
+    return a.size == b.size &&
+           (a.size == 0 || memcmp (a.text, b.text, a.size) == 0);
+}
+
 /*  Metadata is an object: its keys are unique. The bytes are checked already.
  */
 static covey_err_t
@@ -430,8 +437,7 @@ s_check_metadata (const place_t *place, const uint8_t *bytes, size_t size)
             if (value.number == FIELD_KEY)
                 key = (covey_slice_t){(const char *)value.bytes, value.size};
         for (size_t i = 0; i < count; i++)
-            if (keys[i].size == key.size &&
-                memcmp (keys[i].text, key.text, key.size) == 0)
+            if (s_is_same (keys[i], key))
                 return s_fail (place, COVEY_INVALID,
                                "has the metadata key \"%.*s\" twice",
                                (int)key.size, key.text);

@@ -11,7 +11,7 @@ static void
 s_send_out (covey_session_t *self)
 {
     covey_session_put (self, &self->out);
-    if (self->out.capacity > 2 * COVEY_FRAME_BATCH) {
+    if (self->out.capacity > 2 * (size_t)COVEY_FRAME_BATCH) {
         covey_buf_deinit (&self->out);
         covey_buf_init (&self->out, COVEY_FRAME_MAX);
     }
