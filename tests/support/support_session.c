@@ -179,7 +179,7 @@ static void
 s_on_reached (void *arg, uint64_t ticket, covey_level_t level, int64_t offset)
 {
     support_session_t *self = arg;
-    s_log (self, "reached %d %s %d", (int)ticket, covey_level_name (level),
+    s_log (self, "reached %d %s %d", (int)ticket, covey_level_name ((int)level),
            (int)offset);
     if (self->publish_in_reached) {
         self->publish_in_reached = false;
