@@ -5,13 +5,16 @@
               prefix that all values of the enum share (SCOPE_CUSTOM: "custom")
     Numbers   64-bit integers keep all bits: written as numbers up to 2^53 and
               as strings beyond, both are read
-    Times     int64 fields that are instants (s_instants in json.c lists their
+    Times     int64 fields that are instants (s_instants in json_map.c has their
               names) as RFC 3339; numbers (us) are read too
     Payload   "json" inline, "text" as a string, others and what would be
-              ambiguous as {"contentType":…,"data":…}; a sibling field
-              content_type decides for itself
+              ambiguous as {"contentType":…,"data":…}, or "base64" for "data"
+              when the bytes are not of their type; a sibling field
+              content_type decides for itself. JSON keeps its author's digits
+              and escapes: it never passes through a parser's numbers
     bytes     16-byte ids as UUID text, others as base64
     Presence  absent fields are left out, null is read as absent
+    Newer     "unknown:N" for values, "$unknown" for fields: nothing is lost
 */
 #ifndef COVEY_JSON_H_INCLUDED
 #define COVEY_JSON_H_INCLUDED
