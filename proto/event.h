@@ -26,6 +26,7 @@ size_t covey_event_packed_size (const covey_event_t *self);
 /*  An event with a given id and time (cores make theirs from log positions). */
 covey_event_t *covey_event_make (int type, covey_id_t id, int64_t timestamp_us);
 void covey_event_set_hlc (covey_event_t *self, uint64_t hlc);
+void covey_event_clear_targets (covey_event_t *self);
 void covey_event_set_offset (covey_event_t *self, int64_t offset);
 const uint8_t *covey_event_origin (const covey_event_t *self); /* or NULL */
 uint64_t covey_event_origin_seq (const covey_event_t *self);

@@ -260,6 +260,16 @@ covey_event_add_target (covey_event_t *self, const char *agent_id)
     return rc == COVEY_OK ? s_append (self, "target", agent_id) : rc;
 }
 
+void
+covey_event_clear_targets (covey_event_t *self)
+{
+    for (size_t i = 0; i < self->message->n_target; i++)
+        free (self->message->target[i]);
+    free (self->message->target);
+    self->message->target = NULL;
+    self->message->n_target = 0;
+}
+
 covey_err_t
 covey_event_set_timestamp_us (covey_event_t *self, int64_t timestamp_us)
 {
