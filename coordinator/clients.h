@@ -1,0 +1,58 @@
+/*  clients - every request is executed at most once: (client, request) to the
+    answer it got
+
+    Role      pure core. A repeated request gets its first verdict; what it
+              shows is the object as it is now
+    Limits    COVEY_CLIENT_WINDOW requests per client, COVEY_CLIENTS_MAX
+              clients, COVEY_CLIENT_ANSWERS_MAX answers; a client that is
+              silent for COVEY_CLIENT_IDLE_US of log time is forgotten, and the
+              one silent longest when there are too many
+*/
+#ifndef COVEY_CLIENTS_H_INCLUDED
+#define COVEY_CLIENTS_H_INCLUDED
+
+#include "base/err.h"
+#include "coordinator/tree.h"
+
+#define COVEY_CLIENT_WINDOW 256
+#define COVEY_CLIENTS_MAX 10000
+#define COVEY_CLIENT_ANSWERS_MAX 262144
+#define COVEY_CLIENT_IDLE_US 3600000000 /* an hour */
+
+/*  What an answer shows.                                                    */
+typedef enum {
+    COVEY_SHOW_NOTHING,
+    COVEY_SHOW_TASK,
+    COVEY_SHOW_SWARM,
+    COVEY_SHOW_VOTE
+} covey_show_t;
+
+typedef struct {
+    covey_err_t code;
+    covey_show_t show;
+    char *id;   /* of what it shows, or NULL                                  */
+    char *text; /* of a refusal, or NULL                                      */
+} covey_answer_t;
+
+typedef struct {
+    covey_tree_t clients; /* by id                                            */
+    covey_tree_t by_use;  /* longest silent first                             */
+    size_t answer_count;
+} covey_clients_t;
+
+void covey_clients_init (covey_clients_t *self);
+void covey_clients_deinit (covey_clients_t *self);
+/*  Forget who was silent too long.                                          */
+void covey_clients_expire (covey_clients_t *self, int64_t now_us);
+/*  NULL: this request is new.                                               */
+const covey_answer_t *covey_clients_find (const covey_clients_t *self,
+                                          const char *client_id,
+                                          const char *request_id);
+/*  Keep an answer (its texts are copied).                                   */
+void covey_clients_keep (covey_clients_t *self, const char *client_id,
+                         const char *request_id, const covey_answer_t *answer,
+                         int64_t now_us);
+/*  A number over all that is kept, for digests.                             */
+uint64_t covey_clients_digest (const covey_clients_t *self);
+
+#endif

@@ -1,0 +1,67 @@
+/*  scheduler - which agent gets which task
+
+    Role      pure core; keeps two indexes and never scans agents or tasks
+    Lanes     ready tasks that ask for the same (agent type, capabilities)
+              share a lane, ordered by priority, then age. Lanes are ordered by
+              their first task
+    Kinds     agents that offer the same (type, capabilities) share a kind; the
+              ones that can take a task are ordered by load. Kinds are ordered
+              by their first agent
+    Cost      O(log n) plus one subset test per lane or kind that comes before
+              the first match; there are as many of those as there are
+              different demands and offers, not as there are tasks and agents
+    Load      tasks per slot, then the capacity the agent says it has left,
+              then who has waited longest for a task
+*/
+#ifndef COVEY_SCHEDULER_H_INCLUDED
+#define COVEY_SCHEDULER_H_INCLUDED
+
+#include "coordinator/registry.h"
+
+typedef struct covey_lane covey_lane_t;
+typedef struct covey_kind covey_kind_t;
+
+typedef struct {
+    covey_tree_t lanes;         /* by demand                                  */
+    covey_tree_t lanes_by_head; /* the most urgent first                      */
+    covey_tree_t kinds;         /* by offer                                   */
+    covey_tree_t kinds_by_best; /* those with a free agent, least loaded first*/
+    size_t ready_count;
+} covey_scheduler_t;
+
+void covey_scheduler_init (covey_scheduler_t *self);
+/*  All tasks and workers must have been taken out.                          */
+void covey_scheduler_deinit (covey_scheduler_t *self);
+
+/*  A task is ready for an agent, or is not any more.                        */
+void covey_scheduler_queue (covey_scheduler_t *self, covey_task_t *task);
+void covey_scheduler_unqueue (covey_scheduler_t *self, covey_task_t *task);
+
+/*  An agent is up, or goes. What load is made of (held, slots, capacity,
+    state, last_assigned) changes only between hide and show; hide is allowed
+    when it is hidden.                                                        */
+void covey_scheduler_enter (covey_scheduler_t *self, covey_worker_t *worker);
+void covey_scheduler_leave (covey_scheduler_t *self, covey_worker_t *worker);
+void covey_scheduler_hide (covey_scheduler_t *self, covey_worker_t *worker);
+void covey_scheduler_show (covey_scheduler_t *self, covey_worker_t *worker);
+
+/*  May this agent get a task at all; and this one?                          */
+bool covey_scheduler_is_free (const covey_worker_t *worker);
+bool covey_scheduler_matches (const covey_worker_t *worker,
+                              const covey_task_t *task);
+
+/*  The least loaded agent for a task; the most urgent task for an agent.
+    NULL: none.                                                               */
+covey_worker_t *covey_scheduler_worker_for (const covey_scheduler_t *self,
+                                            const covey_task_t *task);
+covey_task_t *covey_scheduler_task_for (const covey_scheduler_t *self,
+                                        const covey_worker_t *worker);
+/*  Agents that are up and offer what the task asks for, busy ones too.      */
+size_t covey_scheduler_count_matching (const covey_scheduler_t *self,
+                                       const covey_task_t *task);
+
+/*  Order of urgency: negative when `a` comes first.                         */
+int covey_scheduler_compare_tasks (const void *a, const void *b);
+int covey_scheduler_compare_workers (const void *a, const void *b);
+
+#endif

@@ -1,0 +1,177 @@
+/*  task - one piece of work: its life cycle, its attempts, its retry schedule
+
+    Role      pure core. The table in task.c says what may happen in which
+              state; the store, the scheduler and the state machine keep the
+              links that are embedded here
+    Attempts  each assignment is an attempt, but for those that the agent
+              rejects. A failed or lost attempt is followed by another one
+              until the policy says stop; then the task is parked
+    Fencing   every assignment gets a larger token; who reports with another is
+              refused
+*/
+#ifndef COVEY_TASK_H_INCLUDED
+#define COVEY_TASK_H_INCLUDED
+
+#include "base/err.h"
+#include "coordinator/texts.h"
+#include "coordinator/timers.h"
+#include "coordinator/tree.h"
+
+#define COVEY_TASK_LEASE_MS 30000
+#define COVEY_TASK_LEASE_MIN_MS 100
+#define COVEY_TASK_LEASE_MAX_MS 86400000 /* a day */
+#define COVEY_TASK_ATTEMPTS 3
+#define COVEY_TASK_FIRST_DELAY_MS 1000
+#define COVEY_TASK_MAX_DELAY_MS 60000
+#define COVEY_TASK_DELAY_MAX_MS 86400000
+#define COVEY_TASK_REJECTIONS_MAX 64
+
+/*  Error codes that the coordinator itself gives.                           */
+#define COVEY_TASK_AGENT_LOST "AGENT_LOST"
+#define COVEY_TASK_LEASE_ENDED "LEASE_ENDED"
+#define COVEY_TASK_DEADLINE "DEADLINE_EXCEEDED"
+#define COVEY_TASK_DEPENDENCY "DEPENDENCY_FAILED"
+#define COVEY_TASK_REJECTED "REJECTED"
+
+typedef enum {
+    COVEY_TASK_STATE_QUEUED = 0, /* waits for tasks, for time, or for an agent*/
+    COVEY_TASK_STATE_ASSIGNED = 1,
+    COVEY_TASK_STATE_ACCEPTED = 2,
+    COVEY_TASK_STATE_STARTED = 3,
+    COVEY_TASK_STATE_COMPLETED = 4,
+    COVEY_TASK_STATE_FAILED = 5,
+    COVEY_TASK_STATE_CANCELLED = 6,
+    COVEY_TASK_STATE_PARKED = 7
+} covey_task_state_t;
+#define COVEY_TASK_STATES 8
+
+typedef enum {
+    COVEY_TASK_ON_ASSIGN,
+    COVEY_TASK_ON_ACCEPT,
+    COVEY_TASK_ON_REJECT,
+    COVEY_TASK_ON_START,
+    COVEY_TASK_ON_PROGRESS,
+    COVEY_TASK_ON_COMPLETE,
+    COVEY_TASK_ON_FAIL, /* reported by the agent                              */
+    COVEY_TASK_ON_LOSE, /* agent lost or lease ended                          */
+    COVEY_TASK_ON_EXPIRE,
+    COVEY_TASK_ON_CANCEL,
+    COVEY_TASK_ON_RETRY
+} covey_task_verb_t;
+#define COVEY_TASK_VERBS 11
+
+typedef enum {
+    COVEY_TASK_REFUSE, /* not possible in this state                          */
+    COVEY_TASK_KEEP,   /* the state stays                                     */
+    COVEY_TASK_GO,     /* to `next`                                           */
+    COVEY_TASK_POLICY  /* the retry policy decides: queued, failed or parked  */
+} covey_task_move_t;
+
+/*  The table. `*next_p` is set for GO.                                      */
+covey_task_move_t covey_task_move (covey_task_state_t state,
+                                   covey_task_verb_t verb,
+                                   covey_task_state_t *next_p);
+bool covey_task_state_is_held (covey_task_state_t state);
+bool covey_task_state_is_ended (covey_task_state_t state);
+const char *covey_task_state_name (covey_task_state_t state);
+/*  -1 for a name that is no state.                                          */
+int covey_task_state_number (const char *name);
+
+typedef struct {
+    bool set;
+    int content; /* covey_content_t                                           */
+    void *data;
+    size_t size;
+} covey_blob_t;
+
+void covey_blob_set (covey_blob_t *self, int content, const void *data,
+                     size_t size);
+void covey_blob_deinit (covey_blob_t *self);
+
+typedef struct {
+    uint32_t attempts; /* 0: no limit                                         */
+    int64_t first_delay_ms;
+    uint32_t multiplier; /* thousandths                                       */
+    int64_t max_delay_ms;
+    covey_texts_t fatal_codes;
+} covey_retry_t;
+
+typedef struct covey_task covey_task_t;
+
+/*  "This task waits for that one."                                          */
+typedef struct {
+    covey_link_t link; /* among the edges to `on`, by the waiting task's seq  */
+    covey_task_t *waiter;
+    covey_task_t *on; /* NULL when it waits no more                           */
+    char *id;
+    bool done; /* completed                                                   */
+} covey_dependency_t;
+
+struct covey_task {
+    covey_link_t by_id;
+    covey_link_t by_seq;
+    covey_link_t by_key;   /* when it has an idempotency key                  */
+    covey_link_t in_lane;  /* ready for an agent                              */
+    covey_link_t in_fresh; /* became ready in the command at hand             */
+    covey_link_t in_held;  /* of its agent                                    */
+    covey_link_t in_ended;
+    covey_timer_t wake; /* lease, or delay                                    */
+    covey_timer_t deadline;
+
+    /* as submitted */
+    char *id;
+    char *type;
+    char *description; /* or NULL                                             */
+    char *key;         /* or NULL                                             */
+    char *submitter;
+    char *correlation_id;
+    char *agent_type; /* wanted, or NULL                                 */
+    covey_texts_t required; /* capabilities, sorted                           */
+    uint32_t priority;
+    covey_retry_t retry;
+    covey_blob_t input;
+    int64_t lease_ms;
+    int64_t deadline_us; /* 0: none                                           */
+    covey_dependency_t *dependencies;
+    size_t dependency_count;
+    size_t waits_for;        /* dependencies that are not completed           */
+    covey_tree_t dependants; /* edges to this task                            */
+
+    /* as it stands */
+    uint64_t seq; /* order of submission                                      */
+    covey_task_state_t state;
+    struct covey_worker *worker; /* who holds it                              */
+    struct covey_lane *lane;     /* while it is ready                         */
+    char *agent;                 /* last holder, or NULL                      */
+    uint64_t token;              /* of the last assignment                    */
+    uint32_t attempt;            /* assignments that were not rejected        */
+    uint32_t attempts_before;    /* those before the last retry command       */
+    uint64_t rejections[COVEY_TASK_REJECTIONS_MAX]; /* agents' generations    */
+    uint32_t rejection_count;
+    double progress;
+    char *status;
+    char *error;
+    char *error_code;
+    covey_blob_t result;
+    int64_t submitted_us, assigned_us, started_us, ended_us;
+    uint64_t ended_seq;
+    size_t bytes; /* of texts and payloads                                    */
+};
+
+covey_task_t *covey_task_new (const char *id, uint64_t seq);
+/*  It must be in no index and hold no timer.                                */
+void covey_task_destroy (covey_task_t **self_p);
+
+bool covey_task_was_rejected_by (const covey_task_t *self, uint64_t generation);
+/*  Is there another attempt after this one failed with `code` (or NULL)?    */
+bool covey_task_may_retry (const covey_task_t *self, const char *code);
+bool covey_task_is_fatal (const covey_task_t *self, const char *code);
+/*  How long to wait before the next attempt: first_delay x multiplier per
+    failed attempt, at most max_delay, minus up to a fifth by a hash of id and
+    attempt, so that tasks that failed together do not come back together.    */
+int64_t covey_task_delay_ms (const covey_task_t *self);
+/*  Replace a text that is ours.                                             */
+void covey_task_set (char **text_p, const char *text);
+size_t covey_task_measure (const covey_task_t *self);
+
+#endif
