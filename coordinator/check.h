@@ -1,0 +1,26 @@
+/*  check - parameters against their bounds, before they become a command
+
+    Role      pure; what passes here never makes the state machine stumble
+    Errors    INVALID, LIMIT: one line that names the field by its JSON path,
+              the value or its size, and the bound
+*/
+#ifndef COVEY_CHECK_H_INCLUDED
+#define COVEY_CHECK_H_INCLUDED
+
+#include "base/err.h"
+#include "proto/control.pb-c.h"
+
+typedef covey_err_t (covey_check_fn) (const ProtobufCMessage *params,
+                                      covey_errbuf_t *err);
+
+covey_check_fn covey_check_task_submit;
+covey_check_fn covey_check_task_report;
+covey_check_fn covey_check_task_ref;
+covey_check_fn covey_check_swarm_form;
+covey_check_fn covey_check_swarm_member;
+covey_check_fn covey_check_swarm_ref;
+covey_check_fn covey_check_propose;
+covey_check_fn covey_check_ballot;
+covey_check_fn covey_check_proposal_ref;
+
+#endif

@@ -1,0 +1,515 @@
+#include "coordinator/fact.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "coordinator/view.h"
+#include "proto/event.h"
+#include "proto/json.h"
+
+/*  Reasons of all ballots that travel with a decision; those beyond are in the
+    ballots' own events.                                                      */
+#define REASONS_MAX (1u << 20)
+
+/*  NULL while replaying; the setters below then do nothing.                 */
+static covey_event_t *
+s_begin (covey_state_t *state, int type, const char *source,
+         const char *correlation_id)
+{
+    covey_id_t id = covey_state_make_id (state);
+    uint64_t hlc = covey_hlc_now (&state->hlc, state->now_us);
+    covey_effects_t *effects = state->effects;
+    if (!effects)
+        return NULL;
+    covey_event_t *event = covey_event_make (type, id, state->now_us);
+    if (!event)
+        return NULL;
+    covey_event_set_hlc (event, hlc);
+    /* What the setters refuse, packing refuses again and names it; the shell
+       logs that. */
+    (void)covey_event_set_source (event, source);
+    if (correlation_id)
+        (void)covey_event_set_correlation_id (event, correlation_id);
+    const Covey__Control__Command *command = state->command;
+    if (command && command->has_causation_id && command->causation_id.len == 16)
+        (void)covey_event_set_causation_id (event, command->causation_id.data);
+    effects->facts =
+        covey_mem_room (effects->facts, effects->fact_count,
+                        &effects->fact_capacity, sizeof *effects->facts);
+    effects->facts[effects->fact_count++] = event;
+    return event;
+}
+
+static void
+s_str (covey_event_t *event, const char *field, const char *value)
+{
+    if (event && value)
+        (void)covey_event_set_str (event, field, value);
+}
+
+static void
+s_int (covey_event_t *event, const char *field, int64_t value)
+{
+    if (event)
+        (void)covey_event_set_int (event, field, value);
+}
+
+static void
+s_num (covey_event_t *event, const char *field, double value)
+{
+    if (event)
+        (void)covey_event_set_num (event, field, value);
+}
+
+static void
+s_bool (covey_event_t *event, const char *field, bool value)
+{
+    if (event)
+        (void)covey_event_set_bool (event, field, value);
+}
+
+static void
+s_add (covey_event_t *event, const char *field, const char *value)
+{
+    if (event)
+        (void)covey_event_add_str (event, field, value);
+}
+
+static void
+s_json (covey_event_t *event, const char *field, const char *json)
+{
+    if (event)
+        (void)covey_event_set_json (event, field, json);
+}
+
+static void
+s_payload (covey_event_t *event, const char *field, int content,
+           const void *data, size_t size)
+{
+    if (event)
+        (void)covey_event_set_payload (event, field, (covey_content_t)content,
+                                       data, size);
+}
+
+static void
+s_blob (covey_event_t *event, const char *field, const covey_blob_t *blob)
+{
+    if (blob->set)
+        s_payload (event, field, blob->content, blob->data, blob->size);
+}
+
+static void
+s_metadata (covey_event_t *event, const char *key, const char *value)
+{
+    if (event && value)
+        (void)covey_event_set_metadata (event, key, value);
+}
+
+static void
+s_target (covey_event_t *event, const char *agent_id)
+{
+    if (event)
+        (void)covey_event_add_target (event, agent_id);
+}
+
+static void
+s_priority (covey_event_t *event, const covey_task_t *task)
+{
+    static const char *const names[] = {"low", "normal", "high", "critical"};
+    s_str (event, "priority", names[task->priority & 3]);
+    if (event)
+        (void)covey_event_set_priority (event,
+                                        (covey_priority_t)task->priority);
+}
+
+/* ---- tasks ------------------------------------------------------------------
+ */
+
+static covey_event_t *
+s_task (covey_state_t *state, int type, const char *source,
+        const covey_task_t *task)
+{
+    covey_event_t *event =
+        s_begin (state, type, source ? source : COVEY_SERVICE_COORDINATOR,
+                 task->correlation_id);
+    s_str (event, "taskId", task->id);
+    return event;
+}
+
+static void
+s_describe (covey_event_t *event, const covey_task_t *task)
+{
+    s_str (event, "taskType", task->type);
+    s_str (event, "description",
+           task->description ? task->description : task->type);
+    s_priority (event, task);
+    if (task->deadline_us)
+        s_int (event, "deadline", task->deadline_us);
+    for (size_t i = 0; i < task->dependency_count; i++)
+        s_add (event, "dependencies", task->dependencies[i].id);
+    s_blob (event, "input", &task->input);
+}
+
+void
+covey_fact_submitted (covey_state_t *state, const covey_task_t *task)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_TASK_SUBMITTED, task->submitter, task);
+    if (!event)
+        return;
+    s_describe (event, task);
+    for (size_t i = 0; i < task->required.count; i++)
+        s_add (event, "requiredCapabilities", task->required.items[i]);
+    s_str (event, "agentType", task->agent_type);
+    const covey_retry_t *retry = &task->retry;
+    covey_buf_t json;
+    covey_buf_init (&json, COVEY_EVENT_MAX);
+    covey_buf_printf (&json,
+                      "{\"attempts\":%u,\"firstDelay\":%lld,\"multiplier\":%g,"
+                      "\"maxDelay\":%lld,\"fatalCodes\":[",
+                      retry->attempts, (long long)retry->first_delay_ms,
+                      retry->multiplier / 1000.0,
+                      (long long)retry->max_delay_ms);
+    for (size_t i = 0; i < retry->fatal_codes.count; i++) {
+        const char *code = retry->fatal_codes.items[i];
+        if (i)
+            covey_buf_putc (&json, ',');
+        covey_json_quote (&json, code, strlen (code));
+    }
+    covey_buf_puts (&json, "]}");
+    char *text = covey_buf_steal (&json);
+    if (text)
+        s_json (event, "retry", text);
+    free (text);
+    covey_buf_deinit (&json);
+}
+
+void
+covey_fact_assigned (covey_state_t *state, const covey_task_t *task)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_TASK_ASSIGNED, NULL, task);
+    if (!event)
+        return;
+    s_describe (event, task);
+    s_int (event, "attempt", task->attempt);
+    s_int (event, "fencingToken", (int64_t)task->token);
+    s_target (event, task->worker->id);
+}
+
+static int
+s_type_of (covey_task_verb_t verb)
+{
+    switch (verb) {
+        case COVEY_TASK_ON_ACCEPT:
+            return COVEY_EVENT_TASK_ACCEPTED;
+        case COVEY_TASK_ON_REJECT:
+            return COVEY_EVENT_TASK_REJECTED;
+        case COVEY_TASK_ON_START:
+            return COVEY_EVENT_TASK_STARTED;
+        case COVEY_TASK_ON_PROGRESS:
+            return COVEY_EVENT_TASK_PROGRESS;
+        case COVEY_TASK_ON_COMPLETE:
+            return COVEY_EVENT_TASK_COMPLETED;
+        case COVEY_TASK_ON_ASSIGN:
+        case COVEY_TASK_ON_FAIL:
+        case COVEY_TASK_ON_LOSE:
+        case COVEY_TASK_ON_EXPIRE:
+        case COVEY_TASK_ON_CANCEL:
+        case COVEY_TASK_ON_RETRY:
+            break;
+    }
+    return COVEY_EVENT_NONE;
+}
+
+static void
+s_completed (covey_event_t *event, const covey_task_t *task,
+             const Covey__Control__TaskReport *report, int64_t now_us)
+{
+    if (task->result.set)
+        s_blob (event, "result", &task->result);
+    else
+        s_payload (event, "result", COVEY_CONTENT_JSON, "null", 4);
+    int64_t began = task->started_us ? task->started_us : task->assigned_us;
+    s_int (event, "duration", (now_us - began) / 1000);
+    const Covey__V1__ResourcesUsed *used = report->resources_used;
+    if (!used)
+        return;
+    if (used->has_memory)
+        s_num (event, "resourcesUsed.memory", used->memory);
+    if (used->has_cpu)
+        s_num (event, "resourcesUsed.cpu", used->cpu);
+    if (used->has_api_calls)
+        s_int (event, "resourcesUsed.apiCalls", (int64_t)used->api_calls);
+}
+
+void
+covey_fact_report (covey_state_t *state, covey_task_verb_t verb,
+                   const covey_task_t *task,
+                   const Covey__Control__TaskReport *report)
+{
+    covey_event_t *event = s_task (state, s_type_of (verb), task->agent, task);
+    if (!event)
+        return;
+    s_int (event, "fencingToken", (int64_t)task->token);
+    if (verb == COVEY_TASK_ON_REJECT)
+        s_str (event, "reason",
+               report->reason ? report->reason : "no reason given");
+    if (verb == COVEY_TASK_ON_COMPLETE)
+        s_completed (event, task, report, state->now_us);
+    if (verb != COVEY_TASK_ON_PROGRESS)
+        return;
+    s_num (event, "progress", task->progress);
+    s_str (event, "status", task->status ? task->status : "");
+    const Covey__V1__Payload *details = report->details;
+    if (details)
+        s_payload (event, "details",
+                   details->has_content_type ? (int)details->content_type : 0,
+                   details->data.data, details->data.len);
+}
+
+void
+covey_fact_failed (covey_state_t *state, const covey_task_t *task,
+                   const char *source, bool retryable)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_TASK_FAILED, source, task);
+    s_str (event, "error", task->error ? task->error : "no reason given");
+    s_str (event, "errorCode", task->error_code);
+    s_bool (event, "retryable", retryable);
+    s_int (event, "attempts", task->attempt - task->attempts_before);
+    if (task->token)
+        s_int (event, "fencingToken", (int64_t)task->token);
+}
+
+void
+covey_fact_parked (covey_state_t *state, const covey_task_t *task)
+{
+    covey_event_t *event = s_task (state, COVEY_EVENT_TASK_PARKED, NULL, task);
+    if (!event)
+        return;
+    char reason[400];
+    snprintf (reason, sizeof reason, "the last of %u attempts failed: %.300s",
+              task->attempt - task->attempts_before,
+              task->error ? task->error : "no reason given");
+    s_str (event, "reason", reason);
+    s_int (event, "attempts", task->attempt - task->attempts_before);
+}
+
+void
+covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
+                      const char *reason, const char *target)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_TASK_CANCELLED, NULL, task);
+    s_str (event, "reason", reason);
+    s_str (event, "by", covey_state_caller (state));
+    if (target)
+        s_target (event, target);
+}
+
+void
+covey_fact_retried (covey_state_t *state, const covey_task_t *task)
+{
+    covey_event_t *event =
+        s_begin (state, COVEY_EVENT_SYSTEM_INFO, COVEY_SERVICE_COORDINATOR,
+                 task->correlation_id);
+    if (!event)
+        return;
+    char text[COVEY_NAME_MAX + COVEY_AGENT_ID_MAX + 40];
+    snprintf (text, sizeof text, "task %s was queued again by %s", task->id,
+              covey_state_caller (state));
+    s_str (event, "component", "coordinator");
+    s_str (event, "message", text);
+}
+
+/* ---- swarms -----------------------------------------------------------------
+ */
+
+static covey_event_t *
+s_swarm (covey_state_t *state, int type, const covey_swarm_t *swarm)
+{
+    covey_event_t *event = s_begin (state, type, covey_state_caller (state),
+                                    covey_swarm_id (swarm));
+    s_str (event, "swarmId", covey_swarm_id (swarm));
+    return event;
+}
+
+void
+covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm)
+{
+    covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_FORMED, swarm);
+    s_str (event, "objective", covey_swarm_objective (swarm));
+    s_str (event, "strategy", covey_swarm_strategy (swarm));
+    s_str (event, "leader", covey_swarm_leader (swarm));
+    for (size_t i = 0; i < covey_swarm_member_count (swarm); i++)
+        s_add (event, "initialMembers",
+               covey_swarm_member (swarm, i)->agent_id);
+}
+
+void
+covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,
+                   const covey_swarm_member_t *member)
+{
+    covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_JOINED, swarm);
+    s_str (event, "agentId", member->agent_id);
+    s_num (event, "weight", covey_weight_to (member->weight));
+}
+
+void
+covey_fact_left (covey_state_t *state, const covey_swarm_t *swarm,
+                 const char *agent_id, const char *reason)
+{
+    covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_LEFT, swarm);
+    s_str (event, "agentId", agent_id);
+    s_str (event, "reason", reason);
+}
+
+void
+covey_fact_disbanded (covey_state_t *state, const covey_swarm_t *swarm,
+                      const char *reason)
+{
+    covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_DISBANDED, swarm);
+    s_str (event, "reason", reason);
+}
+
+void
+covey_fact_leads (covey_state_t *state, const covey_swarm_t *swarm,
+                  const char *before)
+{
+    covey_event_t *event =
+        s_begin (state, COVEY_EVENT_SYSTEM_INFO, COVEY_SERVICE_COORDINATOR,
+                 covey_swarm_id (swarm));
+    if (!event)
+        return;
+    char text[COVEY_NAME_MAX + 2 * COVEY_AGENT_ID_MAX + 40];
+    snprintf (text, sizeof text, "swarm %s is led by %s now, after %s",
+              covey_swarm_id (swarm), covey_swarm_leader (swarm), before);
+    s_str (event, "component", "coordinator");
+    s_str (event, "message", text);
+    s_metadata (event, "swarmId", covey_swarm_id (swarm));
+    s_metadata (event, "leader", covey_swarm_leader (swarm));
+}
+
+/* ---- votes ------------------------------------------------------------------
+ */
+
+static covey_event_t *
+s_vote (covey_state_t *state, int type, const char *source,
+        const covey_proposal_t *vote)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    covey_event_t *event = s_begin (state, type, source, args->id);
+    s_str (event, "consensusId", args->id);
+    s_str (event, "swarmId", args->swarm_id);
+    return event;
+}
+
+void
+covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
+                     const char *only)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    covey_event_t *event = s_vote (state, COVEY_EVENT_SWARM_CONSENSUS_REQUEST,
+                                   args->proposer, vote);
+    if (!event)
+        return;
+    s_payload (event, "proposal", args->content, args->data, args->size);
+    s_str (event, "votingStrategy", covey_strategy_name (args->rule.strategy));
+    int64_t left_us = args->deadline_us - state->now_us;
+    s_int (event, "timeout", (left_us + 999) / 1000);
+    if (args->rule.strategy == COVEY_STRATEGY_QUORUM)
+        s_int (event, "quorumSize", args->rule.quorum_size);
+    for (size_t i = 0; i < args->voter_count; i++) {
+        const char *voter = args->voters[i].agent_id;
+        if (only ? strcmp (only, voter) == 0
+                 : covey_registry_find_up (&state->registry, voter) != NULL)
+            s_target (event, voter);
+    }
+}
+
+void
+covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
+                 const Covey__Control__Ballot *ballot, const char *voter,
+                 const char *refusal)
+{
+    const char *caller = covey_state_caller (state);
+    covey_event_t *event =
+        s_vote (state, COVEY_EVENT_SWARM_VOTE_CAST, caller, vote);
+    if (!event)
+        return;
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    int index = covey_proposal_voter (vote, voter);
+    s_str (event, "agentId", voter);
+    s_str (event, "vote", covey_vote_name ((covey_vote_t)ballot->vote));
+    s_num (event, "weight",
+           index < 0 ? 0 : covey_weight_to (args->voters[index].weight));
+    s_str (event, "reason", ballot->reason);
+    s_bool (event, "accepted", refusal == NULL);
+    s_str (event, "refusal", refusal);
+    if (strcmp (caller, voter) != 0)
+        s_metadata (event, "castBy", caller);
+}
+
+static char *
+s_votes_json (const covey_proposal_t *vote)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    covey_buf_t json;
+    covey_buf_init (&json, COVEY_EVENT_MAX);
+    covey_buf_putc (&json, '[');
+    size_t reasons = 0;
+    bool first = true;
+    for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
+        const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
+        if (!ballot->counts)
+            continue;
+        const covey_voter_t *voter = &args->voters[ballot->voter];
+        covey_buf_printf (
+            &json, "%s{\"agentId\":\"%s\",\"vote\":\"%s\",\"weight\":%.15g",
+            first ? "" : ",", voter->agent_id, covey_vote_name (ballot->vote),
+            covey_weight_to (voter->weight));
+        size_t size = ballot->reason ? strlen (ballot->reason) : 0;
+        if (size && reasons + size <= REASONS_MAX) {
+            reasons += size;
+            covey_buf_puts (&json, ",\"reason\":");
+            covey_json_quote (&json, ballot->reason, size);
+        }
+        covey_buf_putc (&json, '}');
+        first = false;
+    }
+    covey_buf_putc (&json, ']');
+    char *text = covey_buf_steal (&json);
+    covey_buf_deinit (&json);
+    return text;
+}
+
+void
+covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote)
+{
+    covey_event_t *event = s_vote (state, COVEY_EVENT_SWARM_CONSENSUS_REACHED,
+                                   COVEY_SERVICE_COORDINATOR, vote);
+    if (!event)
+        return;
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    const covey_decision_t *decision = covey_proposal_decision (vote);
+    bool accepted = decision->outcome == COVEY_OUTCOME_ACCEPTED;
+    s_metadata (event, "outcome", covey_outcome_name (decision->outcome));
+    s_metadata (event, "reason", decision->reason);
+    s_bool (event, "consensus", accepted);
+    if (accepted)
+        s_payload (event, "decision", args->content, args->data, args->size);
+    else {
+        char *text = covey_view_decision (vote);
+        if (text)
+            s_payload (event, "decision", COVEY_CONTENT_JSON, text,
+                       strlen (text));
+        free (text);
+    }
+    char *votes = s_votes_json (vote);
+    if (votes)
+        s_json (event, "votes", votes);
+    free (votes);
+}

@@ -1,0 +1,46 @@
+/*  fact - the events that a command gives rise to
+
+    Role      pure; each function adds one event to the effects of the command
+              at hand. While replaying it only counts, so that ids and stamps
+              come out alike
+*/
+#ifndef COVEY_FACT_H_INCLUDED
+#define COVEY_FACT_H_INCLUDED
+
+#include "coordinator/state_impl.h"
+
+void covey_fact_submitted (covey_state_t *state, const covey_task_t *task);
+void covey_fact_assigned (covey_state_t *state, const covey_task_t *task);
+/*  accepted, rejected, started, progress, completed; source is the holder.  */
+void covey_fact_report (covey_state_t *state, covey_task_verb_t verb,
+                        const covey_task_t *task,
+                        const Covey__Control__TaskReport *report);
+/*  `source` NULL: the coordinator.                                          */
+void covey_fact_failed (covey_state_t *state, const covey_task_t *task,
+                        const char *source, bool retryable);
+void covey_fact_parked (covey_state_t *state, const covey_task_t *task);
+/*  `target` NULL: for everybody; else a word to the agent that works on it. */
+void covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
+                           const char *reason, const char *target);
+void covey_fact_retried (covey_state_t *state, const covey_task_t *task);
+
+void covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm);
+void covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,
+                        const covey_swarm_member_t *member);
+void covey_fact_left (covey_state_t *state, const covey_swarm_t *swarm,
+                      const char *agent_id, const char *reason);
+void covey_fact_disbanded (covey_state_t *state, const covey_swarm_t *swarm,
+                           const char *reason);
+void covey_fact_leads (covey_state_t *state, const covey_swarm_t *swarm,
+                       const char *before);
+
+/*  To the members of the electorate that are up, or to one of them.         */
+void covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
+                          const char *only);
+/*  `refusal` NULL: it counts.                                               */
+void covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
+                      const Covey__Control__Ballot *ballot, const char *voter,
+                      const char *refusal);
+void covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote);
+
+#endif

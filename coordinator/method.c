@@ -1,0 +1,170 @@
+#include "coordinator/method.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "proto/json.h"
+
+static covey_err_t
+s_read_task (const covey_state_t *state, const ProtobufCMessage *params,
+             covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_task (
+        state, ((const Covey__Control__TaskRef *)params)->task_id, to, err);
+}
+
+static covey_err_t
+s_read_tasks (const covey_state_t *state, const ProtobufCMessage *params,
+              covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_tasks (state, (const Covey__Control__TaskQuery *)params,
+                              to, err);
+}
+
+static covey_err_t
+s_read_swarm (const covey_state_t *state, const ProtobufCMessage *params,
+              covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_swarm (
+        state, ((const Covey__Control__SwarmRef *)params)->swarm_id, to, err);
+}
+
+static covey_err_t
+s_read_swarms (const covey_state_t *state, const ProtobufCMessage *params,
+               covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_swarms (state, (const Covey__Control__ListQuery *)params,
+                               to, err);
+}
+
+static covey_err_t
+s_read_vote (const covey_state_t *state, const ProtobufCMessage *params,
+             covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_vote (
+        state, ((const Covey__Control__ProposalRef *)params)->consensus_id, to,
+        err);
+}
+
+static covey_err_t
+s_read_votes (const covey_state_t *state, const ProtobufCMessage *params,
+              covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_votes (state, (const Covey__Control__ListQuery *)params,
+                              to, err);
+}
+
+static covey_err_t
+s_read_agents (const covey_state_t *state, const ProtobufCMessage *params,
+               covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_agents (state, (const Covey__Control__ListQuery *)params,
+                               to, err);
+}
+
+#define PARAMS(name) &covey__control__##name##__descriptor
+#define OP(NAME) COVEY__CONTROL__COMMAND__OP_##NAME
+
+static const covey_method_t s_methods[] = {
+    {"task.submit", PARAMS (task_submit), covey_check_task_submit,
+     OP (TASK_SUBMIT), NULL},
+    {"task.accept", PARAMS (task_report), covey_check_task_report,
+     OP (TASK_ACCEPT), NULL},
+    {"task.reject", PARAMS (task_report), covey_check_task_report,
+     OP (TASK_REJECT), NULL},
+    {"task.start", PARAMS (task_report), covey_check_task_report,
+     OP (TASK_START), NULL},
+    {"task.progress", PARAMS (task_report), covey_check_task_report,
+     OP (TASK_PROGRESS), NULL},
+    {"task.complete", PARAMS (task_report), covey_check_task_report,
+     OP (TASK_COMPLETE), NULL},
+    {"task.fail", PARAMS (task_report), covey_check_task_report, OP (TASK_FAIL),
+     NULL},
+    {"task.cancel", PARAMS (task_ref), covey_check_task_ref, OP (TASK_CANCEL),
+     NULL},
+    {"task.retry", PARAMS (task_ref), covey_check_task_ref, OP (TASK_RETRY),
+     NULL},
+    {"task.show", PARAMS (task_ref), covey_check_task_ref, 0, s_read_task},
+    {"task.list", PARAMS (task_query), NULL, 0, s_read_tasks},
+    {"swarm.form", PARAMS (swarm_form), covey_check_swarm_form, OP (SWARM_FORM),
+     NULL},
+    {"swarm.join", PARAMS (swarm_member), covey_check_swarm_member,
+     OP (SWARM_JOIN), NULL},
+    {"swarm.leave", PARAMS (swarm_member), covey_check_swarm_member,
+     OP (SWARM_LEAVE), NULL},
+    {"swarm.disband", PARAMS (swarm_ref), covey_check_swarm_ref,
+     OP (SWARM_DISBAND), NULL},
+    {"swarm.show", PARAMS (swarm_ref), covey_check_swarm_ref, 0, s_read_swarm},
+    {"swarm.list", PARAMS (list_query), NULL, 0, s_read_swarms},
+    {"swarm.propose", PARAMS (propose), covey_check_propose, OP (PROPOSE),
+     NULL},
+    {"swarm.vote", PARAMS (ballot), covey_check_ballot, OP (BALLOT), NULL},
+    {"swarm.withdraw", PARAMS (proposal_ref), covey_check_proposal_ref,
+     OP (WITHDRAW), NULL},
+    {"swarm.proposal", PARAMS (proposal_ref), covey_check_proposal_ref, 0,
+     s_read_vote},
+    {"swarm.proposals", PARAMS (list_query), NULL, 0, s_read_votes},
+    {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
+    /* answered by the shell, which knows who leads */
+    {"mesh.coordinator", PARAMS (empty), NULL, 0, NULL},
+};
+
+const covey_method_t *
+covey_method_at (size_t index)
+{
+    return index < sizeof s_methods / sizeof *s_methods ? &s_methods[index]
+                                                        : NULL;
+}
+
+static const char *
+s_next_name (const void *arg, size_t i)
+{
+    (void)arg;
+    const covey_method_t *method = covey_method_at (i);
+    return method ? method->name : NULL;
+}
+
+covey_err_t
+covey_method_find (const char *name, const covey_method_t **method_p,
+                   covey_errbuf_t *err)
+{
+    const covey_method_t *method;
+    for (size_t i = 0; (method = covey_method_at (i)); i++)
+        if (strcmp (method->name, name) == 0) {
+            *method_p = method;
+            return COVEY_OK;
+        }
+    const char *nearest = covey_str_nearest (name, s_next_name, NULL);
+    return covey_fail (err, COVEY_NOTFOUND,
+                       "the coordinator has no method \"%.100s\"%s%s%s", name,
+                       nearest ? "; did you mean \"" : "",
+                       nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+covey_err_t
+covey_method_params (const covey_method_t *self, const char *json, size_t size,
+                     ProtobufCMessage **params_p, covey_errbuf_t *err)
+{
+    ProtobufCMessage *params = NULL;
+    covey_err_t code =
+        size ? covey_json_read (self->params, json, size, &params, err)
+             : covey_json_read (self->params, "{}", 2, &params, err);
+    if (code)
+        return code;
+    code = self->check ? self->check (params, err) : COVEY_OK;
+    if (code) {
+        protobuf_c_message_free_unpacked (params, NULL);
+        return code;
+    }
+    *params_p = params;
+    return COVEY_OK;
+}
+
+void
+covey_method_fill (const covey_method_t *self, ProtobufCMessage *params,
+                   Covey__Control__Command *command)
+{
+    command->op_case = (Covey__Control__Command__OpCase)self->op;
+    /* the members of the oneof are pointers to messages, one at a time */
+    memcpy (&command->tick, &params, sizeof params);
+}

@@ -1,0 +1,96 @@
+/*  state - the control plane as a replicated state machine
+
+    Role      pure core: (state, command, log index) -> state, effects. Every
+              replica that applies the same log is in the same state; no clock,
+              no random numbers, no hash order, no pointer order
+    Time      the log's: a command carries the leader's time, and the state's
+              time is the largest seen. What is due by then happens before the
+              command itself
+    Once      (client id, request id) is executed once; again it gets the same
+              verdict. A refusal with EAGAIN is no verdict
+    Limits    covey_state_limits_t; see also registry.h, clients.h, swarm/
+*/
+#ifndef COVEY_STATE_H_INCLUDED
+#define COVEY_STATE_H_INCLUDED
+
+#include "base/buf.h"
+#include "coordinator/effects.h"
+#include "proto/control.pb-c.h"
+
+typedef struct {
+    size_t tasks_max;      /* not ended; more get EAGAIN                    */
+    size_t task_bytes_max; /* of those: texts and payloads                  */
+    size_t ended_max;      /* ended tasks that are kept                     */
+    size_t ended_bytes_max;
+    int64_t ended_us; /* for how long                                  */
+    size_t parked_max;
+    size_t swarms_max;       /* active                                        */
+    size_t swarms_ended_max; /* disbanded ones that are kept                  */
+    size_t votes_open_max;
+    size_t votes_decided_max;
+} covey_state_limits_t;
+
+void covey_state_limits_init (covey_state_limits_t *self);
+
+typedef struct covey_state covey_state_t;
+
+/*  `limits` are copied; NULL: the defaults. All replicas need the same.     */
+covey_state_t *covey_state_new (const covey_state_limits_t *limits);
+void covey_state_destroy (covey_state_t **self_p);
+
+/*  Apply the command at `index`. `effects` is cleared and filled; NULL when
+    nobody waits for them (replay). The command has passed covey_check.       */
+void covey_state_apply (covey_state_t *self,
+                        const Covey__Control__Command *command, uint64_t index,
+                        covey_effects_t *effects);
+
+int64_t covey_state_now_us (const covey_state_t *self);
+uint64_t covey_state_index (const covey_state_t *self);
+/*  Log time at which something falls due; INT64_MAX: never.                 */
+int64_t covey_state_next_us (const covey_state_t *self);
+/*  A number over all that decides what comes next.                          */
+uint64_t covey_state_digest (const covey_state_t *self);
+
+/*  JSON of what an answer shows; an id that is not kept any more gives
+    {"id": ...}.                                                              */
+covey_err_t covey_state_show (const covey_state_t *self, covey_show_t show,
+                              const char *id, covey_buf_t *to);
+/*  Questions that change nothing. NOTFOUND, INVALID with one line. Lists are
+    cut at `limit` items and at about 768 KiB; "next" then says where to go
+    on.                                                                       */
+covey_err_t covey_state_task (const covey_state_t *self, const char *task_id,
+                              covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_tasks (const covey_state_t *self,
+                               const Covey__Control__TaskQuery *query,
+                               covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_swarm (const covey_state_t *self, const char *swarm_id,
+                               covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_swarms (const covey_state_t *self,
+                                const Covey__Control__ListQuery *query,
+                                covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_vote (const covey_state_t *self,
+                              const char *consensus_id, covey_buf_t *to,
+                              covey_errbuf_t *err);
+covey_err_t covey_state_votes (const covey_state_t *self,
+                               const Covey__Control__ListQuery *query,
+                               covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_agents (const covey_state_t *self,
+                                const Covey__Control__ListQuery *query,
+                                covey_buf_t *to, covey_errbuf_t *err);
+/*  Fills the counters of a status.                                          */
+void covey_state_status (const covey_state_t *self,
+                         Covey__Control__CoordinatorStatus *status);
+/*  Session of an agent that is up: 16 bytes, or NULL. And all that are up, in
+    the order of their ids: the first behind `after` (NULL: the first).       */
+const uint8_t *covey_state_agent_session (const covey_state_t *self,
+                                          const char *agent_id);
+const char *covey_state_agent_after (const covey_state_t *self,
+                                     const char *after);
+/*  Would this command change nothing? (An agent that is not up counts as one
+    that is ready and has all its capacity.)                                  */
+bool covey_state_has_agent (const covey_state_t *self,
+                            const Covey__Control__AgentUp *up);
+bool covey_state_has_load (const covey_state_t *self,
+                           const Covey__Control__AgentLoad *load);
+
+#endif

@@ -1,0 +1,172 @@
+/*  state_impl - inside the state machine; for state*.c, fact.c and view.c only
+ */
+#ifndef COVEY_STATE_IMPL_H_INCLUDED
+#define COVEY_STATE_IMPL_H_INCLUDED
+
+#include "base/hlc.h"
+#include "base/id.h"
+#include "coordinator/clients.h"
+#include "coordinator/registry.h"
+#include "coordinator/scheduler.h"
+#include "coordinator/state.h"
+#include "swarm/proposal.h"
+#include "swarm/swarm.h"
+
+typedef struct {
+    covey_link_t by_id;
+    covey_link_t in_ended; /* once disbanded                                  */
+    uint64_t seq;          /* order of forming, then of ending                */
+    covey_swarm_t *swarm;
+} covey_swarm_entry_t;
+
+typedef struct {
+    covey_link_t by_id;
+    covey_link_t in_open;
+    covey_link_t in_decided;
+    covey_timer_t timer;
+    uint64_t seq; /* order of opening, then of deciding                       */
+    covey_proposal_t *proposal;
+} covey_vote_entry_t;
+
+struct covey_state {
+    covey_state_limits_t limits;
+    uint64_t index;
+    int64_t now_us;
+    covey_hlc_t hlc;
+    covey_registry_t registry;
+    covey_scheduler_t scheduler;
+    covey_clients_t clients;
+    covey_timers_t timers;
+
+    covey_tree_t tasks;  /* by id                                             */
+    covey_tree_t by_seq; /* by age                                            */
+    covey_tree_t by_key; /* by idempotency key                                */
+    covey_tree_t ended;  /* by end, without the parked ones                   */
+    covey_tree_t parked;
+    covey_tree_t fresh; /* became ready in this command                       */
+    covey_tree_t freed; /* agents that can take more since this command       */
+    uint64_t task_seq;
+    uint64_t ended_seq;
+    uint64_t token;
+    size_t live_count;
+    size_t live_bytes;
+    size_t ended_bytes;
+    size_t held_count;
+    uint64_t ended_total;
+
+    covey_tree_t swarms; /* by id                                             */
+    covey_tree_t swarms_ended;
+    uint64_t swarm_seq;
+    covey_tree_t votes; /* by id                                              */
+    covey_tree_t votes_open;
+    covey_tree_t votes_decided;
+    uint64_t vote_seq;
+
+    /* the command at hand */
+    const Covey__Control__Command *command; /* NULL: time does it            */
+    covey_effects_t *effects; /* NULL: nobody wants to know                   */
+    covey_errbuf_t *err;
+    uint32_t ordinal; /* of ids made by this command                          */
+    covey_show_t show;
+    const char *show_id;
+};
+
+/*  Who asks: the caller of the command; "coordinator" when nobody does.     */
+const char *covey_state_caller (const covey_state_t *self);
+/*  An id that every replica makes alike.                                    */
+covey_id_t covey_state_make_id (covey_state_t *self);
+/*  May the caller speak for this agent? DENIED when it is another agent.    */
+covey_err_t covey_state_may_speak_for (covey_state_t *self,
+                                       const char *agent_id);
+
+/* ---- state_task.c: commands; task_rules.c: what follows from them ----------
+ */
+
+covey_err_t covey_state_on_submit (covey_state_t *self,
+                                   const Covey__Control__TaskSubmit *submit);
+covey_err_t covey_state_on_report (covey_state_t *self, covey_task_verb_t verb,
+                                   const Covey__Control__TaskReport *report);
+covey_err_t covey_state_on_cancel (covey_state_t *self,
+                                   const Covey__Control__TaskRef *ref);
+covey_err_t covey_state_on_retry (covey_state_t *self,
+                                  const Covey__Control__TaskRef *ref);
+
+covey_task_t *covey_state_find_task (const covey_state_t *self,
+                                     const char *task_id);
+covey_task_t *covey_state_find_key (const covey_state_t *self, const char *key);
+void covey_state_add_task (covey_state_t *self, covey_task_t *task);
+void covey_state_drop_task (covey_state_t *self, covey_task_t *task);
+/*  Queued and waiting for nothing but an agent.                             */
+void covey_state_make_ready (covey_state_t *self, covey_task_t *task);
+/*  Take it from its agent.                                                  */
+void covey_state_release (covey_state_t *self, covey_task_t *task);
+/*  The end, with all that follows for tasks that wait for it.               */
+void covey_state_end_task (covey_state_t *self, covey_task_t *task,
+                           covey_task_state_t state);
+/*  It is an ended one that lives again.                                     */
+void covey_state_revive (covey_state_t *self, covey_task_t *task);
+/*  Wait for another task: false when that one is completed.                 */
+bool covey_state_wait_for (covey_state_t *self, covey_dependency_t *edge,
+                           covey_task_t *on);
+/*  A try failed: again, failed, or parked.                                  */
+void covey_state_after_failure (covey_state_t *self, covey_task_t *task,
+                                bool retryable, bool delay);
+void covey_state_lose (covey_state_t *self, covey_task_t *task,
+                       const char *code, const char *text);
+void covey_state_renew (covey_state_t *self, covey_task_t *task);
+void covey_state_renew_all (covey_state_t *self);
+void covey_state_freed (covey_state_t *self, covey_worker_t *worker);
+void covey_state_fail (covey_state_t *self, covey_task_t *task,
+                       const char *code, const char *text);
+void covey_state_task_due (covey_state_t *self, covey_timer_t *timer);
+/*  Give ready tasks to free agents until there is no pair left.             */
+void covey_state_dispatch (covey_state_t *self);
+/*  Forget ended tasks beyond the limits.                                    */
+void covey_state_trim_tasks (covey_state_t *self);
+
+/* ---- state_agent.c ----------------------------------------------------------
+ */
+
+covey_err_t covey_state_on_agent_up (covey_state_t *self,
+                                     const Covey__Control__AgentUp *up);
+covey_err_t covey_state_on_agent_down (covey_state_t *self,
+                                       const Covey__Control__AgentDown *down);
+covey_err_t covey_state_on_agent_load (covey_state_t *self,
+                                       const Covey__Control__AgentLoad *load);
+
+/* ---- state_swarm.c, state_vote.c --------------------------------------------
+ */
+
+covey_err_t covey_state_on_form (covey_state_t *self,
+                                 const Covey__Control__SwarmForm *form);
+covey_err_t covey_state_on_join (covey_state_t *self,
+                                 const Covey__Control__SwarmMember *member);
+covey_err_t covey_state_on_leave (covey_state_t *self,
+                                  const Covey__Control__SwarmMember *member);
+covey_err_t covey_state_on_disband (covey_state_t *self,
+                                    const Covey__Control__SwarmRef *ref);
+covey_err_t covey_state_on_propose (covey_state_t *self,
+                                    const Covey__Control__Propose *propose);
+covey_err_t covey_state_on_ballot (covey_state_t *self,
+                                   const Covey__Control__Ballot *ballot);
+covey_err_t covey_state_on_withdraw (covey_state_t *self,
+                                     const Covey__Control__ProposalRef *ref);
+
+covey_swarm_entry_t *covey_state_find_swarm (const covey_state_t *self,
+                                             const char *swarm_id);
+covey_vote_entry_t *covey_state_find_vote (const covey_state_t *self,
+                                           const char *consensus_id);
+/*  A leader is gone, or somebody is back: who leads now?                    */
+void covey_state_elect_leaders (covey_state_t *self, const char *agent_id,
+                                bool up);
+void covey_state_withdraw_all (covey_state_t *self, const char *swarm_id,
+                               const char *reason);
+/*  Ask a member that came up while votes of its swarms are open.            */
+void covey_state_ask_again (covey_state_t *self, const char *agent_id);
+void covey_state_vote_due (covey_state_t *self, covey_timer_t *timer);
+void covey_state_init_swarms (covey_state_t *self);
+void covey_state_deinit_swarms (covey_state_t *self);
+void covey_state_init_tasks (covey_state_t *self);
+void covey_state_deinit_tasks (covey_state_t *self);
+
+#endif

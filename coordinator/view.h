@@ -1,0 +1,36 @@
+/*  view - what callers see, as JSON                                          */
+#ifndef COVEY_VIEW_H_INCLUDED
+#define COVEY_VIEW_H_INCLUDED
+
+#include "coordinator/state_impl.h"
+
+#define COVEY_VIEW_LIST_BYTES (768u << 10)
+/*  A larger result is not shown: its base64 would not fit into an answer.   */
+#define COVEY_VIEW_RESULT_MAX (700u << 10)
+
+covey_err_t covey_view_task (const covey_state_t *state,
+                             const covey_task_t *task, bool with_result,
+                             covey_buf_t *to);
+covey_err_t covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to);
+/*  `whole`: with ballots and electorate.                                    */
+covey_err_t covey_view_vote (const covey_proposal_t *vote, bool whole,
+                             covey_buf_t *to);
+
+/*  {"outcome": ..., "reason": ...} of a decision that is not the proposal
+    itself; NULL when it is, or when there is none. The caller frees it.      */
+char *covey_view_decision (const covey_proposal_t *vote);
+
+/*  A list under a name: begin, has_room before each item, end.              */
+typedef struct {
+    covey_buf_t *to;
+    uint32_t limit;
+    uint32_t count;
+    bool more;
+} covey_view_list_t;
+
+void covey_view_list_begin (covey_view_list_t *self, const char *name,
+                            uint32_t limit, covey_buf_t *to);
+bool covey_view_list_has_room (covey_view_list_t *self);
+covey_err_t covey_view_list_end (covey_view_list_t *self, const char *last);
+
+#endif
