@@ -1,0 +1,170 @@
+/*  What the node says of agents becomes commands: up, down, load.            */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "coordinator/coordinator_impl.h"
+
+static bool
+s_is_gone (const Covey__Wire__AgentInfo *info)
+{
+    return (info->has_gone && info->gone) ||
+           (info->has_state &&
+            (info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_LOST ||
+             info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_TERMINATED));
+}
+
+/*  Clients and services take no tasks; what has no proper identity is not
+    followed.                                                                 */
+static bool
+s_is_worker (const Covey__Wire__AgentInfo *info)
+{
+    return !(info->has_client && info->client) &&
+           !(info->service && *info->service) && info->has_session_id &&
+           info->session_id.len == 16 && info->has_node_id &&
+           info->node_id.len == 16 &&
+           covey_str_is_agent_id (info->agent_id, strlen (info->agent_id));
+}
+
+static void
+s_stage_down (covey_coordinator_t *self, const char *agent_id,
+              const uint8_t *session_id, const char *reason, bool graceful)
+{
+    Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
+    down.agent_id = (char *)agent_id;
+    down.session_id.data = (uint8_t *)session_id;
+    down.session_id.len = 16;
+    down.reason = (char *)reason;
+    down.has_graceful = true;
+    down.graceful = graceful;
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
+    command.agent_down = &down;
+    covey_coordinator_stage (self, &command);
+}
+
+static void
+s_on_gone (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
+{
+    /* The end of a session that was replaced changes nothing: when the node
+       names the session, the state itself sees to that. */
+    const uint8_t *session = info->session_id.data;
+    if (!info->has_session_id || info->session_id.len != 16) {
+        covey_coordinator_flush (self);
+        session = covey_state_agent_session (self->state, info->agent_id);
+    }
+    if (session)
+        s_stage_down (self, info->agent_id, session, info->reason,
+                      info->has_graceful && info->graceful);
+}
+
+static void
+s_stage_load (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
+{
+    Covey__Control__AgentLoad load = COVEY__CONTROL__AGENT_LOAD__INIT;
+    load.agent_id = info->agent_id;
+    load.session_id = info->session_id;
+    load.state = "ready";
+    if (info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_IDLE)
+        load.state = "idle";
+    if (info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_BUSY ||
+        info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_STALLED)
+        load.state = "busy";
+    load.has_available_capacity = info->has_available_capacity;
+    load.available_capacity = info->available_capacity;
+    load.has_current_tasks = info->has_current_tasks;
+    load.current_tasks = info->current_tasks;
+    if (covey_state_has_load (self->state, &load))
+        return;
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_LOAD;
+    command.agent_load = &load;
+    covey_coordinator_stage (self, &command);
+}
+
+static void
+s_on_up (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
+{
+    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
+    up.agent_id = info->agent_id;
+    up.type = info->type;
+    up.name = info->name;
+    up.n_capabilities = info->n_capabilities;
+    up.capabilities = info->capabilities;
+    up.n_tags = info->n_tags;
+    up.tags = info->tags;
+    up.node_id = info->node_id;
+    up.session_id = info->session_id;
+    up.has_task_slots = info->has_task_slots;
+    up.task_slots = info->task_slots;
+    if (!covey_state_has_agent (self->state, &up)) {
+        Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+        command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_UP;
+        command.agent_up = &up;
+        covey_coordinator_stage (self, &command);
+    }
+    s_stage_load (self, info);
+}
+
+static int
+s_compare_texts (const void *a, const void *b)
+{
+    return strcmp (*(const char *const *)a, *(const char *const *)b);
+}
+
+/*  Agents that went while nobody listened: up in the state, not in the view. */
+static void
+s_take_down_missing (covey_coordinator_t *self, const Covey__Wire__View *view)
+{
+    size_t there_count = view->n_agents, gone_count = 0, capacity = 0;
+    const char **there = covey_mem_new (there_count * sizeof *there);
+    for (size_t i = 0; i < there_count; i++)
+        there[i] = view->agents[i]->agent_id;
+    qsort (there, there_count, sizeof *there, s_compare_texts);
+    char **gone = NULL;
+    for (const char *id = covey_state_agent_after (self->state, NULL); id;
+         id = covey_state_agent_after (self->state, id))
+        if (!bsearch (&id, there, there_count, sizeof *there,
+                      s_compare_texts)) {
+            gone = covey_mem_room (gone, gone_count, &capacity, sizeof *gone);
+            gone[gone_count++] = covey_str_dup (id);
+        }
+    for (size_t i = 0; i < gone_count; i++) {
+        const uint8_t *session =
+            covey_state_agent_session (self->state, gone[i]);
+        if (session)
+            s_stage_down (self, gone[i], session,
+                          "it was gone when the coordinator came back", false);
+        free (gone[i]);
+    }
+    free (gone);
+    free (there);
+    covey_coordinator_flush (self);
+}
+
+void
+covey_coordinator_on_view (covey_coordinator_t *self,
+                           const covey_frame_t *frame)
+{
+    Covey__Wire__View *view = (Covey__Wire__View *)covey_wire_unpack (
+        &covey__wire__view__descriptor, frame->header, frame->header_size);
+    if (!view || !self->replog) {
+        if (view)
+            protobuf_c_message_free_unpacked (&view->base, NULL);
+        return;
+    }
+    /* Compared with the state, so the state must be up to date. */
+    covey_coordinator_flush (self);
+    if (view->has_full && view->full)
+        s_take_down_missing (self, view);
+    for (size_t i = 0; i < view->n_agents; i++) {
+        const Covey__Wire__AgentInfo *info = view->agents[i];
+        if (s_is_gone (info))
+            s_on_gone (self, info);
+        else if (s_is_worker (info))
+            s_on_up (self, info);
+    }
+    covey_coordinator_flush (self);
+    protobuf_c_message_free_unpacked (&view->base, NULL);
+}
