@@ -111,6 +111,9 @@ s_through_json (const uint8_t *data, size_t size)
     covey_event_t *event = NULL, *back = NULL, *again = NULL;
     if (covey_event_decode (data, size, &event) != COVEY_OK)
         fail_msg ("%s", covey_error ());
+    covey_event_t *copy = covey_event_dup (event);
+    assert_true (covey_event_equal (event, copy));
+    covey_event_destroy (&copy);
     char *json = covey_event_to_json (event);
     assert_non_null (json);
     if (covey_event_from_json (json, strlen (json), &back) != COVEY_OK)
