@@ -30,11 +30,12 @@ const char *covey_event_type_text (int type, char text[COVEY_EVENT_SLOT]);
     its number, or 0.                                                         */
 int covey_event_unknown_type (const Covey__V1__Event *message);
 
-/*  Where a path to a data field leads. */
+/*  Where a path to a data field leads.                                      */
 typedef struct {
-    ProtobufCMessage *message; /* the one that has the field; NULL: an object on
-                                  the way is absent                           */
+    const ProtobufCMessageDescriptor *descriptor; /* of what has the field    */
     const ProtobufCFieldDescriptor *field;
+    ProtobufCMessage *message; /* has the field; NULL: an object on the way is
+                                  absent                                      */
 } covey_event_place_t;
 
 /*  Find a data field by its path: "taskId", "error.code", "votes.0.agentId".

@@ -11,7 +11,8 @@
 /*  NOTFOUND with a hint; `at` is the part of `path` that is not known.      */
 static covey_err_t
 s_not_found (covey_errbuf_t *err, const covey_event_t *self,
-             const ProtobufCMessage *message, const char *path, const char *at)
+             const ProtobufCMessageDescriptor *descriptor, const char *path,
+             const char *at)
 {
     char type[COVEY_EVENT_SLOT], near[COVEY_JSON_NAME_MAX],
         name[COVEY_JSON_NAME_MAX];
@@ -19,7 +20,7 @@ s_not_found (covey_errbuf_t *err, const covey_event_t *self,
     size_t size = strcspn (at, ".");
     snprintf (name, sizeof name, "%.*s",
               size < sizeof name ? (int)size : (int)sizeof name - 1, at);
-    if (message && covey_json_nearest (message->descriptor, name, near))
+    if (descriptor && covey_json_nearest (descriptor, name, near))
         return covey_fail (err, COVEY_NOTFOUND,
                            "%s has no field \"%.80s\"; did you mean "
                            "\"%.*s%s\"?",
@@ -53,39 +54,36 @@ covey_err_t
 covey_event_find (const covey_event_t *self, const char *path, bool create,
                   covey_event_place_t *place, covey_errbuf_t *err)
 {
-    ProtobufCMessage *message = covey_event_data (self);
+    ProtobufCMessage *message = covey_event_data (self), *next;
     path = path ? path : "";
-    const char *at = path;
     if (!message)
-        return s_not_found (err, self, NULL, at, at);
-    for (;;) {
+        return s_not_found (err, self, NULL, path, path);
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    for (const char *at = path;;) {
         size_t size = strcspn (at, ".");
         const ProtobufCFieldDescriptor *field =
-            covey_json_field (message->descriptor, at, size);
+            covey_json_field (descriptor, at, size);
         if (!field)
-            return s_not_found (err, self, message, path, at);
+            return s_not_found (err, self, descriptor, path, at);
         if (!at[size]) {
-            *place = (covey_event_place_t){message, field};
+            *place = (covey_event_place_t){descriptor, field, message};
             return COVEY_OK;
         }
         if (field->type != PROTOBUF_C_TYPE_MESSAGE ||
             covey_json_kind (field) == COVEY_JSON_PAYLOAD)
             return s_not_found (err, self, NULL, path, at);
         at += size + 1;
-        ProtobufCMessage *next = s_descend (message, field, &at);
+        next = message ? s_descend (message, field, &at) : NULL;
         if (!next && field->label == PROTOBUF_C_LABEL_REPEATED)
             return s_not_found (err, self, NULL, path, at);
-        if (!next && !create) {
-            *place = (covey_event_place_t){NULL, NULL};
-            return COVEY_OK;
-        }
-        if (!next) {
+        if (!next && create) {
             next = covey_pb_new (field->descriptor);
             if (!next)
                 return covey_fail (err, COVEY_NOMEM, "no memory for an event");
             *(ProtobufCMessage **)covey_pb_begin (message, field) = next;
         }
         message = next;
+        descriptor = field->descriptor;
     }
 }
 
@@ -97,7 +95,7 @@ static const ProtobufCFieldDescriptor *
 s_get (const covey_event_t *self, const char *path,
        const ProtobufCMessage **message_p)
 {
-    covey_event_place_t place = {NULL, NULL};
+    covey_event_place_t place = {NULL, NULL, NULL};
     if (covey_event_find (self, path, false, &place, NULL) != COVEY_OK ||
         !place.message || !covey_pb_has (place.message, place.field))
         return NULL;

@@ -53,8 +53,7 @@ s_takes (const ProtobufCFieldDescriptor *field)
     return "another value";
 }
 
-/*  Find the field for a setter that takes values of one kind; nested objects
-    are only made once the field is known to exist and to fit.                */
+/*  Find the field for a setter that takes values of one kind.               */
 typedef bool (s_fits_fn) (const ProtobufCFieldDescriptor *field);
 
 static bool
@@ -105,11 +104,11 @@ s_fits_json (const ProtobufCFieldDescriptor *field)
 }
 
 static covey_err_t
-s_find_for (covey_event_t *self, const char *path, s_fits_fn *fits,
+s_find_for (const covey_event_t *self, const char *path, s_fits_fn *fits,
             covey_event_place_t *place)
 {
     covey_err_t rc =
-        covey_event_find (self, path, true, place, covey_errbuf ());
+        covey_event_find (self, path, false, place, covey_errbuf ());
     if (rc != COVEY_OK)
         return rc;
     assert (place->field);
@@ -117,6 +116,39 @@ s_find_for (covey_event_t *self, const char *path, s_fits_fn *fits,
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "%.80s takes %s, which this call does not set", path,
                            s_takes (place->field));
+    return COVEY_OK;
+}
+
+/*  Where the message names the type of its content, that follows.           */
+static void
+s_follow_content (const covey_event_place_t *place)
+{
+    const ProtobufCFieldDescriptor *sibling =
+        covey_json_sibling (place->descriptor);
+    if (!sibling || covey_json_kind (place->field) != COVEY_JSON_PAYLOAD ||
+        !covey_pb_has (place->message, place->field))
+        return;
+    const Covey__V1__Payload *payload =
+        *(Covey__V1__Payload **)covey_pb_member (place->message, place->field);
+    *(int *)covey_pb_begin (place->message, sibling) =
+        (int)payload->content_type;
+}
+
+/*  Every value is made in a message aside, so that a refused one changes
+    nothing, not even by an empty object on the way to its field. Moves the
+    field when `rc` is OK, and frees the message.                             */
+static covey_err_t
+s_commit (covey_event_t *self, const char *path, covey_event_place_t *place,
+          ProtobufCMessage *aside, covey_err_t rc)
+{
+    if (rc == COVEY_OK)
+        rc = covey_event_find (self, path, true, place, covey_errbuf ());
+    if (rc == COVEY_OK) {
+        covey_pb_move (place->message, aside, place->field);
+        s_follow_content (place);
+    }
+    if (aside)
+        protobuf_c_message_free_unpacked (aside, NULL);
     return rc;
 }
 
@@ -138,38 +170,30 @@ s_check_text (const char *path, const char *value)
 }
 
 static covey_err_t
-s_set_enum (const covey_event_place_t *place, const char *path,
-            const char *value)
+s_fill_enum (const ProtobufCFieldDescriptor *field, const char *path,
+             const char *value, void *member)
 {
-    int number;
-    if (covey_json_enum_value (place->field->descriptor, value, &number)) {
-        *(int *)covey_pb_begin (place->message, place->field) = number;
+    if (covey_json_enum_value (field->descriptor, value, member))
         return COVEY_OK;
-    }
     char names[200];
-    covey_json_enum_names (place->field->descriptor, names, sizeof names);
+    covey_json_enum_names (field->descriptor, names, sizeof names);
     return covey_fail (covey_errbuf (), COVEY_INVALID,
                        "%.80s cannot be \"%.60s\"; it is one of %s", path,
                        value, names);
 }
 
 static covey_err_t
-s_set_base64 (const covey_event_place_t *place, const char *path,
-              const char *value)
+s_fill_base64 (const char *path, const char *value, void *member)
 {
     covey_buf_t bytes;
     covey_buf_init (&bytes, strlen (value) + 1);
     covey_err_t rc = COVEY_OK;
-    ProtobufCBinaryData copy;
     if (!covey_base64_read (value, strlen (value), &bytes))
         rc = covey_fail (covey_errbuf (), COVEY_INVALID,
                          "%.80s is not base64: \"%.60s\"", path, value);
-    else if (!covey_pb_set_bytes (&copy, bytes.data ? (void *)bytes.data : "",
+    else if (!covey_pb_set_bytes (member, bytes.data ? (void *)bytes.data : "",
                                   bytes.size))
         rc = s_no_memory ();
-    else
-        *(ProtobufCBinaryData *)covey_pb_begin (place->message, place->field) =
-            copy;
     covey_buf_deinit (&bytes);
     return rc;
 }
@@ -183,15 +207,17 @@ covey_event_set_str (covey_event_t *self, const char *field, const char *value)
         rc = s_check_text (field, value);
     if (rc != COVEY_OK)
         return rc;
-    if (place.field->type == PROTOBUF_C_TYPE_ENUM)
-        return s_set_enum (&place, field, value);
-    if (place.field->type == PROTOBUF_C_TYPE_BYTES)
-        return s_set_base64 (&place, field, value);
-    char *copy;
-    if (!covey_pb_set_string (&copy, value, strlen (value)))
+    ProtobufCMessage *aside = covey_pb_new (place.descriptor);
+    if (!aside)
         return s_no_memory ();
-    *(char **)covey_pb_begin (place.message, place.field) = copy;
-    return COVEY_OK;
+    void *member = covey_pb_begin (aside, place.field);
+    if (place.field->type == PROTOBUF_C_TYPE_ENUM)
+        rc = s_fill_enum (place.field, field, value, member);
+    else if (place.field->type == PROTOBUF_C_TYPE_BYTES)
+        rc = s_fill_base64 (field, value, member);
+    else if (!covey_pb_set_string (member, value, strlen (value)))
+        rc = s_no_memory ();
+    return s_commit (self, field, &place, aside, rc);
 }
 
 covey_err_t
@@ -201,6 +227,8 @@ covey_event_add_str (covey_event_t *self, const char *field, const char *value)
     covey_err_t rc = s_find_for (self, field, s_fits_texts, &place);
     if (rc == COVEY_OK)
         rc = s_check_text (field, value);
+    if (rc == COVEY_OK)
+        rc = covey_event_find (self, field, true, &place, covey_errbuf ());
     if (rc != COVEY_OK)
         return rc;
     if (covey_pb_count (place.message, place.field) >= COVEY_LIST_MAX)
@@ -251,7 +279,10 @@ covey_event_set_int (covey_event_t *self, const char *field, int64_t value)
     if (!is_u32 && !is_u64 && !is_i64 && !is_real &&
         (value < INT32_MIN || value > INT32_MAX))
         return s_out_of_range (field, value, "from -2^31 to 2^31 - 1");
-    void *member = covey_pb_begin (place.message, place.field);
+    ProtobufCMessage *aside = covey_pb_new (place.descriptor);
+    if (!aside)
+        return s_no_memory ();
+    void *member = covey_pb_begin (aside, place.field);
     if (type == PROTOBUF_C_TYPE_DOUBLE)
         *(double *)member = (double)value;
     else if (type == PROTOBUF_C_TYPE_FLOAT)
@@ -264,7 +295,7 @@ covey_event_set_int (covey_event_t *self, const char *field, int64_t value)
         *(uint32_t *)member = (uint32_t)value;
     else
         *(int32_t *)member = (int32_t)value;
-    return COVEY_OK;
+    return s_commit (self, field, &place, aside, COVEY_OK);
 }
 
 covey_err_t
@@ -279,8 +310,11 @@ covey_event_set_num (covey_event_t *self, const char *field, double value)
                            "%.80s cannot be %f; it is a finite number", field,
                            value);
     if (place.field->type == PROTOBUF_C_TYPE_DOUBLE) {
-        *(double *)covey_pb_begin (place.message, place.field) = value;
-        return COVEY_OK;
+        ProtobufCMessage *aside = covey_pb_new (place.descriptor);
+        if (!aside)
+            return s_no_memory ();
+        *(double *)covey_pb_begin (aside, place.field) = value;
+        return s_commit (self, field, &place, aside, COVEY_OK);
     }
     if (value != trunc (value) || fabs (value) > (double)COVEY_JSON_EXACT)
         return covey_fail (covey_errbuf (), COVEY_INVALID,
@@ -294,10 +328,13 @@ covey_event_set_bool (covey_event_t *self, const char *field, bool value)
 {
     covey_event_place_t place;
     covey_err_t rc = s_find_for (self, field, s_fits_bool, &place);
-    if (rc == COVEY_OK)
-        *(protobuf_c_boolean *)covey_pb_begin (place.message, place.field) =
-            value;
-    return rc;
+    if (rc != COVEY_OK)
+        return rc;
+    ProtobufCMessage *aside = covey_pb_new (place.descriptor);
+    if (!aside)
+        return s_no_memory ();
+    *(protobuf_c_boolean *)covey_pb_begin (aside, place.field) = value;
+    return s_commit (self, field, &place, aside, COVEY_OK);
 }
 
 /*  The bytes as they are stored: JSON without white space.                  */
@@ -346,21 +383,6 @@ s_new_payload (covey_content_t content, const covey_buf_t *bytes)
     return payload;
 }
 
-/*  Where the message names the type of its content, that follows.           */
-static void
-s_follow_content (const covey_event_place_t *place)
-{
-    const ProtobufCFieldDescriptor *sibling =
-        covey_json_sibling (place->message->descriptor);
-    if (!sibling || !covey_pb_has (place->message, place->field) ||
-        covey_json_kind (place->field) != COVEY_JSON_PAYLOAD)
-        return;
-    const Covey__V1__Payload *payload =
-        *(Covey__V1__Payload **)covey_pb_member (place->message, place->field);
-    *(int *)covey_pb_begin (place->message, sibling) =
-        (int)payload->content_type;
-}
-
 covey_err_t
 covey_event_set_payload (covey_event_t *self, const char *field,
                          covey_content_t content, const void *data, size_t size)
@@ -378,16 +400,16 @@ covey_event_set_payload (covey_event_t *self, const char *field,
     covey_buf_init (&bytes, COVEY_PAYLOAD_MAX);
     rc = s_payload_bytes (field, content, data ? data : "", data ? size : 0,
                           &bytes);
-    Covey__V1__Payload *payload = NULL;
-    if (rc == COVEY_OK)
-        payload = s_new_payload (content, &bytes);
+    ProtobufCMessage *aside = NULL;
+    if (rc == COVEY_OK && !(aside = covey_pb_new (place.descriptor)))
+        rc = s_no_memory ();
+    if (rc == COVEY_OK) {
+        Covey__V1__Payload *payload = s_new_payload (content, &bytes);
+        *(Covey__V1__Payload **)covey_pb_begin (aside, place.field) = payload;
+        rc = payload ? COVEY_OK : s_no_memory ();
+    }
     covey_buf_deinit (&bytes);
-    if (!payload)
-        return rc == COVEY_OK ? s_no_memory () : rc;
-    *(Covey__V1__Payload **)covey_pb_begin (place.message, place.field) =
-        payload;
-    s_follow_content (&place);
-    return COVEY_OK;
+    return s_commit (self, field, &place, aside, rc);
 }
 
 covey_err_t
@@ -403,26 +425,20 @@ covey_event_set_json (covey_event_t *self, const char *field, const char *json)
                                field, covey_errbuf ());
     if (rc != COVEY_OK)
         return rc;
-    const ProtobufCMessageDescriptor *descriptor = place.message->descriptor;
-    const ProtobufCFieldDescriptor *sibling = covey_json_sibling (descriptor);
+    const ProtobufCFieldDescriptor *sibling =
+        covey_json_sibling (place.descriptor);
     int content = -1;
-    if (sibling && covey_pb_has (place.message, sibling))
+    if (sibling && place.message && covey_pb_has (place.message, sibling))
         content = *(int *)covey_pb_member (place.message, sibling);
     char type[COVEY_EVENT_SLOT];
     covey_json_reader_t reader = {
         .json = text,
         .owner = covey_event_type_text (covey_event_type (self), type),
         .err = covey_errbuf ()};
-    /* Read it aside, so that a refused value changes nothing. */
-    ProtobufCMessage *aside = covey_pb_new (descriptor);
+    ProtobufCMessage *aside = covey_pb_new (place.descriptor);
     if (!aside)
         return s_no_memory ();
     rc = covey_json_read_field (&reader, aside, place.field,
                                 covey_json_trim (text, size), content);
-    if (rc == COVEY_OK) {
-        covey_pb_move (place.message, aside, place.field);
-        s_follow_content (&place);
-    }
-    protobuf_c_message_free_unpacked (aside, NULL);
-    return rc;
+    return s_commit (self, field, &place, aside, rc);
 }

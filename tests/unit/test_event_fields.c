@@ -259,6 +259,26 @@ test_dotted_paths_reach_nested_objects (void **state)
 }
 
 static void
+test_refused_values_leave_no_empty_object_behind (void **state)
+{
+    (void)state;
+    covey_event_t *event = covey_event_new (COVEY_EVENT_RESPONSE);
+    s_refused (covey_event_set_str (event, "error.cod", "X"), COVEY_NOTFOUND,
+               "error.code");
+    s_refused (covey_event_set_int (event, "error.code", 5), COVEY_INVALID,
+               "error.code takes text");
+    s_refused (covey_event_set_str (event, "error.code", "\xff"), COVEY_INVALID,
+               "UTF-8");
+    s_refused (covey_event_set_json (event, "error.details", "{"),
+               COVEY_MALFORMED, "error.details");
+    s_refused (covey_event_set_payload (event, "error.details",
+                                        COVEY_CONTENT_JSON, "{", 1),
+               COVEY_MALFORMED, "error.details");
+    assert_false (covey_event_has (event, "error"));
+    covey_event_destroy (&event);
+}
+
+static void
 test_numbers_in_paths_reach_list_entries (void **state)
 {
     (void)state;
@@ -442,6 +462,7 @@ main (void)
         cmocka_unit_test (test_bytes_are_base64_text),
         cmocka_unit_test (test_lists_grow_to_their_bound),
         cmocka_unit_test (test_dotted_paths_reach_nested_objects),
+        cmocka_unit_test (test_refused_values_leave_no_empty_object_behind),
         cmocka_unit_test (test_numbers_in_paths_reach_list_entries),
         cmocka_unit_test (test_set_json_is_all_or_nothing),
         cmocka_unit_test (test_set_json_reads_every_kind),
