@@ -56,8 +56,9 @@ static const char *const s_statements[COVEY_I_STATEMENTS] = {
                             "  count > 0 AND ts_max >= ?2 AND ts_min < ?3"
                             "  ORDER BY span DESC LIMIT 1",
     [COVEY_I_COUNT] = "SELECT sum (count) FROM spans",
-    [COVEY_I_PAGES] = "SELECT page_count * page_size FROM pragma_page_count,"
-                      "  pragma_page_size",
+    [COVEY_I_PAGES] =
+        "SELECT (page_count - freelist_count) * page_size FROM"
+        "  pragma_page_count, pragma_freelist_count, pragma_page_size",
     [COVEY_I_FETCH] = "SELECT event, expires, processed FROM events"
                       "  WHERE offset = ?1",
 };
@@ -586,9 +587,11 @@ covey_journal_commit (covey_journal_t *self, covey_errbuf_t *err)
 covey_err_t
 covey_i_journal_begin_read (covey_journal_t *self, covey_errbuf_t *err)
 {
-    if (!self->db)
-        return covey_i_journal_fail (self, SQLITE_CANTOPEN, "querying journal",
-                                     err);
+    if (!self->db) {
+        covey_err_t code = covey_i_journal_connect (self, err);
+        if (code != COVEY_OK)
+            return code;
+    }
     sqlite3_stmt *statement =
         covey_i_journal_statement (self, COVEY_I_BEGIN_READ, err);
     if (!statement)
