@@ -1,7 +1,6 @@
 #include "support_journal.h"
 
 #include <assert.h>
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,31 +123,6 @@ support_append (covey_journal_t *journal, const support_event_t *event,
                               offset_p, &duplicate, &expect, err);
     covey_buf_deinit (&packed);
     return rc;
-}
-
-/* ---- folders ------------------------------------------------------------ */
-
-void
-support_folder (char path[64])
-{
-    snprintf (path, 64, "/tmp/covey-test-XXXXXX");
-    char *made = mkdtemp (path);
-    assert (made);
-}
-
-static int
-s_on_file (const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st;
-    (void)kind;
-    (void)ftw;
-    return remove (path);
-}
-
-void
-support_remove (const char *path)
-{
-    nftw (path, s_on_file, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- a disk that fails -------------------------------------------------- */

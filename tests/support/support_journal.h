@@ -1,5 +1,5 @@
-/*  support_journal - packed events, temporary folders and a disk that fails on
-    demand, for the tests of the store
+/*  support_journal - packed events, and a disk that fails on demand, for the
+    tests of the store
 */
 #ifndef SUPPORT_JOURNAL_H_INCLUDED
 #define SUPPORT_JOURNAL_H_INCLUDED
@@ -29,10 +29,6 @@ covey_err_t support_append (covey_journal_t *journal,
                             const support_event_t *event,
                             const uint8_t origin[16], uint64_t seq,
                             int64_t *offset_p, covey_errbuf_t *err);
-
-/*  A new folder under /tmp, removed with all in it by support_remove.       */
-void support_folder (char path[64]);
-void support_remove (const char *path);
 
 /*  From install to remove, SQLite's writes and syncs of files named
     journal.db* end with these errors, after `passes` that went well.         */

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "persist/journal_i.h"
+#include "tests/support/support_dir.h"
 #include "tests/support/support_journal.h"
 
 #define NOBODY 65534
@@ -26,7 +27,7 @@ static const uint8_t s_a[16] = "origin-a-------";
 static const uint8_t s_b[16] = "origin-b-------";
 
 typedef struct {
-    char folder[64];
+    char folder[SUPPORT_DIR_SIZE];
     char path[128];
     covey_journal_t *journal;
     covey_errbuf_t err;
@@ -46,7 +47,7 @@ static int
 s_set_up (void **state)
 {
     s_self_t *self = calloc (1, sizeof *self);
-    support_folder (self->folder);
+    support_dir_make (self->folder);
     snprintf (self->path, sizeof self->path, "%s/journal.db", self->folder);
     s_reopen (self, COVEY_JOURNAL_WRITE);
     *state = self;
@@ -58,7 +59,7 @@ s_tear_down (void **state)
 {
     s_self_t *self = *state;
     covey_journal_close (&self->journal);
-    support_remove (self->folder);
+    support_dir_remove (self->folder);
     free (self);
     return 0;
 }
