@@ -1,0 +1,112 @@
+/*  link - the reliable stream to one peer and from it
+
+    Role      pure core: the shell sends its frames on the peer's DEALER and
+              feeds it what the peer's DEALER sent
+    Promise   every item accepted by push arrives once and in order, as long as
+              both incarnations live; what a restarted peer had not acknowledged
+              is sent again to its new incarnation
+    Memory    items are parcels, shared with other queues
+    Limits    events_max and bytes_max of what is not acknowledged; control
+              items (directory, acks, notices) have a reserve on top
+    Time      now_ms: monotonic milliseconds, supplied by the caller
+
+    Numbering belongs to one pair of incarnations: a frame says whose epoch it
+    comes from and whose it is meant for, and one that is meant for another
+    incarnation is dropped. So a restart on either side starts both streams
+    again from 1, and no late frame can be taken for a new one.
+
+    What makes it send again: nothing was acknowledged for a while (then one
+    frame as a probe, with growing pauses), three acks without progress, a
+    heartbeat of the peer that shows a lost tail, a new hello.
+*/
+#ifndef COVEY_LINK_H_INCLUDED
+#define COVEY_LINK_H_INCLUDED
+
+#include "node/parcel.h"
+#include "proto/frame.h"
+
+#define COVEY_LINK_RESEND_MS 250 /* without progress; doubles            */
+#define COVEY_LINK_RESEND_MAX_MS 4000
+#define COVEY_LINK_TAIL_MS 100 /* older than this and not there: lost  */
+#define COVEY_LINK_RESERVE_EVENTS 4096 /* for control items */
+#define COVEY_LINK_RESERVE_BYTES (16u << 20)
+/*  An item without content: it keeps the number of one that was taken back. */
+#define COVEY_ITEM_NONE 0x00
+
+typedef struct {
+    uint64_t epoch; /* of this node                                           */
+    size_t events_max;
+    size_t bytes_max;
+} covey_link_config_t;
+
+typedef struct {
+    void *arg;
+    /* one frame for the peer; false: not now, the link tries at next flush   */
+    bool (*send) (void *arg, const covey_buf_t *frame);
+    void (*item) (void *arg, uint8_t kind, const uint8_t *body, size_t size);
+} covey_link_callbacks_t;
+
+typedef struct {
+    uint64_t sent; /* items, each counted once                          */
+    uint64_t resent;
+    uint64_t received;
+    uint64_t duplicates; /* items dropped because they were here already      */
+    uint64_t gaps;       /* frames dropped because one before was missing     */
+    uint64_t stale;      /* frames of or for another incarnation              */
+    uint64_t refused;    /* pushes that found the queue full                  */
+} covey_link_stats_t;
+
+typedef struct covey_link covey_link_t;
+
+covey_link_t *covey_link_new (const covey_link_config_t *config,
+                              const covey_link_callbacks_t *callbacks);
+/*  What was not acknowledged is dropped.                                    */
+void covey_link_destroy (covey_link_t **self_p);
+
+/*  The peer said hello: nothing flows before. A new epoch of the peer starts
+    both streams again; the same one goes on, from `recv_seq` that it has.    */
+void covey_link_open (covey_link_t *self, uint64_t peer_epoch,
+                      uint64_t recv_epoch, uint64_t recv_seq, int64_t now_ms);
+/*  The peer is silent: hold everything back until the next open.            */
+void covey_link_close (covey_link_t *self);
+bool covey_link_is_open (const covey_link_t *self);
+
+/*  Is there room for an event of `size` bytes?                              */
+bool covey_link_has_room (const covey_link_t *self, size_t size);
+/*  Queue an item (the parcel is held). EAGAIN: full. `control` items may use
+    the reserve. This is where lanes for priorities would split the queue.    */
+covey_err_t covey_link_push (covey_link_t *self, uint8_t kind,
+                             covey_parcel_t *parcel, bool control);
+/*  Items not acknowledged.                                                  */
+size_t covey_link_count (const covey_link_t *self);
+size_t covey_link_bytes (const covey_link_t *self);
+/*  Take back what `take` says yes to; its number stays, without content.    */
+typedef bool (covey_link_take_fn) (void *arg, uint8_t kind,
+                                   const covey_parcel_t *parcel);
+size_t covey_link_take_back (covey_link_t *self, covey_link_take_fn *take,
+                             void *arg);
+
+/*  From the peer. MALFORMED frames are dropped as a whole from the first item
+    that cannot be read.                                                      */
+covey_err_t covey_link_receive_data (covey_link_t *self, covey_frame_t *frame,
+                                     int64_t now_ms);
+covey_err_t covey_link_receive_ack (covey_link_t *self,
+                                    const Covey__Wire__DataAck *ack,
+                                    int64_t now_ms);
+void covey_link_receive_heartbeat (covey_link_t *self,
+                                   const Covey__Wire__Heartbeat *heartbeat,
+                                   int64_t now_ms);
+void covey_link_fill_heartbeat (const covey_link_t *self,
+                                Covey__Wire__Heartbeat *heartbeat);
+/*  For a hello: what of the peer's stream arrived here.                     */
+uint64_t covey_link_recv_seq (const covey_link_t *self);
+
+/*  Send what waits, in full frames, and an ack if one is due. True: something
+    is left that the socket did not take.                                     */
+bool covey_link_flush (covey_link_t *self, int64_t now_ms);
+/*  When flush is due without new items; INT64_MAX: never.                   */
+int64_t covey_link_next_ms (const covey_link_t *self);
+
+const covey_link_stats_t *covey_link_stats (const covey_link_t *self);
+
+#endif

@@ -1,0 +1,59 @@
+#include "node/parcel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static covey_parcel_t *
+s_new (const void *data, size_t size, const void *tail, size_t tail_size)
+{
+    covey_parcel_t *self = malloc (sizeof *self + size + tail_size);
+    if (!self)
+        abort ();
+    memset (self, 0, sizeof *self);
+    self->refs = 1;
+    self->size = size + tail_size;
+    if (size)
+        memcpy (self->bytes, data, size);
+    if (tail_size)
+        memcpy (self->bytes + size, tail, tail_size);
+    return self;
+}
+
+covey_parcel_t *
+covey_parcel_new (const void *data, size_t size, const void *tail,
+                  size_t tail_size)
+{
+    covey_parcel_t *self = s_new (data, size, tail, tail_size);
+    if (covey_peek (self->bytes, self->size, &self->view) != COVEY_OK)
+        covey_parcel_drop (&self);
+    return self;
+}
+
+covey_parcel_t *
+covey_parcel_new_raw (const void *data, size_t size)
+{
+    return s_new (data, size, NULL, 0);
+}
+
+covey_parcel_t *
+covey_parcel_hold (covey_parcel_t *self)
+{
+    assert (self->refs > 0);
+    self->refs++;
+    return self;
+}
+
+void
+covey_parcel_drop (covey_parcel_t **self_p)
+{
+    covey_parcel_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    assert (self->refs > 0);
+    if (--self->refs == 0)
+        free (self);
+}

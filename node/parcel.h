@@ -1,0 +1,30 @@
+/*  parcel - bytes that several queues hold at once, with their envelope read
+
+    Role      pure; one allocation per event however many agents get it
+    Threads   the node's thread only (the count is not atomic)
+    Memory    new gives one reference; hold takes another, drop gives one back
+*/
+#ifndef COVEY_PARCEL_H_INCLUDED
+#define COVEY_PARCEL_H_INCLUDED
+
+#include "proto/peek.h"
+
+typedef struct {
+    covey_peek_t view; /* of an event; all zero for other bytes               */
+    uint8_t from[16];  /* broadcasts: the node that published it              */
+    uint64_t topic_seq; /* broadcasts: its number under that node and topic   */
+    uint32_t refs;
+    size_t size;
+    uint8_t bytes[];
+} covey_parcel_t;
+
+/*  An event: `data`, then `tail` (the origin fields; may be empty). NULL: not
+    an event.                                                                 */
+covey_parcel_t *covey_parcel_new (const void *data, size_t size,
+                                  const void *tail, size_t tail_size);
+/*  Other bytes, which nobody looks into.                                    */
+covey_parcel_t *covey_parcel_new_raw (const void *data, size_t size);
+covey_parcel_t *covey_parcel_hold (covey_parcel_t *self);
+void covey_parcel_drop (covey_parcel_t **self_p);
+
+#endif

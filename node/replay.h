@@ -1,0 +1,40 @@
+/*  replay - the last broadcasts of this node, by topic, for who missed some
+
+    Role      pure core: numbers the broadcasts per topic from 1 without a gap
+              and keeps the last of them, bounded over all topics together
+    Limits    events_max, bytes_max; the oldest goes first
+*/
+#ifndef COVEY_REPLAY_H_INCLUDED
+#define COVEY_REPLAY_H_INCLUDED
+
+#include "node/parcel.h"
+
+/*  Topics as one number: 'E' or 'T' << 16 | type.                           */
+#define COVEY_TOPIC_CODE(class_byte, type) \
+    (((uint32_t)(uint8_t)(class_byte) << 16) | ((uint32_t)(type)&0xffffu))
+
+typedef struct covey_replay covey_replay_t;
+
+covey_replay_t *covey_replay_new (size_t events_max, size_t bytes_max);
+void covey_replay_destroy (covey_replay_t **self_p);
+
+/*  Keep a broadcast; its number.                                            */
+uint64_t covey_replay_push (covey_replay_t *self, uint32_t topic,
+                            covey_parcel_t *parcel);
+/*  The number that the next one gets.                                       */
+uint64_t covey_replay_next (const covey_replay_t *self, uint32_t topic);
+/*  The range within [first, last] that is still here; false: nothing.       */
+bool covey_replay_range (const covey_replay_t *self, uint32_t topic,
+                         uint64_t first, uint64_t last, uint64_t *have_first_p,
+                         uint64_t *have_last_p);
+/*  One of them, borrowed; NULL: gone.                                       */
+covey_parcel_t *covey_replay_get (const covey_replay_t *self, uint32_t topic,
+                                  uint64_t seq);
+/*  All topics and their next number; `fn` per topic.                        */
+typedef void (covey_replay_topic_fn) (void *arg, uint32_t topic, uint64_t next);
+void covey_replay_topics (const covey_replay_t *self, covey_replay_topic_fn *fn,
+                          void *arg);
+size_t covey_replay_count (const covey_replay_t *self);
+size_t covey_replay_bytes (const covey_replay_t *self);
+
+#endif
