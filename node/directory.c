@@ -1,0 +1,366 @@
+#include "node/directory.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "base/mem.h"
+#include "proto/event.h"
+#include "proto/peek.h"
+
+#define SERVICE_KEY_MAX (COVEY_NAME_MAX + 16)
+
+/*  Services are keyed by name and node.                                     */
+typedef struct {
+    covey_directory_entry_t entry;
+    uint8_t key[SERVICE_KEY_MAX];
+    size_t key_size;
+} directory_record_t;
+
+struct covey_directory {
+    covey_table_t agents;   /* id -> record                                   */
+    covey_table_t services; /* name + node id -> record                       */
+    size_t listed;          /* agents that are not clients                    */
+    uint64_t version;
+};
+
+covey_directory_t *
+covey_directory_new (void)
+{
+    covey_directory_t *self = covey_mem_new (sizeof *self);
+    covey_table_init (&self->agents);
+    covey_table_init (&self->services);
+    return self;
+}
+
+static void
+s_free_list (char ***list_p, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free ((*list_p)[i]);
+    free (*list_p);
+    *list_p = NULL;
+}
+
+static void
+s_clear (covey_directory_entry_t *entry)
+{
+    free (entry->id);
+    free (entry->type);
+    free (entry->name);
+    free (entry->service);
+    s_free_list (&entry->capabilities, entry->capability_count);
+    s_free_list (&entry->tags, entry->tag_count);
+}
+
+static void
+s_free_table (covey_table_t *table)
+{
+    size_t cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (table, &cursor))) {
+        s_clear (&record->entry);
+        free (record);
+    }
+    covey_table_deinit (table);
+}
+
+void
+covey_directory_destroy (covey_directory_t **self_p)
+{
+    covey_directory_t *self = *self_p;
+    *self_p = NULL;
+    if (!self)
+        return;
+    s_free_table (&self->agents);
+    s_free_table (&self->services);
+    free (self);
+}
+
+bool
+covey_directory_is_service (const char *id, size_t size)
+{
+    covey_slice_t slice = {.text = id, .size = size};
+    return covey_slice_equal (slice, COVEY_SERVICE_COORDINATOR) ||
+           covey_slice_equal (slice, COVEY_SERVICE_PERSISTER);
+}
+
+static size_t
+s_service_key (uint8_t key[SERVICE_KEY_MAX], const char *name, size_t size,
+               const uint8_t node_id[16])
+{
+    if (size > COVEY_NAME_MAX)
+        size = COVEY_NAME_MAX;
+    memcpy (key, name, size);
+    memcpy (key + size, node_id, 16);
+    return size + 16;
+}
+
+static const char *
+s_text (const char *text)
+{
+    return text ? text : "";
+}
+
+static char **
+s_dup_list (char **list, size_t count)
+{
+    char **copy = covey_mem_new (count * sizeof *copy);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = covey_str_dup (list[i]);
+    return copy;
+}
+
+static void
+s_fill (covey_directory_entry_t *entry, const Covey__Wire__AgentInfo *info)
+{
+    *entry = (covey_directory_entry_t){
+        .id = covey_str_dup (info->agent_id),
+        .type = covey_str_dup (s_text (info->type)),
+        .name = covey_str_dup (s_text (info->name)),
+        .service = covey_str_dup (s_text (info->service)),
+        .capabilities = s_dup_list (info->capabilities, info->n_capabilities),
+        .capability_count = info->n_capabilities,
+        .tags = s_dup_list (info->tags, info->n_tags),
+        .tag_count = info->n_tags,
+        .state = info->state,
+        .since_us = info->since,
+        .attached_us = info->attached_us,
+        .task_slots = info->task_slots,
+        .available_capacity = info->available_capacity,
+        .current_tasks = info->current_tasks,
+        .client = info->client,
+    };
+    memcpy (entry->node_id, info->node_id.data, 16);
+    if (info->session_id.len == 16)
+        memcpy (entry->session_id, info->session_id.data, 16);
+}
+
+/*  Does what is known of an agent outweigh what this node says?             */
+static bool
+s_is_newer (const covey_directory_entry_t *known,
+            const Covey__Wire__AgentInfo *info)
+{
+    int order = memcmp (known->node_id, info->node_id.data, 16);
+    if (order == 0)
+        return false;
+    if (known->attached_us != info->attached_us)
+        return known->attached_us > info->attached_us;
+    return order > 0;
+}
+
+static bool
+s_is_listed (const covey_directory_entry_t *entry)
+{
+    return !entry->client && !*entry->service;
+}
+
+covey_err_t
+covey_directory_put (covey_directory_t *self,
+                     const Covey__Wire__AgentInfo *info,
+                     covey_directory_entry_t **entry_p)
+{
+    if (!info->has_node_id || info->node_id.len != 16 ||
+        !covey_str_is_agent_id (info->agent_id, strlen (info->agent_id)))
+        return COVEY_INVALID;
+    bool service = info->service && *info->service;
+    uint8_t key[SERVICE_KEY_MAX];
+    size_t key_size = 0;
+    covey_table_t *table = &self->agents;
+    directory_record_t *record;
+    if (service) {
+        table = &self->services;
+        key_size = s_service_key (key, info->service, strlen (info->service),
+                                  info->node_id.data);
+        record = covey_table_get (table, key, key_size);
+    } else {
+        record =
+            covey_table_get (table, info->agent_id, strlen (info->agent_id));
+        if (record && s_is_newer (&record->entry, info))
+            return COVEY_EXISTS;
+    }
+    bool moved =
+        !record || memcmp (record->entry.node_id, info->node_id.data, 16) != 0;
+    if (record) {
+        covey_table_remove (
+            table, record->key_size ? (void *)record->key : record->entry.id,
+            record->key_size ? record->key_size : strlen (record->entry.id));
+        self->listed -= s_is_listed (&record->entry);
+        s_clear (&record->entry);
+    } else
+        record = covey_mem_new (sizeof *record);
+    s_fill (&record->entry, info);
+    memcpy (record->key, key, key_size);
+    record->key_size = key_size;
+    covey_table_put (table, service ? (void *)record->key : record->entry.id,
+                     service ? key_size : strlen (record->entry.id), record);
+    self->listed += s_is_listed (&record->entry);
+    self->version += moved;
+    if (entry_p)
+        *entry_p = &record->entry;
+    return COVEY_OK;
+}
+
+static void
+s_remove (covey_directory_t *self, covey_table_t *table, const void *key,
+          size_t size)
+{
+    directory_record_t *record = covey_table_remove (table, key, size);
+    self->listed -= s_is_listed (&record->entry);
+    self->version++;
+    s_clear (&record->entry);
+    free (record);
+}
+
+bool
+covey_directory_remove (covey_directory_t *self, const char *id, size_t size,
+                        const uint8_t node_id[16])
+{
+    uint8_t key[SERVICE_KEY_MAX];
+    size_t key_size = s_service_key (key, id, size, node_id);
+    if (covey_table_get (&self->services, key, key_size)) {
+        s_remove (self, &self->services, key, key_size);
+        return true;
+    }
+    directory_record_t *record = covey_table_get (&self->agents, id, size);
+    if (!record || memcmp (record->entry.node_id, node_id, 16) != 0)
+        return false;
+    s_remove (self, &self->agents, id, size);
+    return true;
+}
+
+static size_t
+s_remove_node (covey_directory_t *self, covey_table_t *table,
+               const uint8_t node_id[16], covey_directory_fn *fn, void *arg)
+{
+    /* Removing moves slots: collect first. */
+    directory_record_t **found = covey_mem_new (table->count * sizeof *found);
+    size_t count = 0, cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (table, &cursor)))
+        if (memcmp (record->entry.node_id, node_id, 16) == 0)
+            found[count++] = record;
+    for (size_t i = 0; i < count; i++) {
+        record = found[i];
+        if (fn)
+            fn (arg, &record->entry);
+        if (record->key_size)
+            s_remove (self, table, record->key, record->key_size);
+        else
+            s_remove (self, table, record->entry.id, strlen (record->entry.id));
+    }
+    free (found);
+    return count;
+}
+
+size_t
+covey_directory_remove_node (covey_directory_t *self, const uint8_t node_id[16],
+                             covey_directory_fn *fn, void *arg)
+{
+    return s_remove_node (self, &self->agents, node_id, fn, arg) +
+           s_remove_node (self, &self->services, node_id, fn, arg);
+}
+
+static covey_directory_entry_t *
+s_find_service (const covey_directory_t *self, const char *name, size_t size)
+{
+    covey_directory_entry_t *best = NULL;
+    size_t cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (&self->services, &cursor))) {
+        covey_directory_entry_t *entry = &record->entry;
+        if (strlen (entry->service) != size ||
+            memcmp (entry->service, name, size) != 0)
+            continue;
+        if (!best || memcmp (entry->node_id, best->node_id, 16) < 0)
+            best = entry;
+    }
+    return best;
+}
+
+covey_directory_entry_t *
+covey_directory_find (const covey_directory_t *self, const char *id,
+                      size_t size)
+{
+    directory_record_t *record = covey_table_get (&self->agents, id, size);
+    if (record)
+        return &record->entry;
+    return self->services.count ? s_find_service (self, id, size) : NULL;
+}
+
+covey_directory_entry_t *
+covey_directory_service_on (const covey_directory_t *self, const char *name,
+                            const uint8_t node_id[16])
+{
+    uint8_t key[SERVICE_KEY_MAX];
+    size_t size = s_service_key (key, name, strlen (name), node_id);
+    directory_record_t *record = covey_table_get (&self->services, key, size);
+    return record ? &record->entry : NULL;
+}
+
+void
+covey_directory_each (const covey_directory_t *self, covey_directory_fn *fn,
+                      void *arg)
+{
+    size_t cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (&self->agents, &cursor)))
+        fn (arg, &record->entry);
+    cursor = 0;
+    while ((record = covey_table_next (&self->services, &cursor)))
+        fn (arg, &record->entry);
+}
+
+size_t
+covey_directory_agents (const covey_directory_t *self, const uint8_t *node_id)
+{
+    if (!node_id)
+        return self->listed;
+    size_t count = 0, cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (&self->agents, &cursor)))
+        count += s_is_listed (&record->entry) &&
+                 memcmp (record->entry.node_id, node_id, 16) == 0;
+    return count;
+}
+
+uint64_t
+covey_directory_version (const covey_directory_t *self)
+{
+    return self->version;
+}
+
+void
+covey_directory_info (const covey_directory_entry_t *entry,
+                      Covey__Wire__AgentInfo *info)
+{
+    covey__wire__agent_info__init (info);
+    info->agent_id = entry->id;
+    info->type = entry->type;
+    info->name = entry->name;
+    info->service = *entry->service ? entry->service : NULL;
+    info->capabilities = entry->capabilities;
+    info->n_capabilities = entry->capability_count;
+    info->tags = entry->tags;
+    info->n_tags = entry->tag_count;
+    info->has_state = true;
+    info->state = entry->state;
+    info->has_since = true;
+    info->since = entry->since_us;
+    info->has_attached_us = true;
+    info->attached_us = entry->attached_us;
+    info->has_node_id = info->has_session_id = true;
+    info->node_id.data = (uint8_t *)entry->node_id;
+    info->node_id.len = 16;
+    info->session_id.data = (uint8_t *)entry->session_id;
+    info->session_id.len = 16;
+    info->has_task_slots = true;
+    info->task_slots = entry->task_slots;
+    info->has_available_capacity = true;
+    info->available_capacity = entry->available_capacity;
+    info->has_current_tasks = true;
+    info->current_tasks = entry->current_tasks;
+    info->has_client = true;
+    info->client = entry->client;
+}

@@ -1,0 +1,83 @@
+/*  directory - which agent lives on which node, and what it can do
+
+    Role      pure core: the node that hosts an agent is the authority for it;
+              others repeat what it said
+    Memory    entries belong to the directory and live until they are removed
+              or replaced
+    Conflict  an agent id on two nodes belongs to the session that attached
+              later (the larger node id when both say the same instant)
+    Services  "coordinator" and "persister" may live on several nodes at once:
+              the node with the smallest id is used
+*/
+#ifndef COVEY_DIRECTORY_H_INCLUDED
+#define COVEY_DIRECTORY_H_INCLUDED
+
+#include "base/err.h"
+#include "node/table.h"
+#include "proto/wire.pb-c.h"
+
+/*  An agent, or a service, of one node.                                     */
+typedef struct {
+    char *id;
+    char *type;
+    char *name;
+    char *service; /* "" for agents                                           */
+    char **capabilities;
+    size_t capability_count;
+    char **tags;
+    size_t tag_count;
+    uint8_t node_id[16];
+    uint8_t session_id[16];
+    Covey__Wire__AgentState state;
+    int64_t since_us;    /* of the state                                      */
+    int64_t attached_us; /* of the session                                    */
+    uint32_t task_slots;
+    uint32_t available_capacity;
+    uint32_t current_tasks;
+    bool client;
+} covey_directory_entry_t;
+
+typedef struct covey_directory covey_directory_t;
+
+covey_directory_t *covey_directory_new (void);
+void covey_directory_destroy (covey_directory_t **self_p);
+
+/*  Take over what a node says of one of its agents. INVALID: no usable id or
+    node id. EXISTS: another node's session is newer, nothing changed.
+    `*entry_p` (may be NULL) is the entry as it is now.                       */
+covey_err_t covey_directory_put (covey_directory_t *self,
+                                 const Covey__Wire__AgentInfo *info,
+                                 covey_directory_entry_t **entry_p);
+/*  Only when it lives on that node.                                         */
+bool covey_directory_remove (covey_directory_t *self, const char *id,
+                             size_t id_size, const uint8_t node_id[16]);
+/*  All that live on a node; how many. `fn` (may be NULL) sees each before.  */
+typedef void (covey_directory_fn) (void *arg,
+                                   const covey_directory_entry_t *entry);
+size_t covey_directory_remove_node (covey_directory_t *self,
+                                    const uint8_t node_id[16],
+                                    covey_directory_fn *fn, void *arg);
+
+/*  Agents by id, services by name: where a target is. NULL: nobody.         */
+covey_directory_entry_t *covey_directory_find (const covey_directory_t *self,
+                                               const char *id, size_t size);
+/*  The service's instance on one node.                                      */
+covey_directory_entry_t *
+covey_directory_service_on (const covey_directory_t *self, const char *name,
+                            const uint8_t node_id[16]);
+/*  Every agent and every service instance.                                  */
+void covey_directory_each (const covey_directory_t *self,
+                           covey_directory_fn *fn, void *arg);
+/*  Agents that are neither clients nor services; on one node when `node_id`
+    is given.                                                                 */
+size_t covey_directory_agents (const covey_directory_t *self,
+                               const uint8_t *node_id);
+/*  Grows with every change of who is where (not of states).                 */
+uint64_t covey_directory_version (const covey_directory_t *self);
+
+/*  `info` as others get it; it points into the entry.                       */
+void covey_directory_info (const covey_directory_entry_t *entry,
+                           Covey__Wire__AgentInfo *info);
+bool covey_directory_is_service (const char *id, size_t size);
+
+#endif

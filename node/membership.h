@@ -1,0 +1,173 @@
+/*  membership - the nodes of the mesh as this node sees them
+
+    Role      pure core: introductions by hello, heartbeats, failure, leaving;
+              tells the shell whom to connect, what to send and what changed
+    Threads   one owner
+    Limits    peers_max peers; the oldest that left or failed makes room
+    Time      now_ms: monotonic milliseconds, supplied by the caller
+
+    State       Event                     -> State      Told
+    contact     hello of a node           -> alive      joined
+    alive       silence                   -> suspected  suspected
+    suspected   anything from it          -> alive      recovered
+    suspected   silence                   -> failed     failed
+    failed      hello, same epoch         -> alive      recovered
+    failed      hello, later epoch        -> alive      joined
+    alive, suspected: hello, later epoch  -> alive      failed, then joined
+    any         goodbye                   -> left       left
+    left        hello, later epoch        -> alive      joined
+
+    A contact is an address without a known node behind it: one we were told to
+    join, or one that a peer told us about. Contacts and failed nodes are tried
+    for ever, with growing pauses and jitter.
+*/
+#ifndef COVEY_MEMBERSHIP_H_INCLUDED
+#define COVEY_MEMBERSHIP_H_INCLUDED
+
+#include "base/buf.h"
+#include "node/detector.h"
+#include "proto/frame.h"
+
+#define COVEY_MEMBERSHIP_RETRY_MS 100 /* first pause between hellos      */
+#define COVEY_MEMBERSHIP_RETRY_MAX_MS 5000
+#define COVEY_MEMBERSHIP_KNOCK_MS 5 /* first pause while unconnected   */
+#define COVEY_MEMBERSHIP_KNOCK_MAX_MS 200
+#define COVEY_MEMBERSHIP_ADDRESS_MAX 300  /* bytes of HOST:PORT              */
+#define COVEY_MEMBERSHIP_HEARSAY_MS 60000 /* to reach who a peer told us of */
+#define COVEY_MEMBERSHIP_KNOWN_MAX 512    /* nodes told in one hello         */
+#define COVEY_MEMBERSHIP_LEFT_KEEP_MS 3600000 /* how long it is listed */
+
+typedef enum {
+    COVEY_PEER_CONTACT,
+    COVEY_PEER_ALIVE,
+    COVEY_PEER_SUSPECTED,
+    COVEY_PEER_FAILED,
+    COVEY_PEER_LEFT
+} covey_peer_state_t;
+
+/*  A node or a contact. Fields are read by the shell, written here only (but
+    for `shell`).                                                             */
+typedef struct {
+    bool known; /* false: a contact, the fields up to epoch are empty         */
+    uint8_t id[16];
+    char *name;
+    char *endpoint; /* HOST:PORT of its ROUTER, as it says                */
+    char *pub_endpoint;
+    char *version;
+    char **roles;
+    size_t role_count;
+    uint64_t epoch;
+    covey_peer_state_t state;
+    int64_t since_ms; /* of the state                                       */
+    char *address;    /* where we connect to it                             */
+    bool connected;   /* the shell holds a socket for it                    */
+    bool introduced;  /* it knows us, in our present incarnation            */
+    bool owed;        /* it waits for a hello that did not go out           */
+    char *answers;    /* `via` of its last hello, or NULL                   */
+    covey_detector_t detector;
+    int64_t hello_ms;   /* when the next hello is due                         */
+    int64_t retry_ms;   /* the present pause                                  */
+    int64_t said_ms;    /* when the last hello went out                       */
+    int64_t knock_ms;   /* pause while the socket is not connected            */
+    int64_t expires_ms; /* contacts that a peer told us about; else 0         */
+    int64_t heartbeat_ms; /* when the next one is due                         */
+    void *shell;
+} covey_peer_t;
+
+typedef enum {
+    COVEY_PEER_JOINED,
+    COVEY_PEER_BECAME_SUSPECTED,
+    COVEY_PEER_BECAME_FAILED,
+    COVEY_PEER_RECOVERED,
+    COVEY_PEER_DEPARTED
+} covey_peer_change_t;
+
+typedef struct {
+    void *arg;
+    /* open or close the socket to peer->address                              */
+    void (*connect) (void *arg, covey_peer_t *peer);
+    void (*disconnect) (void *arg, covey_peer_t *peer);
+    /* send one (see covey_membership_write_hello); `reply`: ask for one back;
+       false: the socket is not connected yet, it is tried again soon         */
+    bool (*hello) (void *arg, covey_peer_t *peer, bool reply);
+    void (*heartbeat) (void *arg, covey_peer_t *peer);
+    void (*changed) (void *arg, covey_peer_t *peer, covey_peer_change_t change,
+                     const char *reason);
+    /* about to be freed; its socket was closed, if it had one                */
+    void (*forgotten) (void *arg, covey_peer_t *peer);
+} covey_membership_callbacks_t;
+
+typedef struct {
+    const char *mesh; /* borrowed, like all texts here                        */
+    uint8_t node_id[16];
+    const char *name;
+    const char *endpoint;
+    const char *pub_endpoint;
+    const char *version;
+    const char *const *roles;
+    size_t role_count;
+    const char *const *joins;
+    size_t join_count;
+    uint64_t epoch;
+    uint64_t seed; /* of the jitter                                           */
+    size_t peers_max;
+    int heartbeat_ms;
+    covey_detector_config_t detector;
+} covey_membership_config_t;
+
+typedef struct {
+    uint64_t hellos_sent;
+    uint64_t hellos_received;
+    uint64_t refused; /* hellos of others that were refused                   */
+    uint64_t reconnects; /* introductions after the first                     */
+} covey_membership_stats_t;
+
+typedef struct covey_membership covey_membership_t;
+
+covey_membership_t *
+covey_membership_new (const covey_membership_config_t *config,
+                      const covey_membership_callbacks_t *callbacks);
+/*  Every peer is disconnected and forgotten first.                          */
+void covey_membership_destroy (covey_membership_t **self_p);
+
+/*  Timers: contacts, retries, heartbeats, silence.                          */
+void covey_membership_tick (covey_membership_t *self, int64_t now_ms);
+int64_t covey_membership_next_ms (const covey_membership_t *self);
+
+/*  A hello arrived. OK: `*peer_p` is who it is. Otherwise refuse it with the
+    code and `err`: DENIED another mesh, VERSION no common protocol, EXISTS
+    another node with our id, LIMIT too many peers, STATE an old incarnation
+    (to be ignored), MALFORMED.                                               */
+covey_err_t covey_membership_hello (covey_membership_t *self,
+                                    const Covey__Wire__PeerHello *hello,
+                                    int64_t now_ms, covey_peer_t **peer_p,
+                                    covey_errbuf_t *err);
+/*  Something else arrived from it. False: it is not a member, it gets a hello
+    and its frame is not to be followed.                                      */
+bool covey_membership_heard (covey_membership_t *self, covey_peer_t *peer,
+                             int64_t now_ms);
+void covey_membership_goodbye (covey_membership_t *self, covey_peer_t *peer,
+                               const char *reason, int64_t now_ms);
+/*  The node at the other end of our socket refused our hello. NOTFOUND means
+    that it does not know us yet: we introduce ourselves. Else slow down.     */
+void covey_membership_refused (covey_membership_t *self, covey_peer_t *peer,
+                               covey_err_t code, int64_t now_ms);
+
+/*  The frame of a hello to `peer`, into an empty buffer; `recv_seq` is what
+    arrived of its stream.                                                    */
+covey_err_t covey_membership_write_hello (covey_membership_t *self,
+                                          const covey_peer_t *peer, bool reply,
+                                          uint64_t recv_seq, covey_buf_t *to);
+
+covey_peer_t *covey_membership_find (const covey_membership_t *self,
+                                     const uint8_t id[16]);
+size_t covey_membership_count (const covey_membership_t *self);
+covey_peer_t *covey_membership_at (const covey_membership_t *self,
+                                   size_t index);
+/*  Known peers in that state.                                               */
+size_t covey_membership_in_state (const covey_membership_t *self,
+                                  covey_peer_state_t state);
+const covey_membership_stats_t *
+covey_membership_stats (const covey_membership_t *self);
+
+#endif
