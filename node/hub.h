@@ -1,0 +1,362 @@
+/*  hub - what the node's thread owns, shared by the files node_*.c
+
+    Role      shell: sockets, cores, and the wiring between them. Each file has
+              one concern; handlers of frames are found through tables
+    Threads   the node's thread only, but for `shared`
+*/
+#ifndef COVEY_HUB_H_INCLUDED
+#define COVEY_HUB_H_INCLUDED
+
+#include <pthread.h>
+
+#include "base/buf.h"
+#include "base/hlc.h"
+#include "base/prng.h"
+#include "node/directory.h"
+#include "node/fifo.h"
+#include "node/intake.h"
+#include "node/link.h"
+#include "node/membership.h"
+#include "node/node_actor.h"
+#include "node/outbox.h"
+#include "node/replay.h"
+#include "node/scope.h"
+#include "node/session_table.h"
+#include "node/subscription.h"
+
+#define COVEY_HUB_DRAIN_MAX 256     /* messages per socket and wake-up       */
+#define COVEY_HUB_TICK_MS 20        /* timers are looked at this often       */
+#define COVEY_HUB_RETRY_MS 2        /* when a socket was full                */
+#define COVEY_HUB_HEARTBEAT_MS 1000 /* of sessions */
+#define COVEY_HUB_GRACE_MS 5000     /* a silent session is kept this long    */
+#define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again */
+#define COVEY_HUB_SYNC_MAX_MS 5000  /* then the agent is told                */
+#define COVEY_HUB_RETURN_MS 30000   /* failed peer: its events go back       */
+#define COVEY_HUB_ADDRESS_MAX 320
+#define COVEY_HUB_LIST_MS 1000  /* after a swarm fact: ask for the list  */
+#define COVEY_HUB_WARN_MS 60000 /* one warning per peer and cause        */
+
+typedef struct covey_hub covey_hub_t;
+
+/*  Why something was not delivered; every cause has a counter.              */
+#define COVEY_DROP_MAP(X)                 \
+    X (MALFORMED_FRAME, "malformedFrame") \
+    X (STRANGER_FRAME, "strangerFrame")   \
+    X (SESSION_FULL, "sessionFull")       \
+    X (EXPIRED, "expired")                \
+    X (AGENT_GONE, "agentGone")           \
+    X (PEER_FAILED, "peerFailed")         \
+    X (BROADCAST_LOST, "broadcastLost")   \
+    X (PUBLISH_REFUSED, "publishRefused") \
+    X (NOTICE, "notice")                  \
+    X (LINK_FULL, "linkFull")             \
+    X (JOURNAL_ITEM, "journalItem")
+
+typedef enum {
+#define COVEY_X(name, text) COVEY_DROP_##name,
+    COVEY_DROP_MAP (COVEY_X)
+#undef COVEY_X
+        COVEY_DROP_COUNT
+} covey_drop_t;
+
+typedef struct {
+    uint64_t published;
+    uint64_t broadcasts;
+    uint64_t targeted;
+    uint64_t delivered;
+    uint64_t undelivered;
+    uint64_t held; /* publishes that had to wait for room                     */
+    uint64_t requests_served;
+    uint64_t sessions_opened;
+    uint64_t sessions_resumed;
+    uint64_t sessions_lost;
+    uint64_t sessions_superseded;
+    uint64_t reconnects;
+    uint64_t repairs_served;
+    uint64_t syncs;
+} covey_hub_counters_t;
+
+/*  What the shell knows of a peer (covey_peer_t.shell).                     */
+typedef struct {
+    covey_hub_t *hub;
+    covey_peer_t *peer;
+    void *dealer; /* NULL: not connected                                      */
+    covey_link_t *link;
+    covey_intake_t *intake;
+    uint8_t *route; /* routing id of its DEALER at our ROUTER                 */
+    size_t route_size;
+    char pub[COVEY_HUB_ADDRESS_MAX]; /* what SUB is connected to              */
+    uint32_t synced;   /* our subscriptions up to this round reached it      */
+    bool hears_us;     /* its subscriptions reached us                       */
+    bool snapshot_due; /* all our agents go to it with the next flush        */
+    bool has_origin;
+    uint8_t origin[16]; /* under which it numbers its journaled events        */
+    int64_t return_ms;  /* failed: when its events go back; 0: done           */
+    int64_t warned_ms;
+} covey_hub_peer_t;
+
+/*  What is known of a topic here.                                           */
+typedef struct {
+    uint32_t code;
+    bool wanted;   /* a peer subscribed to it, at one time or another        */
+    int needed;    /* how many reasons this node has to listen               */
+    int reminders; /* how often peers are still told its last number         */
+} covey_hub_topic_t;
+
+/*  A SUBSCRIBED answer that waits for the peers.                            */
+typedef struct {
+    uint64_t session;
+    uint32_t handle;
+    uint32_t round;
+    int64_t deadline_ms;
+} covey_hub_waiter_t;
+
+/*  Read by other threads.                                                   */
+typedef struct {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    size_t nodes;
+    size_t agents;
+    bool ended;
+} covey_hub_shared_t;
+
+struct covey_hub {
+    covey_node_config_t config; /* texts are our own                          */
+    uint8_t incarnation[16];    /* origin of the events accepted here         */
+    uint64_t epoch;
+    char id_text[37];
+    char source[48]; /* "node:<uuid>"                                         */
+    char endpoint[COVEY_HUB_ADDRESS_MAX];
+    char pub_endpoint[COVEY_HUB_ADDRESS_MAX];
+    char inproc[64];
+    char session_endpoint[COVEY_HUB_ADDRESS_MAX];
+
+    void *pipe; /* the actor's commands                                       */
+    void *router;
+    void *pub;
+    void *sub;
+    void *local;    /* sessions of this process                               */
+    void *sessions; /* sessions over ipc and tcp; NULL: none                  */
+
+    int64_t now_ms;
+    int64_t now_us;
+    int64_t tick_ms;
+    bool blocked; /* a socket was full: soon again                           */
+    bool busy;    /* a socket was not read to the end: at once again         */
+    bool stopping;
+    bool ended;
+    int64_t stop_ms; /* when draining has taken long enough                   */
+
+    covey_prng_t prng;
+    covey_idgen_t idgen;
+    covey_hlc_t hlc;
+    covey_membership_t *membership;
+    covey_directory_t *directory;
+    covey_session_table_t *table;
+    covey_subscriptions_t *subscriptions;
+    covey_outbox_t *outbox;
+    covey_replay_t *replay;
+    covey_scopes_t *scopes;
+    covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
+
+    /* scratch                                                                */
+    covey_buf_t frame;
+    covey_buf_t tail;
+    covey_host_t **touched;
+    size_t touched_count;
+    size_t touched_capacity;
+
+    /* broadcasts                                                             */
+    covey_buf_t cast; /* the open frame, without its header                   */
+    uint32_t cast_topic;
+    uint64_t cast_first;
+    covey_table_t topics;  /* topic -> covey_hub_topic_t                      */
+    covey_table_t hearers; /* of peers: what their sync tokens start with     */
+    bool all_events_wanted; /* somebody subscribes to every type of 'E'       */
+    bool all_copies_wanted; /* and of 'T'                                     */
+    int64_t remind_ms;
+    uint32_t round; /* of subscriptions                                       */
+    bool round_due;
+    int64_t round_ms;
+    covey_fifo_t waiters;
+
+    /* services                                                               */
+    uint8_t persister_node[16];
+    bool has_persister;
+    uint8_t coordinator_node[16];
+    bool has_coordinator;
+    int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
+    bool view_due;   /* the coordinator gets everything                       */
+    uint64_t directory_version;
+
+    covey_hub_counters_t counters;
+    uint64_t drops[COVEY_DROP_COUNT];
+    covey_hub_shared_t shared;
+};
+
+/* node_sockets.c ---------------------------------------------------------- */
+
+covey_err_t covey_hub_open_sockets (covey_hub_t *self, covey_errbuf_t *err);
+void covey_hub_close_sockets (covey_hub_t *self);
+void *covey_hub_dial (covey_hub_t *self, const char *address);
+void covey_hub_close_socket (void **socket_p);
+/*  One part. OK, EAGAIN: full, UNREACHABLE: nobody there.                   */
+covey_err_t covey_hub_send (void *socket, const void *data, size_t size);
+covey_err_t covey_hub_send_to (void *socket, const uint8_t *route,
+                               size_t route_size, const void *data,
+                               size_t size);
+/*  Read at most COVEY_HUB_DRAIN_MAX messages; `route` is empty for sockets
+    without. True: there may be more.                                         */
+typedef void (covey_hub_message_fn) (covey_hub_t *self, void *socket,
+                                     const uint8_t *route, size_t route_size,
+                                     const uint8_t *data, size_t size);
+bool covey_hub_drain (covey_hub_t *self, void *socket, bool routed,
+                      covey_hub_message_fn *fn);
+
+/* node_sessions.c --------------------------------------------------------- */
+
+void covey_hub_on_session (covey_hub_t *self, void *socket,
+                           const uint8_t *route, size_t route_size,
+                           const uint8_t *data, size_t size);
+void covey_hub_tick_sessions (covey_hub_t *self);
+void covey_hub_flush_sessions (covey_hub_t *self);
+void covey_hub_end_session (covey_hub_t *self, covey_host_t *host,
+                            covey_err_t code, const char *text, bool lost);
+/*  What an agent says of its own state goes into the directory.             */
+void covey_hub_note_agent_state (covey_hub_t *self, const covey_host_t *host,
+                                 const covey_peek_t *event);
+/*  ENDED CLOSED to all, when the node stops.                                */
+void covey_hub_end_sessions (covey_hub_t *self);
+covey_host_t *covey_hub_service (const covey_hub_t *self, const char *name);
+
+/* node_publish.c ---------------------------------------------------------- */
+
+void covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
+                              const covey_frame_t *frame,
+                              const Covey__Wire__Publish *header);
+/*  What waits for room, again.                                              */
+void covey_hub_retry_held (covey_hub_t *self);
+/*  Take an event of this node's own and destroy it.                         */
+covey_err_t covey_hub_publish_event (covey_hub_t *self,
+                                     covey_event_t **event_p);
+
+/* node_deliver.c ---------------------------------------------------------- */
+
+/*  Deliver to one local session; what finds no room is reported.            */
+void covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
+                        covey_parcel_t *parcel);
+/*  To all local sessions that a broadcast concerns.                         */
+void covey_hub_deliver_broadcast (covey_hub_t *self, covey_parcel_t *parcel);
+/*  To local observers of a targeted event.                                  */
+void covey_hub_deliver_observed (covey_hub_t *self, covey_parcel_t *parcel);
+/*  An event from a peer for `target` here.                                  */
+void covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
+                               covey_slice_t target);
+/*  Tell the sender.                                                         */
+void covey_hub_undelivered (covey_hub_t *self, const covey_peek_t *event,
+                            covey_slice_t target, covey_err_t code,
+                            const char *fmt, ...)
+    __attribute__ ((format (printf, 5, 6)));
+void covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
+                              const Covey__Wire__Undelivered *notice);
+
+/* node_broadcast.c -------------------------------------------------------- */
+
+void covey_hub_cast (covey_hub_t *self, char class_byte,
+                     covey_parcel_t *parcel);
+void covey_hub_flush_casts (covey_hub_t *self);
+void covey_hub_tick_casts (covey_hub_t *self);
+void covey_hub_on_broadcast (covey_hub_t *self, void *socket,
+                             const uint8_t *route, size_t route_size,
+                             const uint8_t *data, size_t size);
+void covey_hub_on_interest (covey_hub_t *self, void *socket,
+                            const uint8_t *route, size_t route_size,
+                            const uint8_t *data, size_t size);
+void covey_hub_need_topic (void *arg, char class_byte, int type, bool needed);
+/*  Start another round: what was subscribed to so far gets confirmed.       */
+void covey_hub_sync (covey_hub_t *self);
+bool covey_hub_is_synced (const covey_hub_t *self, uint32_t round);
+void covey_hub_answer_waiters (covey_hub_t *self);
+void covey_hub_serve_repair (covey_hub_t *self, covey_hub_peer_t *peer,
+                             const uint8_t *data, size_t size);
+covey_intake_t *covey_hub_new_intake (covey_hub_peer_t *peer);
+/*  Does that peer's SUB socket hear our PUB?                                */
+bool covey_hub_is_heard_by (const covey_hub_t *self, const covey_peer_t *peer);
+void covey_hub_close_casts (covey_hub_t *self);
+
+/* node_peers.c ------------------------------------------------------------ */
+
+void covey_hub_open_membership (covey_hub_t *self);
+void covey_hub_on_peer (covey_hub_t *self, void *socket, const uint8_t *route,
+                        size_t route_size, const uint8_t *data, size_t size);
+void covey_hub_tick_peers (covey_hub_t *self);
+void covey_hub_flush_peers (covey_hub_t *self);
+covey_hub_peer_t *covey_hub_find_peer (const covey_hub_t *self,
+                                       const uint8_t node_id[16]);
+bool covey_hub_is_member (const covey_hub_peer_t *peer);
+covey_err_t covey_hub_push_raw (covey_hub_peer_t *peer, uint8_t kind,
+                                const ProtobufCMessage *message);
+void covey_hub_say_goodbye (covey_hub_t *self, const char *reason);
+/*  Nothing is left on any link to a living peer.                            */
+bool covey_hub_is_drained (const covey_hub_t *self);
+
+/* node_items.c ------------------------------------------------------------ */
+
+void covey_hub_on_item (void *arg, uint8_t kind, const uint8_t *body,
+                        size_t size);
+/*  Tell peers and the coordinator of one agent; `gone` ones too.            */
+void covey_hub_tell_agent (covey_hub_t *self,
+                           const Covey__Wire__AgentInfo *info);
+void covey_hub_send_snapshot (covey_hub_peer_t *peer);
+void covey_hub_view_agent (covey_hub_t *self,
+                           const Covey__Wire__AgentInfo *info);
+void covey_hub_view_node (covey_hub_t *self, const covey_peer_t *peer);
+void covey_hub_send_view (covey_hub_t *self);
+
+/* node_journal.c ---------------------------------------------------------- */
+
+void covey_hub_stored (void *arg, const covey_outbox_wish_t *wish,
+                       int64_t offset);
+void covey_hub_flush_outbox (covey_hub_t *self);
+/*  Which persister and coordinator are in charge, after a change.           */
+void covey_hub_find_services (covey_hub_t *self);
+void covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
+                                const uint8_t *body, size_t size);
+void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t *data,
+                               size_t size);
+
+/* node_service.c ---------------------------------------------------------- */
+
+/*  A REQUEST to "node".                                                     */
+void covey_hub_serve (covey_hub_t *self, const covey_parcel_t *request);
+/*  A RESPONSE to this node.                                                 */
+void covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *response);
+void covey_hub_tick_service (covey_hub_t *self);
+
+/* node_status.c ----------------------------------------------------------- */
+
+void covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to);
+void covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to);
+void covey_hub_write_agents (const covey_hub_t *self, bool all,
+                             covey_buf_t *to);
+/*  For covey_node_actor_wait_*.                                             */
+void covey_hub_share (covey_hub_t *self);
+
+/* node_events.c ----------------------------------------------------------- */
+
+void covey_hub_announce_peer (covey_hub_t *self, const covey_peer_t *peer,
+                              covey_peer_change_t change, const char *reason);
+void covey_hub_announce_lost_agent (covey_hub_t *self, const covey_host_t *host,
+                                    const char *reason);
+void covey_hub_announce_gap (covey_hub_t *self, const covey_peer_t *peer,
+                             uint32_t topic, uint64_t first, uint64_t last);
+
+/* ------------------------------------------------------------------------- */
+
+static inline void
+covey_hub_drop (covey_hub_t *self, covey_drop_t cause)
+{
+    self->drops[cause]++;
+}
+
+#endif

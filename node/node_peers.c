@@ -1,0 +1,605 @@
+#include "node/hub.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <zmq.h>
+
+#include "base/id.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+covey_hub_peer_t *
+covey_hub_find_peer (const covey_hub_t *self, const uint8_t node_id[16])
+{
+    const covey_peer_t *peer =
+        covey_membership_find (self->membership, node_id);
+    return peer ? peer->shell : NULL;
+}
+
+bool
+covey_hub_is_member (const covey_hub_peer_t *peer)
+{
+    return peer->peer->state == COVEY_PEER_ALIVE ||
+           peer->peer->state == COVEY_PEER_SUSPECTED;
+}
+
+covey_err_t
+covey_hub_push_raw (covey_hub_peer_t *peer, uint8_t kind,
+                    const ProtobufCMessage *message)
+{
+    size_t size = protobuf_c_message_get_packed_size (message);
+    if (size > COVEY_FRAME_MAX - COVEY_FRAME_BATCH)
+        return COVEY_LIMIT;
+    uint8_t *packed = covey_mem_new (size);
+    protobuf_c_message_pack (message, packed);
+    covey_parcel_t *item = covey_parcel_new_raw (packed, size);
+    covey_err_t code = covey_link_push (peer->link, kind, item, true);
+    covey_parcel_drop (&item);
+    free (packed);
+    return code;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  What membership asks for                                                 */
+
+static covey_hub_peer_t *
+s_shell (covey_hub_t *self, covey_peer_t *peer)
+{
+    if (!peer->shell) {
+        covey_hub_peer_t *shell = covey_mem_new (sizeof *shell);
+        shell->hub = self;
+        shell->peer = peer;
+        peer->shell = shell;
+    }
+    return peer->shell;
+}
+
+static void
+s_unroute (covey_hub_peer_t *shell)
+{
+    if (!shell->route)
+        return;
+    covey_table_remove (&shell->hub->routes, shell->route, shell->route_size);
+    free (shell->route);
+    shell->route = NULL;
+}
+
+static void
+s_connect (void *arg, covey_peer_t *peer)
+{
+    covey_hub_t *self = arg;
+    covey_hub_peer_t *shell = s_shell (self, peer);
+    shell->dealer = covey_hub_dial (self, peer->address);
+    if (!shell->dealer)
+        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
+                         "peer_address_unusable", "address=%s", peer->address);
+}
+
+static void
+s_disconnect (void *arg, covey_peer_t *peer)
+{
+    (void)arg;
+    covey_hub_peer_t *shell = peer->shell;
+    if (shell)
+        covey_hub_close_socket (&shell->dealer);
+}
+
+static bool
+s_hello (void *arg, covey_peer_t *peer, bool reply)
+{
+    covey_hub_t *self = arg;
+    covey_hub_peer_t *shell = peer->shell;
+    if (!shell || !shell->dealer)
+        return false;
+    uint64_t recv_seq = shell->link ? covey_link_recv_seq (shell->link) : 0;
+    covey_buf_clear (&self->frame);
+    return covey_membership_write_hello (self->membership, peer, reply,
+                                         recv_seq, &self->frame) == COVEY_OK &&
+           covey_hub_send (shell->dealer, self->frame.data, self->frame.size) ==
+               COVEY_OK;
+}
+
+static void
+s_heartbeat (void *arg, covey_peer_t *peer)
+{
+    covey_hub_t *self = arg;
+    covey_hub_peer_t *shell = peer->shell;
+    if (!shell->dealer || !shell->link)
+        return;
+    Covey__Wire__Heartbeat heartbeat = COVEY__WIRE__HEARTBEAT__INIT;
+    covey_link_fill_heartbeat (shell->link, &heartbeat);
+    covey_buf_clear (&self->frame);
+    if (covey_frame_begin (&self->frame, COVEY_FRAME_HEARTBEAT,
+                           &heartbeat.base) == COVEY_OK)
+        /* One that does not go out is what silence means. */
+        (void)covey_hub_send (shell->dealer, self->frame.data,
+                              self->frame.size);
+}
+
+static bool
+s_send_frame (void *arg, const covey_buf_t *frame)
+{
+    const covey_hub_peer_t *shell = arg;
+    return shell->dealer &&
+           covey_hub_send (shell->dealer, frame->data, frame->size) == COVEY_OK;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Changes                                                                  */
+
+static void
+s_listen (covey_hub_peer_t *shell, const char *pub)
+{
+    covey_hub_t *self = shell->hub;
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
+    if (strcmp (shell->pub, pub) == 0)
+        return;
+    if (*shell->pub) {
+        snprintf (endpoint, sizeof endpoint, "tcp://%s", shell->pub);
+        (void)zmq_disconnect (self->sub, endpoint); /* gone is gone          */
+    }
+    shell->pub[0] = '\0';
+    if (!*pub || !covey_str_copy (shell->pub, sizeof shell->pub, pub))
+        return;
+    snprintf (endpoint, sizeof endpoint, "tcp://%s", shell->pub);
+    if (zmq_connect (self->sub, endpoint) != 0) {
+        shell->pub[0] = '\0';
+        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
+                         "peer_address_unusable", "address=%s", pub);
+    }
+}
+
+static void
+s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
+{
+    covey_peer_t *peer = shell->peer;
+    if (!shell->link) {
+        covey_link_config_t config = {.epoch = self->epoch,
+                                      .events_max =
+                                          self->config.link_events_max,
+                                      .bytes_max = self->config.link_bytes_max};
+        covey_link_callbacks_t callbacks = {
+            .arg = shell, .send = s_send_frame, .item = covey_hub_on_item};
+        shell->link = covey_link_new (&config, &callbacks);
+    }
+    if (!shell->intake)
+        shell->intake = covey_hub_new_intake (shell);
+    (void)covey_intake_epoch (shell->intake, peer->epoch);
+    shell->return_ms = 0;
+    shell->synced = 0;
+    self->round_due = true;
+    s_listen (shell, peer->pub_endpoint);
+}
+
+typedef struct {
+    covey_hub_t *hub;
+    bool all; /* else only requests                                           */
+    const char *node;
+} peers_return_t;
+
+static bool
+s_take_back (void *arg, uint8_t kind, const covey_parcel_t *parcel)
+{
+    const peers_return_t *returns = arg;
+    covey_hub_t *self = returns->hub;
+    covey_parcel_t *inner = NULL;
+    const covey_peek_t *event = &parcel->view;
+    covey_slice_t target = event->first_target;
+    if (kind == COVEY_ITEM_EVENT_FOR) {
+        size_t skip = 1 + (size_t)parcel->bytes[0];
+        target = (covey_slice_t){.text = (const char *)parcel->bytes + 1,
+                                 .size = parcel->bytes[0]};
+        inner = covey_parcel_new (parcel->bytes + skip, parcel->size - skip,
+                                  NULL, 0);
+        if (!inner)
+            return true;
+        event = &inner->view;
+    } else if (kind != COVEY_ITEM_EVENT)
+        return returns->all;
+    bool take = returns->all || event->type == COVEY_EVENT_REQUEST;
+    if (take) {
+        covey_hub_drop (self, COVEY_DROP_PEER_FAILED);
+        covey_hub_undelivered (self, event, target, COVEY_NOAGENT,
+                               "node %s is gone before it took this event",
+                               returns->node);
+    }
+    covey_parcel_drop (&inner);
+    return take;
+}
+
+static void
+s_return_events (covey_hub_peer_t *shell, bool all)
+{
+    peers_return_t returns = {
+        .hub = shell->hub, .all = all, .node = shell->peer->name};
+    if (shell->link)
+        covey_link_take_back (shell->link, s_take_back, &returns);
+}
+
+static void
+s_view_gone (void *arg, const covey_directory_entry_t *entry)
+{
+    Covey__Wire__AgentInfo info;
+    covey_directory_info (entry, &info);
+    info.has_gone = info.gone = true;
+    info.reason = "its node is gone";
+    covey_hub_view_agent (arg, &info);
+}
+
+static void
+s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
+{
+    covey_peer_t *peer = shell->peer;
+    covey_directory_remove_node (self->directory, peer->id, s_view_gone, self);
+    covey_hub_find_services (self);
+    if (shell->link)
+        covey_link_close (shell->link);
+    s_return_events (shell, left);
+    shell->return_ms = left ? 0 : self->now_ms + COVEY_HUB_RETURN_MS;
+    shell->has_origin = false;
+    shell->snapshot_due = false;
+    if (shell->intake)
+        covey_intake_give_up (shell->intake, self->now_ms);
+    if (!left)
+        return;
+    s_unroute (shell);
+    s_listen (shell, "");
+    covey_link_destroy (&shell->link);
+    covey_intake_destroy (&shell->intake);
+}
+
+static void
+s_on_change (void *arg, covey_peer_t *peer, covey_peer_change_t change,
+             const char *reason)
+{
+    covey_hub_t *self = arg;
+    covey_hub_peer_t *shell = s_shell (self, peer);
+    if (change == COVEY_PEER_JOINED || change == COVEY_PEER_RECOVERED)
+        s_on_up (self, shell);
+    else if (change == COVEY_PEER_BECAME_FAILED)
+        s_on_down (self, shell, false);
+    else if (change == COVEY_PEER_DEPARTED)
+        s_on_down (self, shell, true);
+    covey_hub_view_node (self, peer);
+    covey_hub_announce_peer (self, peer, change, reason);
+}
+
+static void
+s_forgotten (void *arg, covey_peer_t *peer)
+{
+    (void)arg;
+    covey_hub_peer_t *shell = peer->shell;
+    if (!shell)
+        return;
+    peer->shell = NULL;
+    s_unroute (shell);
+    covey_hub_close_socket (&shell->dealer);
+    covey_link_destroy (&shell->link);
+    covey_intake_destroy (&shell->intake);
+    free (shell);
+}
+
+void
+covey_hub_open_membership (covey_hub_t *self)
+{
+    const covey_node_config_t *from = &self->config;
+    covey_membership_config_t config = {
+        .mesh = from->mesh,
+        .name = from->name,
+        .endpoint = self->endpoint,
+        .pub_endpoint = self->pub_endpoint,
+        .version = COVEY_VERSION_TEXT,
+        .roles = from->roles,
+        .role_count = from->role_count,
+        .joins = from->joins,
+        .join_count = from->join_count,
+        .epoch = self->epoch,
+        .seed = covey_prng_next (&self->prng),
+        .peers_max = from->peers_max,
+        .heartbeat_ms = from->heartbeat_ms,
+        .detector = {.suspect_ms = from->suspect_ms, .fail_ms = from->fail_ms}};
+    memcpy (config.node_id, from->node_id.bytes, 16);
+    covey_membership_callbacks_t callbacks = {.arg = self,
+                                              .connect = s_connect,
+                                              .disconnect = s_disconnect,
+                                              .hello = s_hello,
+                                              .heartbeat = s_heartbeat,
+                                              .changed = s_on_change,
+                                              .forgotten = s_forgotten};
+    self->membership = covey_membership_new (&config, &callbacks);
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Frames of peers                                                          */
+
+static void
+s_refuse (covey_hub_t *self, const uint8_t *route, size_t route_size,
+          covey_err_t code, const char *text)
+{
+    Covey__Wire__PeerRefuse refuse = COVEY__WIRE__PEER_REFUSE__INIT;
+    refuse.code = code;
+    refuse.text = (char *)text;
+    covey_buf_clear (&self->frame);
+    if (covey_frame_begin (&self->frame, COVEY_FRAME_PEER_REFUSE,
+                           &refuse.base) == COVEY_OK)
+        /* The peer asks again, so one that does not go out is no loss. */
+        (void)covey_hub_send_to (self->router, route, route_size,
+                                 self->frame.data, self->frame.size);
+}
+
+static void
+s_register (covey_hub_t *self, covey_hub_peer_t *shell, const uint8_t *route,
+            size_t route_size)
+{
+    if (shell->route && shell->route_size == route_size &&
+        memcmp (shell->route, route, route_size) == 0)
+        return;
+    s_unroute (shell);
+    covey_hub_peer_t *other =
+        covey_table_get (&self->routes, route, route_size);
+    if (other)
+        s_unroute (other);
+    shell->route = covey_mem_dup (route, route_size);
+    shell->route_size = route_size;
+    covey_table_put (&self->routes, shell->route, route_size, shell);
+}
+
+static void
+s_on_hello (covey_hub_t *self, const uint8_t *route, size_t route_size,
+            const covey_frame_t *frame)
+{
+    Covey__Wire__PeerHello *hello =
+        (Covey__Wire__PeerHello *)covey_wire_unpack (
+            &covey__wire__peer_hello__descriptor, frame->header,
+            frame->header_size);
+    if (!hello) {
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        return;
+    }
+    covey_peer_t *peer = NULL;
+    covey_errbuf_t err;
+    covey_err_t code = self->stopping
+                           ? COVEY_STATE
+                           : covey_membership_hello (self->membership, hello,
+                                                     self->now_ms, &peer, &err);
+    if (!code && peer) {
+        covey_hub_peer_t *shell = s_shell (self, peer);
+        s_register (self, shell, route, route_size);
+        covey_link_open (shell->link, peer->epoch, hello->recv_epoch,
+                         hello->recv_seq, self->now_ms);
+        if (hello->reply)
+            shell->snapshot_due = true;
+    } else if (code != COVEY_STATE) {
+        covey_log_quoted_t reason, from;
+        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
+                         "peer_refused", "peer=%s reason=%s",
+                         covey_log_quote (&from, hello->node->endpoint
+                                                     ? hello->node->endpoint
+                                                     : ""),
+                         covey_log_quote (&reason, err.text));
+        s_refuse (self, route, route_size, code, err.text);
+    }
+    protobuf_c_message_free_unpacked (&hello->base, NULL);
+}
+
+static void
+s_on_heartbeat (covey_hub_peer_t *shell, covey_frame_t *frame,
+                const ProtobufCMessage *header)
+{
+    (void)frame;
+    covey_link_receive_heartbeat (shell->link,
+                                  (const Covey__Wire__Heartbeat *)header,
+                                  shell->hub->now_ms);
+}
+
+static void
+s_on_goodbye (covey_hub_peer_t *shell, covey_frame_t *frame,
+              const ProtobufCMessage *header)
+{
+    (void)frame;
+    const Covey__Wire__Goodbye *goodbye = (const Covey__Wire__Goodbye *)header;
+    covey_membership_goodbye (shell->hub->membership, shell->peer,
+                              goodbye->reason ? goodbye->reason : "",
+                              shell->hub->now_ms);
+}
+
+static void
+s_on_data (covey_hub_peer_t *shell, covey_frame_t *frame,
+           const ProtobufCMessage *header)
+{
+    (void)header;
+    if (covey_link_receive_data (shell->link, frame, shell->hub->now_ms) !=
+        COVEY_OK)
+        covey_hub_drop (shell->hub, COVEY_DROP_MALFORMED_FRAME);
+}
+
+static void
+s_on_data_ack (covey_hub_peer_t *shell, covey_frame_t *frame,
+               const ProtobufCMessage *header)
+{
+    (void)frame;
+    /* A stale one is counted by the link. */
+    (void)covey_link_receive_ack (
+        shell->link, (const Covey__Wire__DataAck *)header, shell->hub->now_ms);
+}
+
+static const struct {
+    uint8_t kind;
+    const ProtobufCMessageDescriptor *header; /* NULL: the handler reads it   */
+    void (*handler) (covey_hub_peer_t *shell, covey_frame_t *frame,
+                     const ProtobufCMessage *header);
+} s_table[] = {
+    {COVEY_FRAME_HEARTBEAT, &covey__wire__heartbeat__descriptor,
+     s_on_heartbeat},
+    {COVEY_FRAME_GOODBYE, &covey__wire__goodbye__descriptor, s_on_goodbye},
+    {COVEY_FRAME_DATA, NULL, s_on_data},
+    {COVEY_FRAME_DATA_ACK, &covey__wire__data_ack__descriptor, s_on_data_ack},
+};
+
+static void
+s_dispatch (covey_hub_peer_t *shell, covey_frame_t *frame)
+{
+    size_t i = 0, count = sizeof s_table / sizeof s_table[0];
+    while (i < count && s_table[i].kind != frame->kind)
+        i++;
+    ProtobufCMessage *header = NULL;
+    if (i < count && s_table[i].header)
+        header = covey_wire_unpack (s_table[i].header, frame->header,
+                                    frame->header_size);
+    if (i == count || (s_table[i].header && !header)) {
+        covey_hub_drop (shell->hub, COVEY_DROP_MALFORMED_FRAME);
+        return;
+    }
+    s_table[i].handler (shell, frame, header);
+    if (header)
+        protobuf_c_message_free_unpacked (header, NULL);
+}
+
+void
+covey_hub_on_peer (covey_hub_t *self, void *socket, const uint8_t *route,
+                   size_t route_size, const uint8_t *data, size_t size)
+{
+    (void)socket;
+    covey_frame_t frame;
+    covey_err_t code = covey_frame_parse (data, size, &frame);
+    if (code) {
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        if (code == COVEY_VERSION)
+            s_refuse (self, route, route_size, code,
+                      "protocol versions do not fit: update the older node");
+        return;
+    }
+    if (frame.kind == COVEY_FRAME_PEER_HELLO) {
+        s_on_hello (self, route, route_size, &frame);
+        return;
+    }
+    covey_hub_peer_t *shell =
+        covey_table_get (&self->routes, route, route_size);
+    if (!shell) {
+        covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);
+        if (frame.kind != COVEY_FRAME_GOODBYE && !self->stopping)
+            s_refuse (self, route, route_size, COVEY_NOTFOUND,
+                      "this node does not know you yet: say hello");
+        return;
+    }
+    if (covey_membership_heard (self->membership, shell->peer, self->now_ms) ||
+        frame.kind == COVEY_FRAME_GOODBYE)
+        s_dispatch (shell, &frame);
+}
+
+/*  What comes back on our own DEALER: only refusals.                        */
+static void
+s_on_refuse (covey_hub_t *self, covey_hub_peer_t *shell,
+             const covey_frame_t *frame)
+{
+    Covey__Wire__PeerRefuse *refuse =
+        (Covey__Wire__PeerRefuse *)covey_wire_unpack (
+            &covey__wire__peer_refuse__descriptor, frame->header,
+            frame->header_size);
+    if (!refuse)
+        return;
+    bool warn = refuse->code != COVEY_NOTFOUND &&
+                (!shell->warned_ms ||
+                 self->now_ms - shell->warned_ms >= COVEY_HUB_WARN_MS);
+    if (warn) {
+        covey_log_quoted_t reason;
+        shell->warned_ms = self->now_ms;
+        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
+                         "refused_by_peer", "peer=%s code=%s reason=%s",
+                         shell->peer->address ? shell->peer->address : "",
+                         covey_err_name (refuse->code),
+                         covey_log_quote (&reason, refuse->text));
+    }
+    covey_membership_refused (self->membership, shell->peer,
+                              (covey_err_t)refuse->code, self->now_ms);
+    protobuf_c_message_free_unpacked (&refuse->base, NULL);
+}
+
+static void
+s_read_dealer (covey_hub_t *self, covey_hub_peer_t *shell)
+{
+    for (int i = 0; i < COVEY_HUB_DRAIN_MAX && shell->dealer; i++) {
+        zmq_msg_t message;
+        zmq_msg_init (&message);
+        if (zmq_msg_recv (&message, shell->dealer, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close (&message);
+            return;
+        }
+        covey_frame_t frame;
+        if (covey_frame_parse (zmq_msg_data (&message), zmq_msg_size (&message),
+                               &frame) == COVEY_OK &&
+            frame.kind == COVEY_FRAME_PEER_REFUSE)
+            s_on_refuse (self, shell, &frame);
+        else
+            covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        zmq_msg_close (&message);
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+
+void
+covey_hub_tick_peers (covey_hub_t *self)
+{
+    covey_membership_tick (self->membership, self->now_ms);
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        covey_hub_peer_t *shell =
+            covey_membership_at (self->membership, i)->shell;
+        if (!shell)
+            continue;
+        s_read_dealer (self, shell);
+        if (shell->return_ms && self->now_ms >= shell->return_ms) {
+            shell->return_ms = 0;
+            s_return_events (shell, true);
+        }
+    }
+}
+
+void
+covey_hub_flush_peers (covey_hub_t *self)
+{
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        covey_hub_peer_t *shell =
+            covey_membership_at (self->membership, i)->shell;
+        if (!shell || !shell->link || !covey_hub_is_member (shell))
+            continue;
+        if (shell->snapshot_due)
+            covey_hub_send_snapshot (shell);
+        if (covey_link_flush (shell->link, self->now_ms))
+            self->blocked = true;
+    }
+}
+
+void
+covey_hub_say_goodbye (covey_hub_t *self, const char *reason)
+{
+    Covey__Wire__Goodbye goodbye = COVEY__WIRE__GOODBYE__INIT;
+    goodbye.reason = (char *)reason;
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        covey_hub_peer_t *shell =
+            covey_membership_at (self->membership, i)->shell;
+        if (!shell || !shell->dealer)
+            continue;
+        covey_buf_clear (&self->frame);
+        if (covey_frame_begin (&self->frame, COVEY_FRAME_GOODBYE,
+                               &goodbye.base) == COVEY_OK)
+            /* Who does not get it sees silence instead. */
+            (void)covey_hub_send (shell->dealer, self->frame.data,
+                                  self->frame.size);
+    }
+}
+
+bool
+covey_hub_is_drained (const covey_hub_t *self)
+{
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_hub_peer_t *shell =
+            covey_membership_at (self->membership, i)->shell;
+        if (shell && shell->link && covey_hub_is_member (shell) &&
+            covey_link_count (shell->link))
+            return false;
+    }
+    return !self->has_persister || covey_outbox_count (self->outbox) == 0;
+}

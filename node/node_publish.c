@@ -1,0 +1,450 @@
+/*  The way of an event into the mesh: check, room, number, route.
+
+    A publish is judged as a whole before anything changes: either every queue
+    that it needs has room, and it is accepted, or it is refused or waits. */
+#include "node/hub.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "proto/event.h"
+
+#define TARGET_FOR_MAX (1 + COVEY_AGENT_ID_MAX) /* before an EVENT_FOR */
+
+/*  Where one target is.                                                     */
+typedef struct {
+    covey_slice_t id;
+    covey_host_t *host;     /* here                                           */
+    covey_hub_peer_t *peer; /* there                                          */
+    bool self;              /* this node itself                               */
+} publish_route_t;
+
+typedef struct {
+    covey_hub_t *hub;
+    covey_host_t *host; /* NULL: an event of the node itself                  */
+    const uint8_t *data;
+    size_t size;
+    uint64_t seq;
+    covey_level_t level;
+    covey_peek_t view;
+    bool journaled;
+    publish_route_t one; /* nearly always there is one target                 */
+    publish_route_t *routes;
+    covey_errbuf_t err;
+} publish_t;
+
+/* ------------------------------------------------------------------------ */
+/*  Judging                                                                  */
+
+static bool
+s_is_reserved (covey_slice_t id)
+{
+    return covey_directory_is_service (id.text, id.size) ||
+           covey_slice_equal (id, COVEY_SERVICE_NODE);
+}
+
+static bool
+s_is_node_address (covey_slice_t id)
+{
+    return id.size == 5 + 36 && memcmp (id.text, "node:", 5) == 0;
+}
+
+/*  Everything is kept but the mesh's own questions and answers.             */
+static bool
+s_is_journaled (const covey_peek_t *view)
+{
+    if (view->type == COVEY_EVENT_RESPONSE)
+        return !s_is_reserved (view->source) &&
+               !s_is_node_address (view->first_target);
+    if (view->type != COVEY_EVENT_REQUEST)
+        return true;
+    return !(view->target_count == 1 && s_is_reserved (view->first_target));
+}
+
+static covey_err_t
+s_check_source (publish_t *self)
+{
+    if (!self->host)
+        return COVEY_OK;
+    const char *own = covey_host_agent_id (self->host);
+    if (covey_slice_equal (self->view.source, own) ||
+        strcmp (covey_host_service (self->host), COVEY_SERVICE_COORDINATOR) ==
+            0)
+        return COVEY_OK;
+    return covey_fail (
+        &self->err, COVEY_DENIED,
+        "source is \"%.*s\", an agent publishes only as itself "
+        "(\"%s\")",
+        (int)(self->view.source.size > 64 ? 64 : self->view.source.size),
+        self->view.source.size ? self->view.source.text : "", own);
+}
+
+static covey_err_t
+s_nobody (publish_t *self, covey_slice_t id)
+{
+    if (covey_slice_equal (id, COVEY_SERVICE_COORDINATOR))
+        return covey_fail (&self->err, COVEY_NOCOORDINATOR,
+                           "no node with the role coordinator can be reached");
+    if (covey_slice_equal (id, COVEY_SERVICE_PERSISTER))
+        return covey_fail (&self->err, COVEY_NOPERSISTER,
+                           "no node with the role persister can be reached");
+    return covey_fail (&self->err, COVEY_NOAGENT,
+                       "no agent \"%.*s\" in this mesh (%zu agents are known)",
+                       (int)id.size, id.text,
+                       covey_directory_agents (self->hub->directory, NULL));
+}
+
+/*  "node:<uuid>": a node as such, for the answers to its own questions.     */
+static covey_err_t
+s_resolve_node (publish_t *self, publish_route_t *route)
+{
+    char text[37];
+    uint8_t id[16];
+    covey_slice_t uuid = {.text = route->id.text + 5, .size = 36};
+    if (!covey_slice_copy (uuid, text, sizeof text) ||
+        covey_id_parse (text, id) != COVEY_OK)
+        return s_nobody (self, route->id);
+    if (covey_id_equal (id, self->hub->config.node_id.bytes)) {
+        route->self = true;
+        return COVEY_OK;
+    }
+    route->peer = covey_hub_find_peer (self->hub, id);
+    return route->peer && covey_hub_is_member (route->peer)
+               ? COVEY_OK
+               : s_nobody (self, route->id);
+}
+
+static covey_err_t
+s_resolve (publish_t *self, covey_slice_t id, publish_route_t *route)
+{
+    covey_hub_t *hub = self->hub;
+    *route = (publish_route_t){.id = id};
+    if (covey_slice_equal (id, COVEY_SERVICE_NODE)) {
+        route->self = true;
+        if (self->view.type == COVEY_EVENT_REQUEST &&
+            self->view.target_count == 1)
+            return COVEY_OK;
+        return covey_fail (&self->err, COVEY_INVALID,
+                           "target \"node\" takes requests only");
+    }
+    if (s_is_node_address (id))
+        return s_resolve_node (self, route);
+    const covey_directory_entry_t *entry =
+        covey_directory_find (hub->directory, id.text, id.size);
+    if (!entry)
+        return s_nobody (self, id);
+    if (covey_id_equal (entry->node_id, hub->config.node_id.bytes)) {
+        route->host =
+            covey_session_table_by_agent (hub->table, id.text, id.size);
+        return route->host ? COVEY_OK : s_nobody (self, id);
+    }
+    route->peer = covey_hub_find_peer (hub, entry->node_id);
+    return route->peer && route->peer->link ? COVEY_OK : s_nobody (self, id);
+}
+
+static covey_err_t
+s_check_room (publish_t *self)
+{
+    covey_hub_t *hub = self->hub;
+    size_t size = self->size + COVEY_ORIGIN_SIZE_MAX;
+    if (self->journaled && !covey_outbox_has_room (hub->outbox, size))
+        return covey_fail (&self->err, COVEY_EAGAIN,
+                           "the outbox is full: %zu events (%zu bytes) wait "
+                           "for a persister",
+                           covey_outbox_count (hub->outbox),
+                           covey_outbox_bytes (hub->outbox));
+    for (uint32_t i = 0; i < self->view.target_count; i++) {
+        const covey_hub_peer_t *peer = self->routes[i].peer;
+        if (peer && !covey_link_has_room (peer->link, size))
+            return covey_fail (&self->err, COVEY_EAGAIN,
+                               "the link to node %s is full: %zu events wait",
+                               peer->peer->name, covey_link_count (peer->link));
+    }
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_judge (publish_t *self)
+{
+    covey_err_t code;
+    for (uint32_t i = 0; i < self->view.target_count; i++) {
+        covey_slice_t id =
+            i ? covey_peek_target (&self->view, i) : self->view.first_target;
+        if ((code = s_resolve (self, id, &self->routes[i])))
+            return code;
+    }
+    return s_check_room (self);
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Carrying out                                                             */
+
+static void
+s_note_state (publish_t *self)
+{
+    int type = self->view.type;
+    if (!self->host || type < COVEY_EVENT_AGENT_READY ||
+        type > COVEY_EVENT_AGENT_TERMINATED || *covey_host_service (self->host))
+        return;
+    covey_hub_note_agent_state (self->hub, self->host, &self->view);
+}
+
+/*  To a node that hosts only some of the targets: which one is meant.       */
+static void
+s_push_for (covey_hub_t *hub, const publish_route_t *route,
+            const covey_parcel_t *parcel)
+{
+    covey_buf_t body;
+    covey_buf_init (&body,
+                    COVEY_EVENT_MAX + COVEY_ORIGIN_SIZE_MAX + TARGET_FOR_MAX);
+    covey_buf_putc (&body, (char)route->id.size);
+    (void)covey_buf_append (&body, route->id.text, route->id.size);
+    (void)covey_buf_append (&body, parcel->bytes, parcel->size);
+    if (!body.failed) {
+        covey_parcel_t *item = covey_parcel_new_raw (body.data, body.size);
+        if (covey_link_push (route->peer->link, COVEY_ITEM_EVENT_FOR, item,
+                             true) != COVEY_OK)
+            covey_hub_undelivered (hub, &parcel->view, route->id, COVEY_EAGAIN,
+                                   "the link to node %s is full",
+                                   route->peer->peer->name);
+        covey_parcel_drop (&item);
+    }
+    covey_buf_deinit (&body);
+}
+
+static void
+s_route_targets (publish_t *self, covey_parcel_t *parcel)
+{
+    covey_hub_t *hub = self->hub;
+    uint32_t count = self->view.target_count;
+    for (uint32_t i = 0; i < count; i++) {
+        const publish_route_t *route = &self->routes[i];
+        if (route->host)
+            covey_hub_deliver (hub, route->host, parcel);
+        else if (route->peer && count == 1) {
+            covey_err_t code = covey_link_push (
+                route->peer->link, COVEY_ITEM_EVENT, parcel, false);
+            assert (code == COVEY_OK); /* its room was checked                */
+            (void)code;
+        } else if (route->peer)
+            s_push_for (hub, route, parcel);
+        else if (self->view.type == COVEY_EVENT_REQUEST)
+            covey_hub_serve (hub, parcel);
+        else if (self->view.type == COVEY_EVENT_RESPONSE)
+            covey_hub_on_response (hub, parcel);
+    }
+    hub->counters.targeted++;
+    if (self->journaled)
+        covey_hub_deliver_observed (hub, parcel);
+    if (self->journaled)
+        covey_hub_cast (hub, 'T', parcel);
+}
+
+static bool
+s_is_expired (const publish_t *self)
+{
+    return self->view.ttl_ms &&
+           self->hub->now_us >
+               self->view.timestamp_us + (int64_t)self->view.ttl_ms * 1000;
+}
+
+static covey_err_t
+s_carry_out (publish_t *self)
+{
+    covey_hub_t *hub = self->hub;
+    covey_buf_clear (&hub->tail);
+    if (self->journaled && covey_event_append_origin (
+                               &hub->tail, hub->incarnation,
+                               covey_outbox_next_seq (hub->outbox)) != COVEY_OK)
+        return covey_fail (&self->err, COVEY_NOMEM, "out of memory");
+    covey_parcel_t *parcel = covey_parcel_new (self->data, self->size,
+                                               hub->tail.data, hub->tail.size);
+    if (!parcel)
+        return covey_fail (&self->err, COVEY_MALFORMED, "not an event");
+    if (self->journaled) {
+        covey_outbox_wish_t wish = {0};
+        if (self->host && self->level >= COVEY_LEVEL_OUTBOX)
+            wish =
+                (covey_outbox_wish_t){.session = covey_host_number (self->host),
+                                      .publish_seq = self->seq,
+                                      .level = self->level};
+        covey_err_t code = covey_outbox_push (hub->outbox, parcel, &wish);
+        assert (code == COVEY_OK);
+        (void)code;
+    }
+    hub->counters.published++;
+    s_note_state (self);
+    if (s_is_expired (self))
+        covey_hub_drop (hub, COVEY_DROP_EXPIRED);
+    else if (self->view.target_count)
+        s_route_targets (self, parcel);
+    else
+        covey_hub_cast (hub, 'E', parcel);
+    covey_parcel_drop (&parcel);
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_publish (publish_t *self)
+{
+    self->journaled = s_is_journaled (&self->view);
+    self->routes = &self->one;
+    if (self->view.target_count > 1)
+        self->routes =
+            covey_mem_new (self->view.target_count * sizeof *self->routes);
+    covey_err_t code = s_judge (self);
+    if (!code)
+        code = s_carry_out (self);
+    if (self->routes != &self->one)
+        free (self->routes);
+    return code;
+}
+
+/*  Once, when the event arrives; what waits for room is not checked again.  */
+static covey_err_t
+s_check (publish_t *self)
+{
+    covey_err_t code = covey_event_check (self->data, self->size, &self->err);
+    if (!code && covey_peek (self->data, self->size, &self->view) != COVEY_OK)
+        code = covey_fail (&self->err, COVEY_MALFORMED, "not an event");
+    if (!code)
+        code = s_check_source (self);
+    if (!code && self->hub->stopping)
+        code = covey_fail (&self->err, COVEY_CLOSED, "the node is stopping");
+    return code;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  From sessions                                                            */
+
+static void
+s_refuse (publish_t *self, covey_err_t code)
+{
+    covey_hub_drop (self->hub, COVEY_DROP_PUBLISH_REFUSED);
+    covey_host_refuse (self->host, self->seq, code, self->err.text);
+}
+
+/*  Behind those that wait, so that verdicts come in order. LIMIT: the agent
+    does not keep to its window.                                              */
+static covey_err_t
+s_queue (publish_t *self, uint32_t wait_ms)
+{
+    int64_t deadline_ms = self->hub->now_ms + (int64_t)wait_ms;
+    covey_parcel_t *parcel = covey_parcel_new_raw (self->data, self->size);
+    covey_err_t code = covey_host_hold (self->host, parcel, self->seq,
+                                        self->level, deadline_ms);
+    covey_parcel_drop (&parcel);
+    if (code == COVEY_EAGAIN)
+        code = covey_host_hold (self->host, NULL, self->seq, self->level,
+                                deadline_ms);
+    self->hub->counters.held++;
+    return code;
+}
+
+static covey_err_t
+s_take (publish_t *self, uint32_t wait_ms)
+{
+    if (covey_host_held (self->host))
+        return s_queue (self, wait_ms);
+    covey_err_t code = s_check (self);
+    if (!code)
+        code = s_publish (self);
+    if (code == COVEY_EAGAIN && wait_ms)
+        return s_queue (self, wait_ms);
+    if (code)
+        s_refuse (self, code);
+    else
+        covey_host_accept (self->host, self->seq);
+    return COVEY_OK;
+}
+
+void
+covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
+                         const covey_frame_t *frame,
+                         const Covey__Wire__Publish *header)
+{
+    covey_frame_t items = *frame;
+    publish_t publish = {.hub = self,
+                         .host = host,
+                         .seq = header->first_seq,
+                         .level = (covey_level_t)header->level};
+    covey_err_t code;
+    for (; (code = covey_frame_next (&items, &publish.data, &publish.size)) ==
+           COVEY_OK;
+         publish.seq++) {
+        covey_err_t offer = covey_host_offer (host, publish.seq);
+        if (offer == COVEY_EXISTS)
+            continue;
+        if (offer || s_take (&publish, header->wait_ms) != COVEY_OK) {
+            covey_hub_end_session (self, host, COVEY_CLOSED,
+                                   offer ? "publishes were lost on the way"
+                                         : "the publish window was overrun",
+                                   false);
+            return;
+        }
+    }
+    if (code != COVEY_NOTFOUND)
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+}
+
+static bool
+s_retry_one (covey_hub_t *self, covey_host_t *host)
+{
+    const covey_host_held_t *held = covey_host_held (host);
+    publish_t publish = {
+        .hub = self, .host = host, .seq = held->seq, .level = held->level};
+    covey_err_t code;
+    if (held->parcel) {
+        publish.data = held->parcel->bytes;
+        publish.size = held->parcel->size;
+        code = s_check (&publish);
+        if (!code)
+            code = s_publish (&publish);
+    } else
+        code = covey_fail (&publish.err, COVEY_EAGAIN,
+                           "too much of this agent waits for room");
+    if (code == COVEY_EAGAIN && held->parcel &&
+        self->now_ms < held->deadline_ms)
+        return false;
+    if (code)
+        s_refuse (&publish, code);
+    else
+        covey_host_accept (host, publish.seq);
+    covey_host_unhold (host);
+    return true;
+}
+
+void
+covey_hub_retry_held (covey_hub_t *self)
+{
+    for (size_t i = 0; i < covey_session_table_count (self->table); i++) {
+        covey_host_t *host = covey_session_table_at (self->table, i);
+        while (covey_host_held (host) && s_retry_one (self, host)) {
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------ */
+/*  From this node                                                           */
+
+covey_err_t
+covey_hub_publish_event (covey_hub_t *self, covey_event_t **event_p)
+{
+    covey_buf_t packed;
+    covey_buf_init (&packed, COVEY_EVENT_MAX);
+    publish_t publish = {.hub = self};
+    covey_event_set_hlc (*event_p, covey_hlc_now (&self->hlc, self->now_us));
+    covey_err_t code = covey_event_pack (*event_p, &packed, &publish.err);
+    covey_event_destroy (event_p);
+    publish.data = packed.data;
+    publish.size = packed.size;
+    if (!code)
+        code = covey_peek (packed.data, packed.size, &publish.view);
+    if (!code)
+        code = s_publish (&publish);
+    covey_buf_deinit (&packed);
+    return code;
+}

@@ -1,0 +1,380 @@
+#include "node/hub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "proto/json.h"
+
+/* ------------------------------------------------------------------------ */
+/*  JSON                                                                     */
+
+static void
+s_put_text (covey_buf_t *to, const char *key, const char *value)
+{
+    covey_buf_printf (to, "\"%s\":", key);
+    covey_json_quote (to, value, strlen (value));
+}
+
+static void
+s_put_list (covey_buf_t *to, const char *key, char *const *list, size_t count)
+{
+    covey_buf_printf (to, "\"%s\":[", key);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            covey_buf_putc (to, ',');
+        covey_json_quote (to, list[i], strlen (list[i]));
+    }
+    covey_buf_putc (to, ']');
+}
+
+static void
+s_put_count (covey_buf_t *to, const char *key, uint64_t value)
+{
+    covey_buf_printf (to, ",\"%s\":%llu", key, (unsigned long long)value);
+}
+
+/* ------------------------------------------------------------------------ */
+/*  mesh.status                                                              */
+
+/*  Sums over all peers.                                                     */
+typedef struct {
+    covey_link_stats_t link;
+    covey_intake_stats_t intake;
+    size_t link_events;
+    size_t link_bytes;
+} status_sums_t;
+
+static void
+s_add_peer (status_sums_t *sums, const covey_hub_peer_t *peer)
+{
+    if (peer->link) {
+        const covey_link_stats_t *stats = covey_link_stats (peer->link);
+        sums->link.sent += stats->sent;
+        sums->link.resent += stats->resent;
+        sums->link.received += stats->received;
+        sums->link.duplicates += stats->duplicates;
+        sums->link.gaps += stats->gaps;
+        sums->link.stale += stats->stale;
+        sums->link_events += covey_link_count (peer->link);
+        sums->link_bytes += covey_link_bytes (peer->link);
+    }
+    if (peer->intake) {
+        const covey_intake_stats_t *stats = covey_intake_stats (peer->intake);
+        sums->intake.gaps += stats->gaps;
+        sums->intake.repaired += stats->repaired;
+        sums->intake.lost += stats->lost;
+        sums->intake.duplicates += stats->duplicates;
+    }
+}
+
+static void
+s_put_sessions (const covey_hub_t *self, covey_buf_t *to)
+{
+    size_t queued = 0;
+    uint64_t delivered = self->counters.delivered;
+    size_t count = covey_session_table_count (self->table);
+    for (size_t i = 0; i < count; i++) {
+        const covey_host_t *host = covey_session_table_at (self->table, i);
+        queued += covey_host_queued (host);
+        delivered += covey_host_stats (host)->delivered;
+    }
+    s_put_count (to, "sessions", count);
+    s_put_count (to, "sessionQueue", queued);
+    s_put_count (to, "delivered", delivered);
+}
+
+static void
+s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
+{
+    static const char *const names[] = {
+#define COVEY_X(name, text) text,
+        COVEY_DROP_MAP (COVEY_X)
+#undef COVEY_X
+    };
+    uint64_t drops[COVEY_DROP_COUNT];
+    memcpy (drops, self->drops, sizeof drops);
+    for (size_t i = 0; i < covey_session_table_count (self->table); i++) {
+        const covey_host_stats_t *stats =
+            covey_host_stats (covey_session_table_at (self->table, i));
+        drops[COVEY_DROP_EXPIRED] += stats->expired;
+        drops[COVEY_DROP_NOTICE] += stats->notices_dropped;
+    }
+    covey_buf_puts (to, ",\"dropped\":{");
+    for (size_t i = 0; i < COVEY_DROP_COUNT; i++)
+        covey_buf_printf (to, "%s\"%s\":%llu", i ? "," : "", names[i],
+                          (unsigned long long)drops[i]);
+    covey_buf_putc (to, '}');
+}
+
+static void
+s_put_counters (const covey_hub_t *self, covey_buf_t *to)
+{
+    status_sums_t sums = {0};
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_hub_peer_t *peer =
+            covey_membership_at (self->membership, i)->shell;
+        if (peer)
+            s_add_peer (&sums, peer);
+    }
+    const covey_hub_counters_t *own = &self->counters;
+    const covey_outbox_stats_t *outbox = covey_outbox_stats (self->outbox);
+    const covey_membership_stats_t *mesh =
+        covey_membership_stats (self->membership);
+    covey_buf_printf (to, ",\"counters\":{\"published\":%llu",
+                      (unsigned long long)own->published);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        {"broadcasts", own->broadcasts},
+        {"targeted", own->targeted},
+        {"undelivered", own->undelivered},
+        {"held", own->held},
+        {"requestsServed", own->requests_served},
+        {"sessionsOpened", own->sessions_opened},
+        {"sessionsResumed", own->sessions_resumed},
+        {"sessionsLost", own->sessions_lost},
+        {"sessionsSuperseded", own->sessions_superseded},
+        {"subscriptions", covey_subscriptions_count (self->subscriptions)},
+        {"subscriptionRounds", own->syncs},
+        {"repairsServed", own->repairs_served},
+        {"replayEvents", covey_replay_count (self->replay)},
+        {"replayBytes", covey_replay_bytes (self->replay)},
+        {"outboxBytes", covey_outbox_bytes (self->outbox)},
+        {"outboxAcked", outbox->acked},
+        {"outboxResent", outbox->resent},
+        {"outboxRewinds", outbox->rewinds},
+        {"outboxRefusals", outbox->refusals},
+        {"linkEvents", sums.link_events},
+        {"linkBytes", sums.link_bytes},
+        {"linkSent", sums.link.sent},
+        {"linkResent", sums.link.resent},
+        {"linkReceived", sums.link.received},
+        {"linkDuplicates", sums.link.duplicates},
+        {"linkGaps", sums.link.gaps},
+        {"linkStale", sums.link.stale},
+        {"broadcastGaps", sums.intake.gaps},
+        {"broadcastRepaired", sums.intake.repaired},
+        {"broadcastLost", sums.intake.lost},
+        {"broadcastDuplicates", sums.intake.duplicates},
+        {"hellosSent", mesh->hellos_sent},
+        {"hellosReceived", mesh->hellos_received},
+        {"hellosRefused", mesh->refused},
+        {"reconnects", mesh->reconnects},
+        {"clockRefused", self->hlc.refused},
+        {"swarms", covey_scope_swarms (self->scopes)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        s_put_count (to, rows[i].key, rows[i].value);
+    s_put_sessions (self, to);
+    covey_buf_putc (to, '}');
+}
+
+void
+covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to)
+{
+    const covey_membership_t *members = self->membership;
+    covey_buf_putc (to, '{');
+    s_put_text (to, "mesh", self->config.mesh);
+    covey_buf_puts (to, ",\"node\":{");
+    s_put_text (to, "id", self->id_text);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "name", self->config.name);
+    covey_buf_puts (to, "},");
+    s_put_text (to, "version", COVEY_VERSION_TEXT);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "endpoint", self->endpoint);
+    covey_buf_printf (
+        to, ",\"nodes\":{\"alive\":%zu,\"suspected\":%zu,\"failed\":%zu",
+        1 + covey_membership_in_state (members, COVEY_PEER_ALIVE),
+        covey_membership_in_state (members, COVEY_PEER_SUSPECTED),
+        covey_membership_in_state (members, COVEY_PEER_FAILED));
+    s_put_count (to, "left",
+                 covey_membership_in_state (members, COVEY_PEER_LEFT));
+    covey_buf_putc (to, '}');
+    s_put_count (to, "agents", covey_directory_agents (self->directory, NULL));
+    s_put_count (to, "outbox", covey_outbox_count (self->outbox));
+    s_put_dropped (self, to);
+    s_put_counters (self, to);
+    covey_buf_putc (to, '}');
+}
+
+/* ------------------------------------------------------------------------ */
+/*  mesh.nodes                                                               */
+
+typedef struct {
+    const uint8_t *id;
+    const char *name;
+    const char *endpoint;
+    const char *version;
+    const char *state;
+    char *const *roles;
+    size_t role_count;
+} status_node_t;
+
+static void
+s_put_node (const covey_hub_t *self, const status_node_t *node, covey_buf_t *to)
+{
+    char id[37];
+    covey_id_text (node->id, id);
+    covey_buf_putc (to, '{');
+    s_put_text (to, "id", id);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "name", node->name);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "endpoint", node->endpoint);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "state", node->state);
+    covey_buf_putc (to, ',');
+    s_put_list (to, "roles", node->roles, node->role_count);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "version", node->version);
+    s_put_count (to, "agents",
+                 covey_directory_agents (self->directory, node->id));
+    covey_buf_putc (to, '}');
+}
+
+void
+covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to)
+{
+    static const char *const states[] = {[COVEY_PEER_CONTACT] = "failed",
+                                         [COVEY_PEER_ALIVE] = "alive",
+                                         [COVEY_PEER_SUSPECTED] = "suspected",
+                                         [COVEY_PEER_FAILED] = "failed",
+                                         [COVEY_PEER_LEFT] = "left"};
+    status_node_t own = {.id = self->config.node_id.bytes,
+                         .name = self->config.name,
+                         .endpoint = self->endpoint,
+                         .version = COVEY_VERSION_TEXT,
+                         .state = "alive",
+                         .roles = (char *const *)self->config.roles,
+                         .role_count = self->config.role_count};
+    covey_buf_putc (to, '[');
+    s_put_node (self, &own, to);
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_peer_t *peer = covey_membership_at (self->membership, i);
+        if (!peer->known)
+            continue;
+        status_node_t node = {.id = peer->id,
+                              .name = peer->name,
+                              .endpoint = peer->endpoint,
+                              .version = peer->version,
+                              .state = states[peer->state],
+                              .roles = peer->roles,
+                              .role_count = peer->role_count};
+        covey_buf_putc (to, ',');
+        s_put_node (self, &node, to);
+    }
+    covey_buf_putc (to, ']');
+}
+
+/* ------------------------------------------------------------------------ */
+/*  mesh.agents                                                              */
+
+typedef struct {
+    const covey_directory_entry_t **entries;
+    size_t count;
+    size_t capacity;
+    bool all;
+} status_agents_t;
+
+static void
+s_collect (void *arg, const covey_directory_entry_t *entry)
+{
+    status_agents_t *list = arg;
+    if (!list->all && (entry->client || *entry->service))
+        return;
+    list->entries = covey_mem_room (list->entries, list->count, &list->capacity,
+                                    sizeof *list->entries);
+    list->entries[list->count++] = entry;
+}
+
+static int
+s_compare (const void *a, const void *b)
+{
+    const covey_directory_entry_t *x =
+        *(const covey_directory_entry_t *const *)a;
+    const covey_directory_entry_t *y =
+        *(const covey_directory_entry_t *const *)b;
+    int order = strcmp (x->id, y->id);
+    return order ? order : memcmp (x->node_id, y->node_id, 16);
+}
+
+static void
+s_put_agent (const covey_directory_entry_t *entry, covey_buf_t *to)
+{
+    static const char *const states[] = {"ready",   "busy", "idle",
+                                         "stalled", "lost", "terminated"};
+    char node[37], since[40];
+    unsigned state = (unsigned)entry->state;
+    covey_id_text (entry->node_id, node);
+    covey_str_time (entry->since_us, since);
+    covey_buf_putc (to, '{');
+    s_put_text (to, "id", entry->id);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "type", entry->type);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "name", entry->name);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "state",
+                state < sizeof states / sizeof states[0] ? states[state]
+                                                         : "unknown");
+    covey_buf_putc (to, ',');
+    s_put_text (to, "since", since);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "node", node);
+    covey_buf_putc (to, ',');
+    s_put_list (to, "capabilities", entry->capabilities,
+                entry->capability_count);
+    covey_buf_putc (to, ',');
+    s_put_list (to, "tags", entry->tags, entry->tag_count);
+    s_put_count (to, "taskSlots", entry->task_slots);
+    s_put_count (to, "availableCapacity", entry->available_capacity);
+    s_put_count (to, "currentTasks", entry->current_tasks);
+    if (entry->client)
+        covey_buf_puts (to, ",\"client\":true");
+    if (*entry->service)
+        covey_buf_puts (to, ",\"service\":true");
+    covey_buf_putc (to, '}');
+}
+
+void
+covey_hub_write_agents (const covey_hub_t *self, bool all, covey_buf_t *to)
+{
+    status_agents_t list = {.all = all};
+    covey_directory_each (self->directory, s_collect, &list);
+    if (list.count)
+        qsort (list.entries, list.count, sizeof *list.entries, s_compare);
+    covey_buf_putc (to, '[');
+    for (size_t i = 0; i < list.count; i++) {
+        if (i)
+            covey_buf_putc (to, ',');
+        s_put_agent (list.entries[i], to);
+    }
+    covey_buf_putc (to, ']');
+    free (list.entries);
+}
+
+/* ------------------------------------------------------------------------ */
+
+void
+covey_hub_share (covey_hub_t *self)
+{
+    size_t nodes = 1;
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_peer_t *peer = covey_membership_at (self->membership, i);
+        const covey_hub_peer_t *shell = peer->shell;
+        nodes += peer->state == COVEY_PEER_ALIVE && shell &&
+                 shell->synced > 0 && covey_hub_is_heard_by (self, peer);
+    }
+    size_t agents = covey_directory_agents (self->directory, NULL);
+    if (nodes == self->shared.nodes && agents == self->shared.agents)
+        return;
+    pthread_mutex_lock (&self->shared.mutex);
+    self->shared.nodes = nodes;
+    self->shared.agents = agents;
+    pthread_cond_broadcast (&self->shared.changed);
+    pthread_mutex_unlock (&self->shared.mutex);
+}
