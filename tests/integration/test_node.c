@@ -1,0 +1,239 @@
+/*  One node: sessions, delivery, receipts, subscriptions.                   */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/support_node.h"
+
+typedef struct {
+    covey_node_actor_t *node;
+    support_crowd_t crowd;
+} fixture_t;
+
+static int
+s_setup (void **state)
+{
+    fixture_t *self = calloc (1, sizeof *self);
+    self->node = support_node ("alpha", NULL);
+    *state = self;
+    return 0;
+}
+
+static int
+s_teardown (void **state)
+{
+    fixture_t *self = *state;
+    support_crowd_end (&self->crowd);
+    covey_node_actor_destroy (&self->node);
+    free (self);
+    return 0;
+}
+
+static void
+test_message_reaches_its_target (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_publish (a, support_message (a, "b", "hello"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, b->event_count == 1 && a->accepted == 1);
+    assert_string_equal (covey_event_source (b->events[0]), "a");
+    assert_non_null (covey_event_origin (b->events[0]));
+    assert_int_equal (covey_event_origin_seq (b->events[0]), 1);
+    assert_int_equal (a->event_count, 0);
+}
+
+static void
+test_message_to_nobody_is_refused_at_once (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_publish (a, support_message (a, "ghost", "hello"),
+                           COVEY_LEVEL_ACCEPTED, 1000);
+    support_until (&self->crowd, a->refused == 1);
+    assert_int_equal (a->refused_code, COVEY_NOAGENT);
+    assert_non_null (strstr (a->refused_text, "ghost"));
+    assert_non_null (strstr (a->refused_text, "1 agents"));
+}
+
+static void
+test_service_that_is_not_there_has_its_own_error (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_publish (
+        a,
+        covey_event_request ("a", "coordinator", "r", "task.list", NULL, 100),
+        COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->refused == 1);
+    assert_int_equal (a->refused_code, COVEY_NOCOORDINATOR);
+    support_agent_publish (
+        a, covey_event_request ("a", "persister", "r", "mesh.stats", NULL, 100),
+        COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->refused == 2);
+    assert_int_equal (a->refused_code, COVEY_NOPERSISTER);
+}
+
+static void
+test_foreign_source_is_denied (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_publish (a, support_message (b, "b", "x"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->refused == 1);
+    assert_int_equal (a->refused_code, COVEY_DENIED);
+}
+
+static void
+test_broadcast_reaches_all_but_the_sender_and_clients (void **state)
+{
+    fixture_t *self = *state;
+    Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
+    hello.has_client = hello.client = true;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_t *c = support_agent_at (
+        &self->crowd, covey_node_actor_inproc (self->node), "c", &hello);
+    support_agent_publish (a, support_broadcast (a, "t"), COVEY_LEVEL_ACCEPTED,
+                           0);
+    support_until (&self->crowd, b->event_count == 1 && a->accepted == 1);
+    support_pump_for (&self->crowd, 50);
+    assert_int_equal (a->event_count, 0);
+    assert_int_equal (c->event_count, 0);
+}
+
+static void
+test_subscriptions_match_by_type (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_subscribe (b, 1, COVEY_EVENT_MESSAGE_SENT, false);
+    support_agent_subscribe (b, 2, 0, false);
+    support_until (&self->crowd, b->subscribed == 2);
+    assert_int_equal (b->subscribed_code, COVEY_OK);
+    support_agent_publish (a, support_message (a, NULL, "all"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, b->event_count == 1);
+    assert_int_equal (b->handles_seen, 2);
+    covey_session_unsubscribe_all (b->session);
+    free (support_ask (&self->crowd, b, "node", "mesh.nodes", NULL));
+    support_agent_publish (a, support_message (a, NULL, "all"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->accepted == 2);
+    free (support_ask (&self->crowd, b, "node", "mesh.nodes", NULL));
+    assert_int_equal (b->event_count, 3); /* the message and two answers      */
+}
+
+static void
+test_observer_sees_what_is_targeted_at_others (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_t *c = support_agent (&self->crowd, self->node, "c");
+    support_agent_subscribe (c, 1, COVEY_EVENT_MESSAGE_SENT, true);
+    support_until (&self->crowd, c->subscribed == 1);
+    support_agent_publish (a, support_message (a, "b", "x"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, b->event_count == 1 && c->event_count == 1);
+}
+
+static void
+test_second_session_supersedes_the_first (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *again = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_until (&self->crowd, a->closed);
+    assert_int_equal (a->closed_code, COVEY_FENCED);
+    assert_true (a->final);
+    support_agent_publish (b, support_message (b, "a", "x"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, again->event_count == 1);
+    assert_int_equal (a->event_count, 0);
+}
+
+static void
+test_silent_session_is_lost_and_announced (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_subscribe (a, 1, COVEY_EVENT_AGENT_LOST, false);
+    support_until (&self->crowd, a->subscribed == 1);
+    b->mute = true;
+    support_agent_publish (
+        a, covey_event_request ("a", "b", "r1", "do", NULL, 60000),
+        COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->event_count == 1 && a->undelivered == 1);
+    assert_string_equal (covey_event_str (a->events[0], "agentId"), "b");
+    assert_string_equal (a->undelivered_request, "r1");
+    assert_int_equal (a->undelivered_code, COVEY_NOAGENT);
+}
+
+static void
+test_bye_takes_the_agent_out_at_once (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_agent_bye (&self->crowd, b);
+    uint64_t refused = 0;
+    while (!refused) {
+        support_agent_publish (a, support_message (a, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_until (&self->crowd,
+                       covey_session_unanswered (a->session) == 0);
+        refused = a->refused;
+    }
+    assert_int_equal (a->refused_code, COVEY_NOAGENT);
+}
+
+static void
+test_node_answers_for_itself (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    char *status = support_ask (&self->crowd, a, "node", "mesh.status", NULL);
+    assert_int_equal (support_json_int (status, "alive"), 1);
+    assert_int_equal (support_json_int (status, "agents"), 1);
+    free (status);
+    char *agents =
+        support_ask (&self->crowd, a, "node", "mesh.agents", "{\"all\":true}");
+    assert_non_null (strstr (agents, "\"id\":\"a\""));
+    free (agents);
+    char *nodes = support_ask (&self->crowd, a, "node", "mesh.nodes", NULL);
+    assert_non_null (strstr (nodes, "\"name\":\"alpha\""));
+    free (nodes);
+    char *error = support_ask (&self->crowd, a, "node", "mesh.nonsense", NULL);
+    assert_string_equal (error, "NOTFOUND");
+    free (error);
+}
+
+int
+main (void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+    const struct CMUnitTest tests[] = {
+        CASE (test_message_reaches_its_target),
+        CASE (test_message_to_nobody_is_refused_at_once),
+        CASE (test_service_that_is_not_there_has_its_own_error),
+        CASE (test_foreign_source_is_denied),
+        CASE (test_broadcast_reaches_all_but_the_sender_and_clients),
+        CASE (test_subscriptions_match_by_type),
+        CASE (test_observer_sees_what_is_targeted_at_others),
+        CASE (test_second_session_supersedes_the_first),
+        CASE (test_silent_session_is_lost_and_announced),
+        CASE (test_bye_takes_the_agent_out_at_once),
+        CASE (test_node_answers_for_itself),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
