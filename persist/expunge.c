@@ -15,7 +15,7 @@
 #include "proto/event.h"
 
 #define STEP_BYTES (8u << 20)
-#define LINE_MAX_BYTES (8u * COVEY_EVENT_MAX)
+#define LINE_MAX_BYTES ((size_t)8 * COVEY_EVENT_MAX)
 #define NAMES_MAX 1000 /* archives of one second */
 
 struct covey_expunge {

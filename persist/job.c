@@ -84,8 +84,9 @@ s_on_row (void *arg, const Covey__Store__EventRow *row)
     if (is_large)
         s_take_part (copy, self->query->part_from);
     copy->event.data = covey_mem_dup (copy->event.data, copy->event.len);
-    self->page.rows = covey_mem_room (self->page.rows, self->page.n_rows,
-                                      &self->capacity, sizeof *self->page.rows);
+    self->page.rows =
+        covey_mem_room (self->page.rows, self->page.n_rows, &self->capacity,
+                        sizeof (Covey__Store__EventRow *));
     self->page.rows[self->page.n_rows++] = copy;
     return !is_large;
 }

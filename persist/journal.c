@@ -131,10 +131,10 @@ s_origin (covey_journal_t *self, const uint8_t origin[16])
     covey_i_origin_t *entry = covey_mem_new (sizeof *entry);
     self->origins =
         covey_mem_room (self->origins, self->origin_count,
-                        &self->origin_capacity, sizeof *self->origins);
+                        &self->origin_capacity, sizeof (covey_i_origin_t *));
     memcpy (entry->origin, origin, 16);
     memmove (&self->origins[at + 1], &self->origins[at],
-             (self->origin_count - at) * sizeof *self->origins);
+             (self->origin_count - at) * sizeof (covey_i_origin_t *));
     self->origins[at] = entry;
     self->origin_count++;
     return entry;

@@ -356,7 +356,7 @@ covey_journal_query (covey_journal_t *self,
                                   ? query->limit
                                   : COVEY_I_QUERY_LIMIT,
                      .skip = query->skip};
-    covey_buf_init (&scan.json, 4 * COVEY_EVENT_MAX);
+    covey_buf_init (&scan.json, (size_t)4 * COVEY_EVENT_MAX);
     rc = s_run (&scan, page);
     covey_buf_deinit (&scan.json);
     covey_i_journal_end_read (self);

@@ -243,7 +243,7 @@ covey_journal_stats (covey_journal_t *self,
     covey__store__stats_result__init (result);
     while ((rc = sqlite3_step (statement)) == SQLITE_ROW) {
         result->rows = covey_mem_room (result->rows, result->n_rows, &capacity,
-                                       sizeof *result->rows);
+                                       sizeof (Covey__Store__StatsRow *));
         result->rows[result->n_rows++] = s_stats_row (group, statement);
     }
     code = s_finish (self, statement, rc, err);
@@ -306,7 +306,7 @@ covey_journal_aggregates (covey_journal_t *self,
     covey__store__aggregates_result__init (result);
     while ((rc = sqlite3_step (statement)) == SQLITE_ROW) {
         result->rows = covey_mem_room (result->rows, result->n_rows, &capacity,
-                                       sizeof *result->rows);
+                                       sizeof (Covey__Store__AggregateRow *));
         result->rows[result->n_rows++] = s_aggregate_row (statement);
     }
     code = s_finish (self, statement, rc, err);

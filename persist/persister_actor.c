@@ -2,6 +2,7 @@
 #include "persist/persister_actor.h"
 
 #include <assert.h>
+#include <czmq.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,8 +43,7 @@ s_on_send (void *arg, const covey_buf_t *frame)
 {
     covey_i_persister_t *self = arg;
     /* A frame that cannot leave is lost; the node notices and sends again. */
-    (void)zmq_send (zsock_resolve (self->dealer), frame->data, frame->size,
-                    ZMQ_DONTWAIT);
+    (void)zmq_send (self->dealer, frame->data, frame->size, ZMQ_DONTWAIT);
 }
 
 /*  The thread that waits in covey_persister_actor_new hears one message.    */
@@ -149,8 +149,7 @@ s_receive (covey_i_persister_t *self)
     for (int i = 0; i < FRAMES_PER_TURN && more; i++) {
         zmq_msg_t frame;
         zmq_msg_init (&frame);
-        more = zmq_msg_recv (&frame, zsock_resolve (self->dealer),
-                             ZMQ_DONTWAIT) >= 0;
+        more = zmq_msg_recv (&frame, self->dealer, ZMQ_DONTWAIT) >= 0;
         if (more) /* malformed frames are counted by the session */
             (void)covey_session_receive (self->session, zmq_msg_data (&frame),
                                          zmq_msg_size (&frame), self->now_ms);
@@ -192,9 +191,8 @@ s_timeout (const covey_i_persister_t *self)
 static void
 s_loop (covey_i_persister_t *self)
 {
-    zmq_pollitem_t items[3] = {
-        {.socket = self->pipe, .events = ZMQ_POLLIN},
-        {.socket = zsock_resolve (self->dealer), .events = ZMQ_POLLIN}};
+    zmq_pollitem_t items[3] = {{.socket = self->pipe, .events = ZMQ_POLLIN},
+                               {.socket = self->dealer, .events = ZMQ_POLLIN}};
     int count = 2;
     if (self->reader)
         items[count++] =
@@ -235,7 +233,6 @@ s_deinit (covey_i_persister_t *self)
     covey_follow_destroy (&self->follow);
     covey_acks_deinit (&self->acks);
     covey_session_destroy (&self->session);
-    zsock_destroy (&self->dealer);
 }
 
 static void
@@ -255,9 +252,10 @@ s_run (zsock_t *pipe, void *arg)
     covey_acks_init (&self.acks);
     self.follow = covey_follow_new ();
     self.session = s_new_session (&self);
-    self.dealer = s_new_dealer (self.config.endpoint);
+    zsock_t *dealer = s_new_dealer (self.config.endpoint);
     zsock_signal (pipe, 0);
-    if (self.dealer) {
+    if (dealer) {
+        self.dealer = zsock_resolve (dealer);
         covey_session_open (self.session, self.now_ms);
         s_loop (&self);
         covey_i_persister_store_tick (&self, false);
@@ -267,6 +265,7 @@ s_run (zsock_t *pipe, void *arg)
         zsock_wait (pipe);
     }
     s_deinit (&self);
+    zsock_destroy (&dealer);
 }
 
 /* ---- start and stop ----------------------------------------------------- */

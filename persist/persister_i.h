@@ -7,8 +7,6 @@
 #ifndef COVEY_PERSISTER_I_H_INCLUDED
 #define COVEY_PERSISTER_I_H_INCLUDED
 
-#include <czmq.h>
-
 #include "persist/acks.h"
 #include "persist/batcher.h"
 #include "persist/expunge.h"
@@ -42,8 +40,8 @@ typedef struct {
     covey_persister_config_t config; /* texts are the owner's                 */
     covey_log_t *log;
     covey_journal_t *journal;
-    zsock_t *dealer;
-    void *pipe; /* of the actor, as ZeroMQ knows it                           */
+    void *dealer; /* sockets, as ZeroMQ knows them: to the node               */
+    void *pipe;   /* of the actor                                             */
     covey_session_t *session;
     bool told_open; /* the thread that started us knows                       */
     bool is_final;

@@ -70,8 +70,9 @@ s_start_job (covey_i_persister_t *self, covey_job_t *job)
     else if (self->job_count == JOBS_MAX)
         rc = COVEY_EAGAIN;
     else {
-        self->jobs = covey_mem_room (self->jobs, self->job_count,
-                                     &self->job_capacity, sizeof *self->jobs);
+        self->jobs =
+            covey_mem_room (self->jobs, self->job_count, &self->job_capacity,
+                            sizeof (covey_job_t *));
         self->jobs[self->job_count++] = job;
     }
     if (rc == COVEY_OK)
@@ -86,7 +87,7 @@ static void
 s_hold_job (covey_i_persister_t *self, covey_job_t *job)
 {
     self->held = covey_mem_room (self->held, self->held_count,
-                                 &self->held_capacity, sizeof *self->held);
+                                 &self->held_capacity, sizeof (covey_job_t *));
     self->held[self->held_count++] = job;
 }
 
@@ -154,7 +155,7 @@ s_run_jobs (covey_i_persister_t *self)
     if (self->job_count && !self->in_batch) { /* one, then the socket again */
         job = self->jobs[0];
         memmove (&self->jobs[0], &self->jobs[1],
-                 --self->job_count * sizeof *self->jobs);
+                 --self->job_count * sizeof (covey_job_t *));
         covey_job_run (job, self->journal);
         s_on_job_done (self, job);
     }

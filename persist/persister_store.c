@@ -118,7 +118,7 @@ s_make_room (covey_i_persister_t *self)
         covey_journal_bytes (self->journal) < COVEY_I_MEMORY_MAX)
         return;
     if (covey_journal_delete (self->journal, INT64_MAX, INT64_MAX,
-                              16 * COVEY_EXPUNGE_STEP, &count,
+                              (size_t)16 * COVEY_EXPUNGE_STEP, &count,
                               &self->fail) == COVEY_OK)
         covey_log_write (self->log, COVEY_LOG_DEBUG, "persister", "memory_full",
                          "dropped=%zu", count);

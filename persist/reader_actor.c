@@ -22,14 +22,14 @@ s_run (zsock_t *pipe, void *arg)
         if (!frame)
             break;
         covey_job_t *job = NULL;
-        bool is_job = zframe_size (frame) == sizeof job;
+        bool is_job = zframe_size (frame) == sizeof (covey_job_t *);
         if (is_job)
-            memcpy (&job, zframe_data (frame), sizeof job);
+            memcpy (&job, zframe_data (frame), sizeof (covey_job_t *));
         zframe_destroy (&frame);
         if (!is_job) /* $TERM */
             break;
         covey_job_run (job, journal);
-        zmq_send (zsock_resolve (pipe), &job, sizeof job, 0);
+        zmq_send (zsock_resolve (pipe), &job, sizeof (covey_job_t *), 0);
     }
 }
 
@@ -64,7 +64,7 @@ covey_reader_actor_run (covey_reader_actor_t *self, covey_job_t **job_p)
     if (self->jobs == COVEY_READER_JOBS_MAX)
         return COVEY_EAGAIN;
     void *socket = covey_reader_actor_socket (self);
-    if (zmq_send (socket, job_p, sizeof *job_p, ZMQ_DONTWAIT) < 0)
+    if (zmq_send (socket, job_p, sizeof (covey_job_t *), ZMQ_DONTWAIT) < 0)
         return COVEY_EAGAIN;
     self->jobs++;
     *job_p = NULL;
@@ -75,11 +75,11 @@ static covey_job_t *
 s_take (covey_reader_actor_t *self, int flags)
 {
     covey_job_t *job = NULL;
-    int size =
-        zmq_recv (covey_reader_actor_socket (self), &job, sizeof job, flags);
+    int size = zmq_recv (covey_reader_actor_socket (self), &job,
+                         sizeof (covey_job_t *), flags);
     if (size < 0)
         return NULL;
-    assert (size == sizeof job && self->jobs > 0);
+    assert (size == sizeof (covey_job_t *) && self->jobs > 0);
     self->jobs--;
     return job;
 }
