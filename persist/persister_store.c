@@ -26,15 +26,13 @@ s_send_ack (covey_i_persister_t *self, Covey__Wire__JournalAck *ack,
 
 static void
 s_refuse (covey_i_persister_t *self, const uint8_t origin[16], covey_err_t code,
-          const char *text, uint64_t expect)
+          const char *text)
 {
     Covey__Wire__JournalAck ack = COVEY__WIRE__JOURNAL_ACK__INIT;
     ack.seq = covey_journal_last_seq (self->journal, origin);
     ack.has_code = 1;
     ack.code = code;
     ack.text = (char *)(uintptr_t)text;
-    ack.has_expect = expect > 0;
-    ack.expect = expect;
     s_send_ack (self, &ack, origin);
 }
 
@@ -57,7 +55,7 @@ s_on_failure (covey_i_persister_t *self, covey_err_t code)
     covey_batcher_clear (&self->batcher);
     covey_follow_lost (self->follow);
     for (size_t i = 0; i < self->acks.count; i++)
-        s_refuse (self, self->acks.runs[i].origin, code, self->fail.text, 0);
+        s_refuse (self, self->acks.runs[i].origin, code, self->fail.text);
     covey_acks_clear (&self->acks);
 }
 
@@ -251,17 +249,20 @@ s_store (covey_i_persister_t *self, const uint8_t origin[16], uint64_t seq,
     return COVEY_OK;
 }
 
-/*  Commit what is in the batch first, because the refusal names the last
-    sequence that is stored.                                                  */
+/*  Commit what is in the batch first: the answer names the last that is stored.
+ */
 static void
 s_on_gap (covey_i_persister_t *self, const uint8_t origin[16], uint64_t expect,
           uint64_t first)
 {
-    covey_errbuf_t text = self->fail;
+    Covey__Wire__JournalAck ack = COVEY__WIRE__JOURNAL_ACK__INIT;
     if (self->in_batch && s_commit (self) != COVEY_OK)
         return;
     s_note_gap (self, origin, expect, first);
-    s_refuse (self, origin, COVEY_STATE, text.text, expect);
+    ack.seq = covey_journal_last_seq (self->journal, origin);
+    ack.has_expect = 1;
+    ack.expect = expect;
+    s_send_ack (self, &ack, origin);
 }
 
 static void
@@ -281,7 +282,7 @@ s_store_all (covey_i_persister_t *self, const uint8_t origin[16],
         if (rc == COVEY_OK)
             rc = s_begin (self);
         if (rc != COVEY_OK) { /* the rest of this frame, too */
-            s_refuse (self, origin, rc, self->fail.text, 0);
+            s_refuse (self, origin, rc, self->fail.text);
             return;
         }
         covey_slice_t item = {(const char *)bytes, size};
@@ -291,7 +292,7 @@ s_store_all (covey_i_persister_t *self, const uint8_t origin[16],
         s_on_gap (self, origin, expect, first);
     else if (rc != COVEY_OK) {
         s_on_failure (self, rc);
-        s_refuse (self, origin, rc, self->fail.text, 0);
+        s_refuse (self, origin, rc, self->fail.text);
     } else if (!passed)
         s_forget_gap (self, origin);
 }
@@ -308,8 +309,7 @@ covey_i_persister_on_journal (covey_i_persister_t *self,
         covey_log_write (self->log, COVEY_LOG_WARN, "persister",
                          "frame_malformed", "bytes=%zu", frame->header_size);
     } else if (self->has_failed && self->now_ms < self->retry_ms)
-        s_refuse (self, header->origin.data, self->fail_code, self->fail.text,
-                  0);
+        s_refuse (self, header->origin.data, self->fail_code, self->fail.text);
     else
         s_store_all (self, header->origin.data, header->first_seq, &items);
     if (header)

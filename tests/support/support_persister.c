@@ -18,7 +18,7 @@
 #define RESPONSES_MAX 64
 #define ACKS_MAX 4096
 
-struct support_node {
+struct support_fake {
     zsock_t *router;
     char endpoint[80];
     zframe_t *peer; /* routing id of the persister                            */
@@ -30,10 +30,10 @@ struct support_node {
     uint64_t acked;
 };
 
-support_node_t *
-support_node_new (void)
+support_fake_t *
+support_fake_new (void)
 {
-    support_node_t *self = covey_mem_new (sizeof *self);
+    support_fake_t *self = covey_mem_new (sizeof *self);
     covey_id_t id = covey_id_new ();
     char text[37];
     covey_id_text (id.bytes, text);
@@ -45,9 +45,9 @@ support_node_new (void)
 }
 
 void
-support_node_destroy (support_node_t **self_p)
+support_fake_destroy (support_fake_t **self_p)
 {
-    support_node_t *self = *self_p;
+    support_fake_t *self = *self_p;
     for (size_t i = 0; i < self->response_count; i++)
         covey_event_destroy (&self->responses[i]);
     for (size_t i = 0; i < self->ack_count; i++)
@@ -59,13 +59,13 @@ support_node_destroy (support_node_t **self_p)
 }
 
 const char *
-support_node_endpoint (const support_node_t *self)
+support_fake_endpoint (const support_fake_t *self)
 {
     return self->endpoint;
 }
 
 void
-support_node_send (support_node_t *self, const void *data, size_t size)
+support_fake_send (support_fake_t *self, const void *data, size_t size)
 {
     zframe_t *frame = zframe_new (data, size);
     assert_non_null (self->peer);
@@ -75,7 +75,7 @@ support_node_send (support_node_t *self, const void *data, size_t size)
 }
 
 static void
-s_send (support_node_t *self, covey_frame_kind_t kind,
+s_send (support_fake_t *self, covey_frame_kind_t kind,
         const ProtobufCMessage *header, const void *item, size_t size)
 {
     covey_buf_t frame;
@@ -83,14 +83,14 @@ s_send (support_node_t *self, covey_frame_kind_t kind,
     assert_int_equal (covey_frame_begin (&frame, kind, header), COVEY_OK);
     if (item)
         assert_int_equal (covey_frame_add (&frame, item, size), COVEY_OK);
-    support_node_send (self, frame.data, frame.size);
+    support_fake_send (self, frame.data, frame.size);
     covey_buf_deinit (&frame);
 }
 
 /* ---- what comes --------------------------------------------------------- */
 
 static void
-s_on_hello (support_node_t *self)
+s_on_hello (support_fake_t *self)
 {
     Covey__Wire__Welcome welcome = COVEY__WIRE__WELCOME__INIT;
     static uint8_t node_id[16] = "node";
@@ -107,7 +107,7 @@ s_on_hello (support_node_t *self)
 }
 
 static void
-s_on_publish (support_node_t *self, covey_frame_t *frame)
+s_on_publish (support_fake_t *self, covey_frame_t *frame)
 {
     Covey__Wire__Receipt receipt = COVEY__WIRE__RECEIPT__INIT;
     const uint8_t *item;
@@ -126,7 +126,7 @@ s_on_publish (support_node_t *self, covey_frame_t *frame)
 }
 
 static void
-s_on_ack (support_node_t *self, const covey_frame_t *frame)
+s_on_ack (support_fake_t *self, const covey_frame_t *frame)
 {
     Covey__Wire__JournalAck *ack = covey__wire__journal_ack__unpack (
         NULL, frame->header_size, frame->header);
@@ -138,7 +138,7 @@ s_on_ack (support_node_t *self, const covey_frame_t *frame)
 }
 
 static void
-s_on_frame (support_node_t *self, const void *data, size_t size)
+s_on_frame (support_fake_t *self, const void *data, size_t size)
 {
     covey_frame_t frame;
     assert_int_equal (covey_frame_parse (data, size, &frame), COVEY_OK);
@@ -158,7 +158,7 @@ s_on_frame (support_node_t *self, const void *data, size_t size)
 
 /*  Handle one frame, or none within a short time.                           */
 static void
-s_pump (support_node_t *self)
+s_pump (support_fake_t *self)
 {
     zmq_pollitem_t item = {.socket = zsock_resolve (self->router),
                            .events = ZMQ_POLLIN};
@@ -195,7 +195,7 @@ s_starter (void *arg)
 }
 
 covey_err_t
-support_node_start (support_node_t *self,
+support_fake_start (support_fake_t *self,
                     const covey_persister_config_t *config,
                     covey_persister_actor_t **actor_p, covey_errbuf_t *err)
 {
@@ -212,7 +212,7 @@ support_node_start (support_node_t *self,
 /* ---- events ------------------------------------------------------------- */
 
 void
-support_node_journal (support_node_t *self, const uint8_t origin[16],
+support_fake_journal (support_fake_t *self, const uint8_t origin[16],
                       uint64_t first, uint64_t last,
                       void (*make) (support_event_t *event))
 {
@@ -236,13 +236,13 @@ support_node_journal (support_node_t *self, const uint8_t origin[16],
         assert_int_equal (covey_frame_add (&frame, packed.data, packed.size),
                           COVEY_OK);
     }
-    support_node_send (self, frame.data, frame.size);
+    support_fake_send (self, frame.data, frame.size);
     covey_buf_deinit (&frame);
     covey_buf_deinit (&packed);
 }
 
 void
-support_node_journal_raw (support_node_t *self, const uint8_t origin[16],
+support_fake_journal_raw (support_fake_t *self, const uint8_t origin[16],
                           uint64_t first, const void *item, size_t size)
 {
     Covey__Wire__Journal header = COVEY__WIRE__JOURNAL__INIT;
@@ -253,7 +253,7 @@ support_node_journal_raw (support_node_t *self, const uint8_t origin[16],
 }
 
 Covey__Wire__JournalAck *
-support_node_ack (support_node_t *self)
+support_fake_ack (support_fake_t *self)
 {
     int64_t end_ms = covey_clock_mono_ms () + SUPPORT_WAIT_MS;
     while (!self->ack_count) {
@@ -268,7 +268,7 @@ support_node_ack (support_node_t *self)
 }
 
 void
-support_node_wait_acked (support_node_t *self, uint64_t seq)
+support_fake_wait_acked (support_fake_t *self, uint64_t seq)
 {
     int64_t end_ms = covey_clock_mono_ms () + SUPPORT_WAIT_MS;
     while (self->acked < seq) {
@@ -282,7 +282,7 @@ support_node_wait_acked (support_node_t *self, uint64_t seq)
 /* ---- requests ----------------------------------------------------------- */
 
 void
-support_node_ask (support_node_t *self, const char *request_id,
+support_fake_ask (support_fake_t *self, const char *request_id,
                   const char *method, const char *params, int timeout_ms)
 {
     Covey__Wire__Deliver header = COVEY__WIRE__DELIVER__INIT;
@@ -302,7 +302,7 @@ support_node_ask (support_node_t *self, const char *request_id,
 }
 
 covey_event_t *
-support_node_response (support_node_t *self, const char *request_id)
+support_fake_response (support_fake_t *self, const char *request_id)
 {
     int64_t end_ms = covey_clock_mono_ms () + SUPPORT_WAIT_MS;
     for (;;) {
@@ -321,16 +321,16 @@ support_node_response (support_node_t *self, const char *request_id)
 }
 
 static covey_event_t *
-s_call (support_node_t *self, const char *method, const char *params)
+s_call (support_fake_t *self, const char *method, const char *params)
 {
     char id[32];
     snprintf (id, sizeof id, "call-%llu", (unsigned long long)++self->calls);
-    support_node_ask (self, id, method, params, 5000);
-    return support_node_response (self, id);
+    support_fake_ask (self, id, method, params, 5000);
+    return support_fake_response (self, id);
 }
 
 char *
-support_node_call (support_node_t *self, const char *method, const char *params)
+support_fake_call (support_fake_t *self, const char *method, const char *params)
 {
     covey_event_t *response = s_call (self, method, params);
     covey_buf_t text;
@@ -366,7 +366,7 @@ support_page (const covey_event_t *response)
 }
 
 Covey__Store__EventPage *
-support_node_events (support_node_t *self, const char *params)
+support_fake_events (support_fake_t *self, const char *params)
 {
     covey_event_t *response = s_call (self, "mesh.events", params);
     Covey__Store__EventPage *page = support_page (response);
