@@ -12,10 +12,11 @@
 #include "coordinator/coordinator_impl.h"
 #include "proto/event.h"
 
-#define FRAMES_PER_TURN 256 /* then answers go out and timers get their turn \
-                             */
-#define REOPEN_MS 200       /* between two tries to open a session            */
-#define DRAIN_MS 500        /* for the last answers, when it ends             */
+#define FRAMES_PER_TURN                                                \
+    256               /* then answers go out and timers get their turn \
+                       */
+#define REOPEN_MS 200 /* between two tries to open a session            */
+#define DRAIN_MS 500  /* for the last answers, when it ends             */
 #define IDLE_MS 1000
 
 typedef struct {
@@ -83,7 +84,7 @@ s_on_refused (void *arg, uint64_t ticket, covey_err_t code, const char *text)
 {
     covey_coordinator_t *core = &((s_actor_t *)arg)->core;
     covey_log_quoted_t quoted;
-    if (covey_outbox_verdict (&core->outbox, ticket, code, core->now_ms))
+    if (covey_postbox_verdict (&core->postbox, ticket, code, core->now_ms))
         covey_log_write (core->log, COVEY_LOG_ERROR, "coordinator",
                          "fact_refused", "code=%s reason=%s",
                          covey_err_name (code),
@@ -96,8 +97,8 @@ s_on_reached (void *arg, uint64_t ticket, covey_level_t level, int64_t offset)
     (void)offset;
     covey_coordinator_t *core = &((s_actor_t *)arg)->core;
     if (level == COVEY_LEVEL_ACCEPTED)
-        (void)covey_outbox_verdict (&core->outbox, ticket, COVEY_OK,
-                                    core->now_ms);
+        (void)covey_postbox_verdict (&core->postbox, ticket, COVEY_OK,
+                                     core->now_ms);
 }
 
 static void
@@ -135,7 +136,7 @@ s_new_session (s_actor_t *self)
 {
     covey_coordinator_t *core = &self->core;
     covey_session_destroy (&core->session);
-    covey_outbox_recall (&core->outbox);
+    covey_postbox_recall (&core->postbox);
     Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
     hello.agent_id = COVEY_SERVICE_COORDINATOR;
     hello.agent_type = "service";
@@ -189,7 +190,7 @@ s_timeout_ms (const s_actor_t *self)
     int64_t next_ms = core->now_ms + IDLE_MS;
     int64_t wishes[] = {
         covey_coordinator_next_ms (core), covey_session_next_ms (core->session),
-        core->inbox_count ? core->now_ms + COVEY_OUTBOX_RETRY_MS : INT64_MAX};
+        core->inbox_count ? core->now_ms + COVEY_POSTBOX_RETRY_MS : INT64_MAX};
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++)
         if (wishes[i] < next_ms)
             next_ms = wishes[i];
@@ -237,7 +238,7 @@ s_turn (s_actor_t *self)
     covey_session_tick (core->session, core->now_ms);
     covey_coordinator_tick (core);
     covey_coordinator_serve (core);
-    covey_outbox_pump (&core->outbox, core->session, core->now_ms);
+    covey_postbox_pump (&core->postbox, core->session, core->now_ms);
     covey_session_flush (core->session, core->now_ms);
 }
 
@@ -264,10 +265,11 @@ s_drain (s_actor_t *self)
     covey_coordinator_t *core = &self->core;
     int64_t until_ms = core->now_ms + DRAIN_MS;
     while (covey_session_state (core->session) == COVEY_SESSION_OPEN &&
-           !covey_outbox_is_empty (&core->outbox) && core->now_ms < until_ms) {
-        covey_outbox_pump (&core->outbox, core->session, core->now_ms);
+           !covey_postbox_is_empty (&core->postbox) &&
+           core->now_ms < until_ms) {
+        covey_postbox_pump (&core->postbox, core->session, core->now_ms);
         covey_session_flush (core->session, core->now_ms);
-        s_wait (self, COVEY_OUTBOX_RETRY_MS);
+        s_wait (self, COVEY_POSTBOX_RETRY_MS);
     }
     covey_session_close (core->session, "the coordinator stops");
     covey_session_flush (core->session, core->now_ms);

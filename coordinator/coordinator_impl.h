@@ -8,7 +8,7 @@
 
 #include "coordinator/coordinator_actor.h"
 #include "coordinator/method.h"
-#include "coordinator/outbox.h"
+#include "coordinator/postbox.h"
 #include "coordinator/replog.h"
 #include "coordinator/state.h"
 
@@ -38,7 +38,7 @@ typedef struct {
     covey_state_t *state;
     int64_t reopen_ms;
     covey_session_t *session;
-    covey_outbox_t outbox;
+    covey_postbox_t postbox;
     covey_effects_t effects;
 
     covey_event_t *inbox[COVEY_SESSION_WINDOW]; /* a ring                     */
@@ -47,6 +47,11 @@ typedef struct {
     covey_coordinator_item_t *batch; /* [COVEY_COORDINATOR_BATCH]             */
     size_t batch_count;
     size_t batch_bytes;
+
+    char **seen; /* agents of a full view that has not ended yet              */
+    size_t seen_count;
+    size_t seen_capacity;
+    bool view_is_full;
 
     int64_t log_time_us; /* last stamp                                        */
     int64_t log_time_mono_ms;

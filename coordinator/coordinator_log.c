@@ -19,7 +19,7 @@ s_publish_facts (covey_coordinator_t *self, uint64_t index)
     for (size_t i = 0; i < effects->fact_count; i++) {
         covey_errbuf_t err;
         covey_log_quoted_t quoted;
-        if (covey_outbox_put (&self->outbox, effects->facts[i], index, &err))
+        if (covey_postbox_put (&self->postbox, effects->facts[i], index, &err))
             covey_log_write (self->log, COVEY_LOG_ERROR, "coordinator",
                              "fact_not_told", "index=%llu type=%d reason=%s",
                              (unsigned long long)index,
@@ -198,8 +198,8 @@ s_commit (covey_coordinator_t *self)
     if (!self->replog)
         return;
     covey_replog_set_announced (
-        self->replog, covey_outbox_announced (&self->outbox,
-                                              covey_state_index (self->state)));
+        self->replog, covey_postbox_announced (
+                          &self->postbox, covey_state_index (self->state)));
     self->announce_ms = self->now_ms + COVEY_COORDINATOR_ANNOUNCE_MS;
     if (covey_replog_commit (self->replog, &err))
         s_break (self, err.text);
@@ -246,9 +246,10 @@ covey_coordinator_flush (covey_coordinator_t *self)
 static bool
 s_must_announce (const covey_coordinator_t *self)
 {
-    return self->replog && covey_outbox_announced (
-                               &self->outbox, covey_state_index (self->state)) >
-                               covey_replog_announced (self->replog);
+    return self->replog &&
+           covey_postbox_announced (&self->postbox,
+                                    covey_state_index (self->state)) >
+               covey_replog_announced (self->replog);
 }
 
 void
@@ -267,7 +268,7 @@ covey_coordinator_tick (covey_coordinator_t *self)
         /* What the node said meanwhile was not kept: hear it all again. */
         covey_session_close (self->session, "the log was opened again");
     }
-    if (!self->replog || covey_outbox_has_backlog (&self->outbox))
+    if (!self->replog || covey_postbox_has_backlog (&self->postbox))
         return;
     if (covey_state_next_us (self->state) <= s_log_time (self)) {
         Covey__Control__Tick tick = COVEY__CONTROL__TICK__INIT;
@@ -287,15 +288,15 @@ covey_coordinator_next_ms (const covey_coordinator_t *self)
         return self->reopen_ms;
     int64_t next_ms = INT64_MAX;
     int64_t due_us = covey_state_next_us (self->state);
-    if (covey_outbox_has_backlog (&self->outbox))
-        next_ms = self->now_ms + COVEY_OUTBOX_RETRY_MS;
+    if (covey_postbox_has_backlog (&self->postbox))
+        next_ms = self->now_ms + COVEY_POSTBOX_RETRY_MS;
     else if (due_us != INT64_MAX) {
         int64_t left_us = due_us - s_log_time (self);
         next_ms = self->now_ms + (left_us > 0 ? (left_us + 999) / 1000 : 0);
     }
-    if (!covey_outbox_is_empty (&self->outbox) &&
-        self->outbox.hold_ms > self->now_ms && self->outbox.hold_ms < next_ms)
-        next_ms = self->outbox.hold_ms;
+    if (!covey_postbox_is_empty (&self->postbox) &&
+        self->postbox.hold_ms > self->now_ms && self->postbox.hold_ms < next_ms)
+        next_ms = self->postbox.hold_ms;
     if (s_must_announce (self) && self->announce_ms < next_ms)
         next_ms = self->announce_ms;
     return next_ms;
@@ -322,7 +323,7 @@ covey_coordinator_init (covey_coordinator_t *self,
         covey_buf_deinit (&path);
     }
     self->batch = covey_mem_new (COVEY_COORDINATOR_BATCH * sizeof *self->batch);
-    covey_outbox_init (&self->outbox);
+    covey_postbox_init (&self->postbox);
     covey_effects_init (&self->effects);
     self->now_ms = covey_clock_mono_ms ();
     self->now_us = covey_clock_wall_us ();
@@ -340,9 +341,12 @@ covey_coordinator_deinit (covey_coordinator_t *self)
         self->inbox_first = (self->inbox_first + 1) % COVEY_SESSION_WINDOW;
     }
     covey_session_destroy (&self->session);
-    covey_outbox_deinit (&self->outbox);
+    covey_postbox_deinit (&self->postbox);
     covey_effects_deinit (&self->effects);
     covey_state_destroy (&self->state);
+    for (size_t i = 0; i < self->seen_count; i++)
+        free (self->seen[i]);
+    free (self->seen);
     free (self->batch);
     free (self->log_path);
     free (self->endpoint);

@@ -13,7 +13,7 @@ s_send (covey_coordinator_t *self, covey_event_t *answer)
     covey_log_quoted_t quoted;
     if (!answer)
         return;
-    if (covey_outbox_put (&self->outbox, answer, 0, &err))
+    if (covey_postbox_put (&self->postbox, answer, 0, &err))
         covey_log_write (self->log, COVEY_LOG_WARN, "coordinator",
                          "answer_not_sent", "reason=%s",
                          covey_log_quote (&quoted, err.text));
@@ -133,7 +133,7 @@ s_serve_one (covey_coordinator_t *self, covey_event_t *request)
 void
 covey_coordinator_serve (covey_coordinator_t *self)
 {
-    while (self->inbox_count && !covey_outbox_has_backlog (&self->outbox)) {
+    while (self->inbox_count && !covey_postbox_has_backlog (&self->postbox)) {
         covey_event_t *request = self->inbox[self->inbox_first];
         self->inbox[self->inbox_first] = NULL;
         self->inbox_first = (self->inbox_first + 1) % COVEY_SESSION_WINDOW;

@@ -107,29 +107,52 @@ s_on_up (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
     s_stage_load (self, info);
 }
 
+/* ---- full views -------------------------------------------------------------
+ */
+
 static int
 s_compare_texts (const void *a, const void *b)
 {
     return strcmp (*(const char *const *)a, *(const char *const *)b);
 }
 
+static void
+s_forget_seen (covey_coordinator_t *self)
+{
+    for (size_t i = 0; i < self->seen_count; i++)
+        free (self->seen[i]);
+    self->seen_count = 0;
+    self->view_is_full = false;
+}
+
+/*  A full view may come in several frames: who is in it is known at the end. */
+static void
+s_see (covey_coordinator_t *self, const char *agent_id)
+{
+    if (!self->view_is_full)
+        return;
+    self->seen = covey_mem_room (self->seen, self->seen_count,
+                                 &self->seen_capacity, sizeof *self->seen);
+    self->seen[self->seen_count++] = covey_str_dup (agent_id);
+}
+
 /*  Agents that went while nobody listened: up in the state, not in the view. */
 static void
-s_take_down_missing (covey_coordinator_t *self, const Covey__Wire__View *view)
+s_take_down_missing (covey_coordinator_t *self)
 {
-    size_t there_count = view->n_agents, gone_count = 0, capacity = 0;
-    const char **there = covey_mem_new (there_count * sizeof *there);
-    for (size_t i = 0; i < there_count; i++)
-        there[i] = view->agents[i]->agent_id;
-    qsort (there, there_count, sizeof *there, s_compare_texts);
+    size_t gone_count = 0, capacity = 0;
     char **gone = NULL;
+    if (self->seen_count)
+        qsort (self->seen, self->seen_count, sizeof *self->seen,
+               s_compare_texts);
     for (const char *id = covey_state_agent_after (self->state, NULL); id;
-         id = covey_state_agent_after (self->state, id))
-        if (!bsearch (&id, there, there_count, sizeof *there,
-                      s_compare_texts)) {
-            gone = covey_mem_room (gone, gone_count, &capacity, sizeof *gone);
-            gone[gone_count++] = covey_str_dup (id);
-        }
+         id = covey_state_agent_after (self->state, id)) {
+        if (self->seen_count && bsearch (&id, self->seen, self->seen_count,
+                                         sizeof *self->seen, s_compare_texts))
+            continue;
+        gone = covey_mem_room (gone, gone_count, &capacity, sizeof *gone);
+        gone[gone_count++] = covey_str_dup (id);
+    }
     for (size_t i = 0; i < gone_count; i++) {
         const uint8_t *session =
             covey_state_agent_session (self->state, gone[i]);
@@ -139,8 +162,6 @@ s_take_down_missing (covey_coordinator_t *self, const Covey__Wire__View *view)
         free (gone[i]);
     }
     free (gone);
-    free (there);
-    covey_coordinator_flush (self);
 }
 
 void
@@ -156,15 +177,24 @@ covey_coordinator_on_view (covey_coordinator_t *self,
     }
     /* Compared with the state, so the state must be up to date. */
     covey_coordinator_flush (self);
-    if (view->has_full && view->full)
-        s_take_down_missing (self, view);
+    if (view->has_full && view->full) {
+        s_forget_seen (self);
+        self->view_is_full = true;
+    }
     for (size_t i = 0; i < view->n_agents; i++) {
         const Covey__Wire__AgentInfo *info = view->agents[i];
         if (s_is_gone (info))
             s_on_gone (self, info);
-        else if (s_is_worker (info))
+        else if (s_is_worker (info)) {
+            s_see (self, info->agent_id);
             s_on_up (self, info);
+        }
     }
     covey_coordinator_flush (self);
+    if (self->view_is_full && !(view->has_more && view->more)) {
+        s_take_down_missing (self);
+        covey_coordinator_flush (self);
+        s_forget_seen (self);
+    }
     protobuf_c_message_free_unpacked (&view->base, NULL);
 }

@@ -1,4 +1,4 @@
-#include "coordinator/outbox.h"
+#include "coordinator/postbox.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include "base/mem.h"
 #include "proto/event.h"
 
-struct covey_outbox_entry {
-    covey_outbox_entry_t *next;
+struct covey_postbox_entry {
+    covey_postbox_entry_t *next;
     covey_link_t by_index;
     uint64_t index; /* of the log; 0: an answer                               */
     uint64_t order;
@@ -21,22 +21,22 @@ struct covey_outbox_entry {
 static int
 s_compare (const void *a, const void *b)
 {
-    const covey_outbox_entry_t *x = a, *y = b;
+    const covey_postbox_entry_t *x = a, *y = b;
     if (x->index != y->index)
         return x->index < y->index ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
 void
-covey_outbox_init (covey_outbox_t *self)
+covey_postbox_init (covey_postbox_t *self)
 {
     memset (self, 0, sizeof *self);
-    covey_tree_init (&self->facts, offsetof (covey_outbox_entry_t, by_index),
+    covey_tree_init (&self->facts, offsetof (covey_postbox_entry_t, by_index),
                      s_compare);
 }
 
 static void
-s_free (covey_outbox_t *self, covey_outbox_entry_t *entry)
+s_free (covey_postbox_t *self, covey_postbox_entry_t *entry)
 {
     if (covey_link_is_in (&entry->by_index))
         covey_tree_remove (&self->facts, entry);
@@ -45,20 +45,20 @@ s_free (covey_outbox_t *self, covey_outbox_entry_t *entry)
 }
 
 void
-covey_outbox_deinit (covey_outbox_t *self)
+covey_postbox_deinit (covey_postbox_t *self)
 {
-    covey_outbox_recall (self);
+    covey_postbox_recall (self);
     while (self->waiting) {
-        covey_outbox_entry_t *entry = self->waiting;
+        covey_postbox_entry_t *entry = self->waiting;
         self->waiting = entry->next;
         s_free (self, entry);
     }
-    covey_outbox_init (self);
+    covey_postbox_init (self);
 }
 
 static void
-s_push_back (covey_outbox_entry_t **first, covey_outbox_entry_t **last,
-             covey_outbox_entry_t *entry)
+s_push_back (covey_postbox_entry_t **first, covey_postbox_entry_t **last,
+             covey_postbox_entry_t *entry)
 {
     entry->next = NULL;
     if (*first)
@@ -69,7 +69,7 @@ s_push_back (covey_outbox_entry_t **first, covey_outbox_entry_t **last,
 }
 
 static void
-s_push_front (covey_outbox_t *self, covey_outbox_entry_t *entry)
+s_push_front (covey_postbox_t *self, covey_postbox_entry_t *entry)
 {
     entry->next = self->waiting;
     if (!self->waiting)
@@ -79,8 +79,8 @@ s_push_front (covey_outbox_t *self, covey_outbox_entry_t *entry)
 }
 
 covey_err_t
-covey_outbox_put (covey_outbox_t *self, const covey_event_t *event,
-                  uint64_t index, covey_errbuf_t *err)
+covey_postbox_put (covey_postbox_t *self, const covey_event_t *event,
+                   uint64_t index, covey_errbuf_t *err)
 {
     covey_buf_t packed;
     covey_buf_init (&packed, COVEY_EVENT_MAX);
@@ -91,7 +91,7 @@ covey_outbox_put (covey_outbox_t *self, const covey_event_t *event,
         covey_buf_deinit (&packed);
         return code;
     }
-    covey_outbox_entry_t *entry = covey_mem_new (sizeof *entry);
+    covey_postbox_entry_t *entry = covey_mem_new (sizeof *entry);
     entry->index = index;
     entry->order = ++self->made;
     entry->target_count = covey_event_target_count (event);
@@ -105,16 +105,16 @@ covey_outbox_put (covey_outbox_t *self, const covey_event_t *event,
 }
 
 void
-covey_outbox_pump (covey_outbox_t *self, covey_session_t *session,
-                   int64_t now_ms)
+covey_postbox_pump (covey_postbox_t *self, covey_session_t *session,
+                    int64_t now_ms)
 {
     if (now_ms < self->hold_ms)
         return;
     while (self->waiting) {
-        covey_outbox_entry_t *entry = self->waiting;
+        covey_postbox_entry_t *entry = self->waiting;
         covey_err_t code = covey_session_publish (
             session, entry->bytes, entry->size, COVEY_LEVEL_ACCEPTED,
-            COVEY_OUTBOX_WAIT_MS, &entry->ticket);
+            COVEY_POSTBOX_WAIT_MS, &entry->ticket);
         if (code)
             return; /* the session is full: its receipts make room */
         self->waiting = entry->next;
@@ -123,10 +123,10 @@ covey_outbox_pump (covey_outbox_t *self, covey_session_t *session,
     }
 }
 
-static covey_outbox_entry_t *
-s_take (covey_outbox_t *self, uint64_t ticket)
+static covey_postbox_entry_t *
+s_take (covey_postbox_t *self, uint64_t ticket)
 {
-    covey_outbox_entry_t *before = NULL, *entry = self->flying;
+    covey_postbox_entry_t *before = NULL, *entry = self->flying;
     while (entry && entry->ticket != ticket) {
         before = entry;
         entry = entry->next;
@@ -145,7 +145,7 @@ s_take (covey_outbox_t *self, uint64_t ticket)
 /*  One copy per target, each with an id of its own that is made from the
     first: told again after a restart they are duplicates too.                */
 static bool
-s_split (covey_outbox_t *self, const covey_outbox_entry_t *entry)
+s_split (covey_postbox_t *self, const covey_postbox_entry_t *entry)
 {
     covey_event_t *event = NULL;
     covey_errbuf_t err;
@@ -162,7 +162,7 @@ s_split (covey_outbox_t *self, const covey_outbox_entry_t *entry)
         covey_event_clear_targets (copy);
         if (!covey_event_set_id (copy, id.bytes) &&
             !covey_event_add_target (copy, covey_event_target (event, i)))
-            (void)covey_outbox_put (self, copy, entry->index, &err);
+            (void)covey_postbox_put (self, copy, entry->index, &err);
         covey_event_destroy (&copy);
     }
     covey_event_destroy (&event);
@@ -170,17 +170,17 @@ s_split (covey_outbox_t *self, const covey_outbox_entry_t *entry)
 }
 
 bool
-covey_outbox_verdict (covey_outbox_t *self, uint64_t ticket, covey_err_t code,
-                      int64_t now_ms)
+covey_postbox_verdict (covey_postbox_t *self, uint64_t ticket, covey_err_t code,
+                       int64_t now_ms)
 {
-    covey_outbox_entry_t *entry = s_take (self, ticket);
+    covey_postbox_entry_t *entry = s_take (self, ticket);
     if (!entry)
         return false;
     bool again = code == COVEY_EAGAIN || code == COVEY_CLOSED ||
                  code == COVEY_TIMEOUT || code == COVEY_UNREACHABLE;
     if (again) {
         s_push_front (self, entry);
-        self->hold_ms = now_ms + COVEY_OUTBOX_RETRY_MS;
+        self->hold_ms = now_ms + COVEY_POSTBOX_RETRY_MS;
         return false;
     }
     bool split = code == COVEY_NOAGENT && entry->target_count > 1 &&
@@ -193,11 +193,12 @@ covey_outbox_verdict (covey_outbox_t *self, uint64_t ticket, covey_err_t code,
 }
 
 void
-covey_outbox_recall (covey_outbox_t *self)
+covey_postbox_recall (covey_postbox_t *self)
 {
     if (!self->flying)
         return;
-    for (covey_outbox_entry_t *entry = self->flying; entry; entry = entry->next)
+    for (covey_postbox_entry_t *entry = self->flying; entry;
+         entry = entry->next)
         self->waiting_count++;
     self->flying_last->next = self->waiting;
     if (!self->waiting)
@@ -207,20 +208,20 @@ covey_outbox_recall (covey_outbox_t *self)
 }
 
 bool
-covey_outbox_has_backlog (const covey_outbox_t *self)
+covey_postbox_has_backlog (const covey_postbox_t *self)
 {
-    return self->waiting_count >= COVEY_OUTBOX_BACKLOG;
+    return self->waiting_count >= COVEY_POSTBOX_BACKLOG;
 }
 
 bool
-covey_outbox_is_empty (const covey_outbox_t *self)
+covey_postbox_is_empty (const covey_postbox_t *self)
 {
     return !self->waiting && !self->flying;
 }
 
 uint64_t
-covey_outbox_announced (const covey_outbox_t *self, uint64_t applied)
+covey_postbox_announced (const covey_postbox_t *self, uint64_t applied)
 {
-    const covey_outbox_entry_t *first = covey_tree_first (&self->facts);
+    const covey_postbox_entry_t *first = covey_tree_first (&self->facts);
     return first ? first->index - 1 : applied;
 }
