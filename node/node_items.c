@@ -143,7 +143,7 @@ covey_hub_view_node (covey_hub_t *self, const covey_peer_t *peer)
 }
 
 static void
-s_view_nodes (covey_hub_t *self, covey_host_t *host)
+s_view_nodes (covey_hub_t *self, covey_host_t *host, bool more)
 {
     size_t max = covey_membership_count (self->membership) + 1;
     Covey__Wire__NodeInfo *infos = covey_mem_new (max * sizeof *infos);
@@ -159,6 +159,7 @@ s_view_nodes (covey_hub_t *self, covey_host_t *host)
     for (size_t i = 0; i < count; i++)
         list[i] = &infos[i];
     view.has_full = view.full = true;
+    view.has_more = view.more = more;
     view.nodes = list;
     view.n_nodes = count;
     covey_host_notice (host, COVEY_FRAME_VIEW, &view.base);
@@ -174,15 +175,16 @@ covey_hub_send_view (covey_hub_t *self)
     self->view_due = false;
     if (!host)
         return;
-    s_view_nodes (self, host);
     items_list_t list = {.hub = self};
     covey_directory_each (self->directory, s_list_agent, &list);
+    s_view_nodes (self, host, list.count > 0);
     Covey__Wire__AgentInfo **pointers = s_pointers (&list);
     for (size_t at = 0; at < list.count; at += VIEW_AGENTS) {
         Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
         view.agents = pointers + at;
         view.n_agents =
             list.count - at < VIEW_AGENTS ? list.count - at : VIEW_AGENTS;
+        view.has_more = view.more = at + VIEW_AGENTS < list.count;
         covey_host_notice (host, COVEY_FRAME_VIEW, &view.base);
     }
     free (pointers);

@@ -189,8 +189,8 @@ covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *parcel)
         /* A fact that came meanwhile has set an earlier time: it stays. */
         if (self->list_ms > self->now_ms + COVEY_HUB_LIST_MS)
             self->list_ms = INT64_MAX;
-        if (list->n_swarms >= LIST_LIMIT)
-            s_ask_for_swarms (self, list->swarms[list->n_swarms - 1]->id);
+        if (list->next)
+            s_ask_for_swarms (self, list->next);
         protobuf_c_message_free_unpacked (message, NULL);
     }
     covey_event_destroy (&response);
