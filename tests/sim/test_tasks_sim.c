@@ -41,7 +41,7 @@ typedef struct {
     char client[12];
     char request_id[24];
     char method[24];
-    char json[320];
+    char json[500];
 } sim_msg_t;
 
 typedef struct {
@@ -216,7 +216,7 @@ static void s_maybe_crash (sim_t *sim);
 static void
 s_bring_up (sim_t *sim, int i)
 {
-    char id[8];
+    char id[16];
     snprintf (id, sizeof id, "a%d", i);
     sim->agents[i].life++;
     sim->agents[i].up = true;
@@ -230,7 +230,7 @@ static void
 s_flip (sim_t *sim, int i)
 {
     sim_msg_t again = {.kind = MSG_FLIP, .agent = i};
-    char id[8];
+    char id[16];
     snprintf (id, sizeof id, "a%d", i);
     if (!s_is_calm (sim))
         s_push (sim, &again, 500000 + (int64_t)s_below (sim, 12000000));

@@ -174,7 +174,7 @@ test_the_largest_electorate_votes (void **state)
     covey_proposal_t *p =
         s_open (COVEY_STRATEGY_UNANIMOUS, 0, COVEY_VOTERS_MAX);
     for (size_t i = 0; i < COVEY_VOTERS_MAX; i++) {
-        char id[8];
+        char id[16];
         snprintf (id, sizeof id, "m%04zu", i);
         assert_false (covey_proposal_step (p, 1500));
         assert_int_equal (s_cast (p, id, COVEY_VOTE_APPROVE, 1500, &err), 0);

@@ -46,7 +46,7 @@ static void
 s_new_worker (s_world_t *w, size_t i)
 {
     static char *const types[] = {"x", "y"};
-    char id[8], *capabilities[4];
+    char id[16], *capabilities[4];
     uint8_t bytes[16] = {0};
     snprintf (id, sizeof id, "w%02zu", i);
     Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
@@ -66,7 +66,7 @@ static void
 s_new_task (s_world_t *w, size_t i)
 {
     static const char *const types[] = {"x", "y", NULL, NULL};
-    char id[8], *capabilities[4];
+    char id[16], *capabilities[4];
     snprintf (id, sizeof id, "t%02zu", i);
     covey_task_t *task = covey_task_new (id, i + 1);
     covey_task_set (&task->agent_type, types[s_below (w, 4)]);
@@ -223,7 +223,7 @@ test_the_oldest_of_a_priority_is_never_passed_by (void **state)
     for (int i = 0; i < 30; i++) {
         const covey_event_t *fact =
             support_fact (c, COVEY_EVENT_TASK_ASSIGNED, 0);
-        char wanted[8];
+        char wanted[16];
         snprintf (wanted, sizeof wanted, "t%02d", i);
         assert_string_equal (covey_event_str (fact, "taskId"), wanted);
         s_complete (c, "w1", wanted,

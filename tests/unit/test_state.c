@@ -310,7 +310,7 @@ test_the_deadline_ends_a_task_wherever_it_is (void **state)
             COVEY_OK);
         support_tick (c, 5000);
         s_check_facts (c);
-        char id[8];
+        char id[16];
         snprintf (id, sizeof id, "t%d", held);
         assert_string_equal (s_state_of (c, id), "failed");
         assert_string_equal (support_reply (c, "errorCode"),
@@ -597,7 +597,7 @@ test_lists_go_on_where_they_ended (void **state)
     (void)state;
     support_control_t *c = s_new ();
     for (int i = 0; i < 7; i++) {
-        char id[8];
+        char id[16];
         snprintf (id, sizeof id, "t%d", i);
         s_submit (c, id);
     }
