@@ -440,6 +440,8 @@ covey_state_deinit_tasks (covey_state_t *self)
             covey_tree_remove (&task->dependants, edge);
             edge->on = NULL;
         }
+        covey_timers_disarm (&self->timers, &task->wake);
+        covey_timers_disarm (&self->timers, &task->deadline);
         covey_tree_remove (&self->by_seq, task);
         covey_task_destroy (&task);
     }
