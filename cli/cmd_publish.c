@@ -129,9 +129,9 @@ s_put_receipt (covey_cli_t *cli, const covey_receipt_t *receipt)
         snprintf (offset, sizeof offset, "%lld", (long long)receipt->offset);
     if (cli->json)
         printf ("{\"id\":\"%s\",\"level\":\"%s\",\"offset\":%s}\n", id,
-                covey_level_name (receipt->level), offset);
+                covey_level_name ((int)receipt->level), offset);
     else if (!cli->quiet)
-        printf ("%s  %s%s%s\n", id, covey_level_name (receipt->level),
+        printf ("%s  %s%s%s\n", id, covey_level_name ((int)receipt->level),
                 receipt->offset >= 0 ? "  " : "",
                 receipt->offset >= 0 ? offset : "");
 }

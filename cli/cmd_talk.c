@@ -57,9 +57,9 @@ s_publish (covey_cli_t *cli, covey_event_t **event_p, int level,
         snprintf (offset, sizeof offset, "%lld", (long long)receipt.offset);
     if (cli->json)
         printf ("{\"id\":\"%s\",\"level\":\"%s\",\"offset\":%s}\n", id,
-                covey_level_name (receipt.level), offset);
+                covey_level_name ((int)receipt.level), offset);
     else if (!cli->quiet)
-        printf ("%s %s\n", id, covey_level_name (receipt.level));
+        printf ("%s %s\n", id, covey_level_name ((int)receipt.level));
     return COVEY_EXIT_OK;
 }
 

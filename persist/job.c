@@ -196,9 +196,9 @@ covey_job_answer (const covey_job_t *self)
 }
 
 covey_err_t
-covey_job_params (const covey_event_t *request,
-                  const ProtobufCMessageDescriptor *descriptor,
-                  ProtobufCMessage **params_p, covey_errbuf_t *err)
+covey_job_read_params (const covey_event_t *request,
+                       const ProtobufCMessageDescriptor *descriptor,
+                       ProtobufCMessage **params_p, covey_errbuf_t *err)
 {
     covey_content_t content = COVEY_CONTENT_JSON;
     size_t size = 2;

@@ -51,9 +51,10 @@ void covey_job_continue (covey_job_t *self);
 covey_event_t *covey_job_answer (const covey_job_t *self);
 
 /*  Params of a request as a message of `descriptor`; absent ones are {}.    */
-covey_err_t covey_job_params (const covey_event_t *request,
-                              const ProtobufCMessageDescriptor *descriptor,
-                              ProtobufCMessage **params_p, covey_errbuf_t *err);
+covey_err_t covey_job_read_params (const covey_event_t *request,
+                                   const ProtobufCMessageDescriptor *descriptor,
+                                   ProtobufCMessage **params_p,
+                                   covey_errbuf_t *err);
 /*  An answer with a JSON result; an error when the result does not fit.     */
 covey_event_t *covey_job_response (const covey_event_t *request,
                                    const ProtobufCMessage *result);

@@ -369,7 +369,7 @@ s_dispatch (covey_i_persister_t *self, covey_event_t **request_p)
         return;
     }
     covey_err_t rc =
-        covey_job_params (*request_p, s_methods[i].params, &params, &err);
+        covey_job_read_params (*request_p, s_methods[i].params, &params, &err);
     if (rc != COVEY_OK) {
         s_answer_error (self, *request_p, rc, err.text);
         return;
