@@ -12,6 +12,7 @@
 enum {
     COVEY_FIELD_REQUEST_ID = 1, /* Request, Response                     */
     COVEY_FIELD_REQUEST_METHOD = 2,
+    COVEY_FIELD_REQUEST_TIMEOUT = 4,
     COVEY_FIELD_READY_CAPACITY = 2, /* AgentReady                            */
     COVEY_FIELD_READY_TASKS = 3,
     COVEY_FIELD_BUSY_TASKS = 2,    /* AgentBusy                             */

@@ -20,6 +20,7 @@
 #include "node/node_actor.h"
 #include "node/outbox.h"
 #include "node/replay.h"
+#include "node/requests.h"
 #include "node/scope.h"
 #include "node/session_table.h"
 #include "node/subscription.h"
@@ -157,6 +158,7 @@ struct covey_hub {
     covey_outbox_t *outbox;
     covey_replay_t *replay;
     covey_scopes_t *scopes;
+    covey_requests_t *requests;
     covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
 
     /* scratch                                                                */
@@ -187,7 +189,8 @@ struct covey_hub {
     bool has_coordinator;
     int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
     bool view_due;   /* the coordinator gets everything                       */
-    uint64_t directory_version;
+    uint64_t directory_version; /* that the requests were held against        */
+    int64_t sweep_ms; /* when they are again, at the latest          */
 
     covey_hub_counters_t counters;
     uint64_t drops[COVEY_DROP_COUNT];
@@ -239,6 +242,13 @@ void covey_hub_retry_held (covey_hub_t *self);
 /*  Take an event of this node's own and destroy it.                         */
 covey_err_t covey_hub_publish_event (covey_hub_t *self,
                                      covey_event_t **event_p);
+
+/* node_requests.c --------------------------------------------------------- */
+
+/*  A request of a local agent leaves for `target`.                          */
+void covey_hub_note_request (covey_hub_t *self, const covey_peek_t *request,
+                             const covey_directory_entry_t *target);
+void covey_hub_tick_requests (covey_hub_t *self);
 
 /* node_deliver.c ---------------------------------------------------------- */
 

@@ -143,6 +143,7 @@ s_tick (covey_hub_t *self)
     covey_hub_tick_sessions (self);
     covey_hub_tick_casts (self);
     covey_hub_tick_service (self);
+    covey_hub_tick_requests (self);
 }
 
 /*  Once per pass, so that what came in together goes out together.          */
@@ -258,6 +259,7 @@ s_open_cores (covey_hub_t *self)
     self->replay =
         covey_replay_new (config->replay_events_max, config->replay_bytes_max);
     self->scopes = covey_scope_new ();
+    self->requests = covey_requests_new ();
     self->subscriptions = covey_subscriptions_new (covey_hub_need_topic, self);
     covey_hub_open_membership (self);
     /* What agents get without subscribing, and what the node itself learns. */
@@ -312,6 +314,7 @@ s_free_hub (covey_hub_t **self_p)
     covey_outbox_destroy (&self->outbox);
     covey_replay_destroy (&self->replay);
     covey_scope_destroy (&self->scopes);
+    covey_requests_destroy (&self->requests);
     covey_hub_close_sockets (self);
     covey_hub_close_casts (self);
     covey_table_deinit (&self->routes);

@@ -20,7 +20,10 @@ covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
     covey_host_t *host =
         covey_session_table_by_agent (self->table, source.text, source.size);
     if (host) {
-        covey_host_notice (host, COVEY_FRAME_UNDELIVERED, &notice->base);
+        /* The one that was asked may fail in more than one way. */
+        if (!notice->request_id ||
+            covey_requests_tell (self->requests, source, notice->request_id))
+            covey_host_notice (host, COVEY_FRAME_UNDELIVERED, &notice->base);
         return;
     }
     covey_hub_peer_t *peer = covey_hub_find_peer (self, entry->node_id);
@@ -95,6 +98,9 @@ void
 covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
                    covey_parcel_t *parcel)
 {
+    if (parcel->view.type == COVEY_EVENT_RESPONSE)
+        covey_requests_answered (self->requests, covey_host_agent_id (host),
+                                 &parcel->view);
     self->touched_count = 0;
     covey_subscriptions_match_owner (self->subscriptions, host, &parcel->view,
                                      s_on_match, self);

@@ -20,6 +20,7 @@ typedef struct {
     covey_host_t *host;     /* here                                           */
     covey_hub_peer_t *peer; /* there                                          */
     bool self;              /* this node itself                               */
+    const covey_directory_entry_t *entry; /* of an agent or service           */
 } publish_route_t;
 
 typedef struct {
@@ -136,6 +137,7 @@ s_resolve (publish_t *self, covey_slice_t id, publish_route_t *route)
         covey_directory_find (hub->directory, id.text, id.size);
     if (!entry)
         return s_nobody (self, id);
+    route->entry = entry;
     if (covey_id_equal (entry->node_id, hub->config.node_id.bytes)) {
         route->host =
             covey_session_table_by_agent (hub->table, id.text, id.size);
@@ -220,6 +222,9 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
 {
     covey_hub_t *hub = self->hub;
     uint32_t count = self->view.target_count;
+    if (self->view.type == COVEY_EVENT_REQUEST && self->host && count == 1 &&
+        self->routes[0].entry)
+        covey_hub_note_request (hub, &parcel->view, self->routes[0].entry);
     for (uint32_t i = 0; i < count; i++) {
         const publish_route_t *route = &self->routes[i];
         if (route->host)

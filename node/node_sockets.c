@@ -220,8 +220,9 @@ s_clear_ipc (const char *path, covey_errbuf_t *err)
 static covey_err_t
 s_bind_sessions (covey_hub_t *self, covey_errbuf_t *err)
 {
-    snprintf (self->inproc, sizeof self->inproc, "inproc://covey-%s-%llx",
-              self->id_text, (unsigned long long)self->epoch);
+    /* The same name after a restart: agents find their node again by it. */
+    snprintf (self->inproc, sizeof self->inproc, "inproc://covey-%s",
+              self->id_text);
     covey_err_t code = s_bind (self->local, self->inproc, "agents",
                                "a node with this id runs already", err);
     for (size_t i = 0; i < self->config.session_count && !code; i++) {
@@ -262,6 +263,16 @@ covey_hub_open_sockets (covey_hub_t *self, covey_errbuf_t *err)
     return code;
 }
 
+/*  ZeroMQ closes later, in a thread of its own, and removes the socket file
+    then: a node that starts on the same folder meanwhile would lose its own. */
+static void
+s_await_removal (const char *path)
+{
+    struct stat info;
+    for (int i = 0; i < BIND_TRIES && lstat (path, &info) == 0; i++)
+        zclock_sleep (BIND_PAUSE_MS);
+}
+
 void
 covey_hub_close_sockets (covey_hub_t *self)
 {
@@ -270,6 +281,9 @@ covey_hub_close_sockets (covey_hub_t *self)
     covey_hub_close_socket (&self->sub);
     covey_hub_close_socket (&self->local);
     covey_hub_close_socket (&self->sessions);
+    for (size_t i = 0; i < self->config.session_count; i++)
+        if (strncmp (self->config.sessions[i], "ipc://", 6) == 0)
+            s_await_removal (self->config.sessions[i] + 6);
 }
 
 /*  A DEALER to one peer; its routing id is random, so that a restarted node is
