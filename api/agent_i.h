@@ -156,6 +156,7 @@ struct covey_agent {
     bool has_sent;    /* since the last look for arrivals                     */
     bool has_arrived; /* something waits in it that no poll will tell         */
     bool is_heard;
+    bool is_broken; /* its other end is gone for good                         */
     covey_session_t *session;
     uint32_t generation; /* counts sessions                                   */
     bool was_open;       /* since attach                                      */

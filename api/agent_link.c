@@ -77,7 +77,7 @@ s_open_socket (covey_agent_t *self, covey_errbuf_t *err)
     }
     struct epoll_event event = {.events = EPOLLIN, .data.fd = self->socket_fd};
     (void)epoll_ctl (self->epoll_fd, EPOLL_CTL_ADD, self->socket_fd, &event);
-    self->is_heard = false;
+    self->is_heard = self->is_broken = false;
     self->unheard = 0;
     return COVEY_OK;
 }
@@ -107,7 +107,8 @@ s_on_send (void *arg, const covey_buf_t *frame)
         return; /* silence closes the session                                 */
     self->unheard += !self->is_heard;
     self->has_sent = true;
-    (void)zmq_send (self->socket, frame->data, frame->size, ZMQ_DONTWAIT);
+    if (zmq_send (self->socket, frame->data, frame->size, ZMQ_DONTWAIT) < 0)
+        self->is_broken = true;
 }
 
 static void
@@ -210,10 +211,12 @@ s_on_undelivered (void *arg, const Covey__Wire__Undelivered *notice)
 {
     covey_agent_t *self = arg;
     covey_err_t code = (covey_err_t)notice->code;
-    if (notice->request_id &&
-        covey_i_agent_fail_request (self, notice->request_id, 0, code,
-                                    notice->text))
+    if (notice->request_id) {
+        /* One that is over already was answered, or failed before. */
+        (void)covey_i_agent_fail_request (self, notice->request_id, 0, code,
+                                          notice->text);
         return;
+    }
     covey_i_agent_notice (self, COVEY_NOTICE_UNDELIVERED, code,
                           notice->event_id.len == 16 ? notice->event_id.data
                                                      : NULL,
@@ -276,15 +279,33 @@ s_reopen (covey_agent_t *self, int64_t now_ms)
     self->reopen_ms = 0;
     /* A connection to an inproc endpoint that nobody binds cannot be closed
        before the process ends; it waits for its node as well as a new one. */
-    if (self->is_heard || strncmp (self->endpoint, "inproc:", 7) != 0) {
+    if (self->is_heard || self->is_broken ||
+        strncmp (self->endpoint, "inproc:", 7) != 0) {
         s_close_socket (self);
         if (s_open_socket (self, &self->closed_text)) {
             s_on_closed (self, COVEY_LIMIT, self->closed_text.text, false);
             return;
         }
     }
-    covey_session_open (self->session, now_ms);
+    if (covey_session_state (self->session) == COVEY_SESSION_CLOSED)
+        covey_session_open (self->session, now_ms);
     covey_i_agent_wake (self); /* the leader polls the old socket             */
+}
+
+/*  With no bound on what it queues, a socket refuses to send only when its
+    inproc peer is gone: it never comes back on this one.                     */
+static void
+s_mend (covey_agent_t *self, int64_t now_ms)
+{
+    if (!self->is_broken || self->reopen_ms || self->is_final)
+        return;
+    if (covey_session_state (self->session) == COVEY_SESSION_OPEN) {
+        covey_session_close (self->session, "the connection broke");
+        s_on_closed (self, COVEY_UNREACHABLE, "the node is gone", false);
+    } else {
+        self->reopen_ms = now_ms + COVEY_AGENT_BACKOFF_MIN_MS;
+        covey_i_agent_keep (self, self->reopen_ms);
+    }
 }
 
 void
@@ -300,6 +321,7 @@ covey_i_agent_pump (covey_agent_t *self)
         covey_session_tick (self->session, now_ms);
     covey_i_agent_expire (self, now_ms);
     covey_i_agent_flush (self);
+    s_mend (self, now_ms);
 }
 
 void

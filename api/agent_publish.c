@@ -233,8 +233,8 @@ s_await (covey_agent_t *self, covey_verdict_t *verdict, int64_t until_ms,
     return covey_fail (err, COVEY_TIMEOUT,
                        "agent %s: level %s was not reached within %d ms, only "
                        "%s",
-                       self->id, covey_level_name (verdict->wanted), timeout_ms,
-                       covey_level_name (verdict->reached));
+                       self->id, covey_level_name ((int)verdict->wanted),
+                       timeout_ms, covey_level_name ((int)verdict->reached));
 }
 
 covey_err_t

@@ -294,7 +294,8 @@ covey_agent_recv (covey_agent_t *self, int timeout_ms, covey_event_t **event_p)
     covey_i_agent_lock (self);
     self->is_receiving = true;
     for (;;) {
-        if (!self->recv.count && !self->is_started) {
+        if (!self->recv.count &&
+            (!self->is_started || covey_i_agent_is_dispatcher (self))) {
             covey_i_agent_pump (self);
             covey_i_agent_dispatch (self, SIZE_MAX, true);
         }
