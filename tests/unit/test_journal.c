@@ -719,6 +719,16 @@ test_stopped_journal_in_a_read_only_folder_can_be_read (void **state)
     chmod (self->folder, 0755);
 }
 
+static void
+test_other_user_reads_beside_the_writer (void **state)
+{
+    s_self_t *self = *state;
+    s_store (self, 1, 10);
+    chmod (self->folder, 0555);
+    assert_int_equal (s_as_nobody (self, s_read_ten), 0);
+    chmod (self->folder, 0755);
+}
+
 static int
 s_write_is_denied (s_self_t *self)
 {
@@ -783,6 +793,7 @@ main (void)
         COVEY_TEST (test_network_file_systems_are_known),
         COVEY_TEST (test_reader_works_beside_the_writer),
         COVEY_TEST (test_stopped_journal_in_a_read_only_folder_can_be_read),
+        COVEY_TEST (test_other_user_reads_beside_the_writer),
         COVEY_TEST (test_rights_that_are_missing_are_denied),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
