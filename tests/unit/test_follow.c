@@ -74,6 +74,18 @@ test_commit_during_a_run_is_not_missed (void **state)
 }
 
 static void
+test_commit_during_a_run_is_remembered_over_the_next (void **state)
+{
+    covey_follow_t *self = *state;
+    Covey__Store__EventQuery query = COVEY__STORE__EVENT_QUERY__INIT;
+    assert_int_equal (covey_follow_add (self, 1, &query, 100), COVEY_OK);
+    s_event (self, &(support_event_t){.number = 1});
+    covey_follow_committed (self);
+    covey_follow_committed (self);
+    assert_int_equal (covey_follow_rest (self, 1, 0), COVEY_FOLLOW_AGAIN);
+}
+
+static void
 test_commit_behind_a_run_wakes (void **state)
 {
     covey_follow_t *self = *state;
@@ -180,6 +192,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         COVEY_TEST (test_held_query_runs_again_after_the_commit),
         COVEY_TEST (test_commit_during_a_run_is_not_missed),
+        COVEY_TEST (test_commit_during_a_run_is_remembered_over_the_next),
         COVEY_TEST (test_commit_behind_a_run_wakes),
         COVEY_TEST (test_lost_batch_wakes_nobody),
         COVEY_TEST (test_deadline_ends_the_wait),
