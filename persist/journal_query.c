@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "proto/event.h"
 
-#define WINDOW_MIN 16384
+#define WINDOW_MIN 1024
 #define WINDOW_MAX ((int64_t)1 << 40)
 #define SCAN_WINDOW_MAX 65536 /* where an index does not lead to the rows */
 #define SLICE_MS                                         \

@@ -344,7 +344,7 @@ test_random_filters_find_what_the_model_finds (void **state)
     s_model_t *self = *state;
     s_result_t *result = calloc (1, sizeof *result);
     size_t found = 0;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 150; i++) {
         s_filter_t filter;
         s_random_filter (self, &filter);
         s_query_all (self, filter.query, s_below (self, 4) ? 100000 : 300,
@@ -352,7 +352,7 @@ test_random_filters_find_what_the_model_finds (void **state)
         s_compare (self, &filter.query, result);
         found += result->count > 0;
     }
-    assert_true (found > 40); /* narrower filters would prove little */
+    assert_true (found > 20); /* narrower filters would prove little */
     free (result);
 }
 
