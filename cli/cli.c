@@ -1,7 +1,6 @@
 #include "cli/cli.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "proto/json.h"
+#include "proto/json_scan.h"
 
 /* ------------------------------------------------------------------------ */
 /*  Failures                                                                  */
@@ -230,16 +231,9 @@ int
 covey_cli_check_json (covey_cli_t *cli, const char *what, const char *text,
                       size_t size)
 {
-    json_error_t error;
-    json_t *json = json_loadb (
-        text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES,
-        &error);
-    if (!json)
-        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "%.100s: line %d, column %d: not valid JSON: "
-                               "%s",
-                               what, error.line, error.column, error.text);
-    json_decref (json);
+    covey_errbuf_t err = {""};
+    if (covey_json_check (text, size, COVEY_JSON_DEPTH_MAX, what, &err))
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE, "%s", err.text);
     return COVEY_EXIT_OK;
 }
 

@@ -1,11 +1,14 @@
 /*  covey status, covey nodes, covey agents: what the mesh looks like from the
     node that is asked                                                        */
-#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "api/status.h"
+#include "base/str.h"
 #include "cli/commands.h"
 #include "cli/listing.h"
 #include "cli/text.h"
+#include "proto/json_scan.h"
 
 static covey_err_t
 s_ask (covey_cli_t *cli, const char *method, char **json_p)
@@ -17,85 +20,105 @@ s_ask (covey_cli_t *cli, const char *method, char **json_p)
 /* ------------------------------------------------------------------------ */
 /*  Status                                                                    */
 
-static json_int_t
-s_number (json_t *object, const char *key)
+/*  A member of the status, "none" for an empty one; the caller frees.       */
+static char *
+s_text (const char *json, const char *key)
 {
-    json_t *value = json_object_get (object, key);
-    return json_is_integer (value) ? json_integer_value (value)
-                                   : (json_int_t)json_number_value (value);
+    char *text = covey_listing_text (json, key);
+    if (text && *text)
+        return text;
+    free (text);
+    return covey_str_dup ("none");
 }
 
-static const char *
-s_text (json_t *object, const char *key)
-{
-    const char *text = json_string_value (json_object_get (object, key));
-    return text && *text ? text : "none";
-}
-
+/*  A line of which each %-part is a member of the status.                   */
 static void
-s_put_field (covey_cli_t *cli, const char *name, const char *text)
+s_put_field (covey_cli_t *cli, const char *json, const char *name,
+             const char *const *parts)
 {
     printf ("%-12s ", name);
-    covey_cli_put_text (cli, text);
-    putchar ('\n');
-}
-
-static void
-s_put_nodes (covey_cli_t *cli, json_t *nodes)
-{
-    static const char *const states[] = {"suspected", "failed", "left"};
-    printf ("%-12s %s%lld alive%s", "nodes",
-            covey_text_state_colour (cli, "alive"),
-            (long long)s_number (nodes, "alive"), covey_text_plain (cli));
-    for (size_t i = 0; i < 3; i++) {
-        long long count = (long long)s_number (nodes, states[i]);
-        if (count)
-            printf (", %s%lld %s%s", covey_text_state_colour (cli, states[i]),
-                    count, states[i], covey_text_plain (cli));
+    for (; *parts; parts += 2) {
+        char *text = s_text (json, parts[0]);
+        covey_cli_put_text (cli, text);
+        fputs (parts[1], stdout);
+        free (text);
     }
     putchar ('\n');
 }
 
 static void
+s_put_nodes (covey_cli_t *cli, const char *json)
+{
+    static const char *const states[][2] = {{"alive", "nodes.alive"},
+                                            {"suspected", "nodes.suspected"},
+                                            {"failed", "nodes.failed"},
+                                            {"left", "nodes.left"}};
+    printf ("%-12s ", "nodes");
+    for (size_t i = 0; i < 4; i++) {
+        char *count = s_text (json, states[i][1]);
+        if (i == 0 || strcmp (count, "0") != 0)
+            printf ("%s%s%s %s%s", i ? ", " : "",
+                    covey_text_state_colour (cli, states[i][0]), count,
+                    states[i][0], covey_text_plain (cli));
+        free (count);
+    }
+    putchar ('\n');
+}
+
+/*  Only the causes that dropped something.                                  */
+static void
+s_put_dropped (const char *json)
+{
+    covey_slice_t status = covey_json_trim (json, strlen (json));
+    covey_slice_t dropped = covey_json_get (status, "dropped"), key, count;
+    bool any = false;
+    printf ("%-12s ", "dropped");
+    while (dropped.size && *dropped.text == '{' &&
+           covey_json_next (&dropped, &key, &count)) {
+        if (count.size == 1 && *count.text == '0')
+            continue;
+        printf ("%s%.*s %.*s", any ? ", " : "", (int)count.size, count.text,
+                (int)key.size - 2, key.text + 1);
+        any = true;
+    }
+    puts (any ? "" : "nothing");
+}
+
+static void
 s_print_status (covey_cli_t *cli, const char *json)
 {
-    json_t *status = json_loads (json, 0, NULL);
-    json_t *coordinator = json_object_get (status, "coordinator");
-    json_t *persister = json_object_get (status, "persister");
-    json_t *supabase = json_object_get (status, "supabase");
-    char line[600];
-    s_put_field (cli, "mesh", s_text (status, "mesh"));
-    snprintf (line, sizeof line, "%s (version %s)", s_text (status, "node"),
-              s_text (status, "version"));
-    s_put_field (cli, "node", line);
-    s_put_nodes (cli, json_object_get (status, "nodes"));
-    snprintf (line, sizeof line, "%lld",
-              (long long)s_number (status, "agents"));
-    s_put_field (cli, "agents", line);
-    snprintf (line, sizeof line, "%s, term %lld, %zu of %lld needed",
-              s_text (coordinator, "leader"),
-              (long long)s_number (coordinator, "term"),
-              json_array_size (json_object_get (coordinator, "members")),
-              (long long)s_number (coordinator, "quorum"));
-    s_put_field (cli, "coordinator", line);
-    snprintf (line, sizeof line, "%s, %lld stored, %lld waiting",
-              s_text (persister, "primary"),
-              (long long)s_number (persister, "offset"),
-              (long long)s_number (persister, "outbox"));
-    s_put_field (cli, "persister", line);
-    if (supabase)
-        s_put_field (cli, "supabase", s_text (supabase, "state"));
-    json_t *dropped = json_object_get (status, "dropped");
-    char *text = json_dumps (dropped, JSON_COMPACT | JSON_ENCODE_ANY);
-    s_put_field (cli, "dropped", text ? text : "0");
-    covey_free (text);
-    json_decref (status);
+    static const struct {
+        const char *name;
+        const char *parts[9];
+    } fields[] = {
+        {"mesh", {"mesh", "", NULL}},
+        {"node", {"node.name", ", version ", "version", "", NULL}},
+        {"", {NULL}}, /* nodes                                                */
+        {"agents", {"agents", "", NULL}},
+        {"tasks",
+         {"coordinator.tasksQueued", " queued, ", "coordinator.tasksRunning",
+          " running, ", "coordinator.tasksEnded", " ended", NULL}},
+        {"coordinator",
+         {"coordinator.leader", ", term ", "coordinator.term", ", quorum ",
+          "coordinator.quorum", "", NULL}},
+        {"persister",
+         {"persister.primary", ", stored ", "persister.offset", ", waiting ",
+          "persister.outbox", "", NULL}},
+        {"supabase", {"supabase.state", "", NULL}}};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        if (fields[i].parts[0])
+            s_put_field (cli, json, fields[i].name, fields[i].parts);
+        else
+            s_put_nodes (cli, json);
+    }
+    s_put_dropped (json);
 }
 
 static covey_err_t
 s_fetch_status (covey_cli_t *cli, char **json_p)
 {
-    return s_ask (cli, "mesh.status", json_p);
+    return covey_i_status (cli->agent, covey_cli_timeout (cli), json_p,
+                           covey_errbuf ());
 }
 
 static int

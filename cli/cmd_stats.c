@@ -1,4 +1,5 @@
 /*  covey stats, covey aggregates: counts over stored events                  */
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "cli/commands.h"

@@ -191,7 +191,7 @@ s_run_request (covey_cli_t *cli)
         exit_code =
             covey_cli_read (cli, params, true, COVEY_PAYLOAD_MAX, &text, &size);
     if (!exit_code && text)
-        exit_code = covey_cli_check_json (cli, "JSON", text, size);
+        exit_code = covey_cli_check_json (cli, "the argument", text, size);
     if (!exit_code)
         exit_code = covey_cli_connect (cli);
     if (!exit_code) {
@@ -318,7 +318,7 @@ s_run_broadcast (covey_cli_t *cli)
     int exit_code = covey_cli_read (cli, covey_cli_arg (cli, 1), true,
                                     COVEY_PAYLOAD_MAX, &text, &size);
     if (!exit_code)
-        exit_code = covey_cli_check_json (cli, "JSON", text, size);
+        exit_code = covey_cli_check_json (cli, "the argument", text, size);
     covey_event_t *event = NULL;
     covey_err_t rc =
         exit_code ? COVEY_OK : s_new_broadcast (cli, text, size, &event);

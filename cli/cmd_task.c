@@ -27,7 +27,7 @@ s_wait (covey_cli_t *cli, const char *id)
         cli->agent, id, covey_cli_int (cli, "wait-timeout"), &result);
     if (rc)
         return covey_cli_fail_rc (cli, rc, id);
-    char *state = covey_control_text (result, "state");
+    char *state = covey_listing_text (result, "state");
     bool is_completed = state && strcmp (state, "completed") == 0;
     free (state);
     covey_listing_show (cli, &result);
@@ -146,7 +146,7 @@ s_submit (covey_cli_t *cli, const char *input)
         covey_listing_show (cli, &result);
         return COVEY_EXIT_OK;
     }
-    char *id = covey_control_text (result, "id");
+    char *id = covey_listing_text (result, "id");
     covey_free (result);
     exit_code = id ? s_wait (cli, id) : COVEY_EXIT_FAILED;
     free (id);
@@ -271,7 +271,7 @@ s_run_retry (covey_cli_t *cli)
 const covey_cli_command_t covey_cmd_task_retry = {
     .name = "task retry",
     .args = "TASK",
-    .summary = "try a failed, cancelled or parked task again",
+    .summary = "try a failed or parked task again",
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,

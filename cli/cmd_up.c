@@ -158,6 +158,10 @@ s_settings (covey_cli_t *cli, covey_node_t **node_p)
     if (!node)
         return covey_cli_fail_rc (cli, COVEY_INVALID, "--name");
     covey_err_t rc = covey_node_configure (node, cli->options);
+    /*  The default folder is this command's, not the node's.                */
+    if (rc == COVEY_OK && !covey_options_is_set (cli->options, "data") &&
+        covey_cli_text (cli, "data"))
+        rc = covey_node_set (node, "data", covey_cli_text (cli, "data"));
     if (rc) {
         covey_node_destroy (&node);
         return covey_cli_fail_rc (cli, rc, "");

@@ -15,11 +15,12 @@
 static int
 s_show_decided (covey_cli_t *cli, char **result_p)
 {
-    json_t *view = json_loads (*result_p, JSON_ALLOW_NUL, NULL);
-    bool agreed = json_is_true (json_object_get (view, "consensus"));
-    const char *state = json_string_value (json_object_get (view, "state"));
+    char *consensus = covey_listing_text (*result_p, "consensus");
+    char *state = covey_listing_text (*result_p, "state");
+    bool agreed = consensus && strcmp (consensus, "true") == 0;
     bool is_open = state && strcmp (state, "open") == 0;
-    json_decref (view);
+    free (consensus);
+    free (state);
     covey_listing_show (cli, result_p);
     return agreed || is_open ? COVEY_EXIT_OK : COVEY_EXIT_NOCONSENSUS;
 }
@@ -112,7 +113,7 @@ s_propose (covey_cli_t *cli, const char *proposal)
         return exit_code;
     if (!covey_cli_flag (cli, "wait"))
         return s_show_decided (cli, &result);
-    char *id = covey_control_text (result, "id");
+    char *id = covey_listing_text (result, "id");
     covey_free (result);
     exit_code =
         id ? s_wait (cli, id, covey_cli_int (cli, "timeout") + WAIT_MARGIN_MS)
@@ -131,7 +132,7 @@ s_run_propose (covey_cli_t *cli)
         exit_code = covey_cli_read (cli, covey_cli_arg (cli, 1), true,
                                     COVEY_PAYLOAD_MAX, &text, &size);
     if (!exit_code)
-        exit_code = covey_cli_check_json (cli, "JSON", text, size);
+        exit_code = covey_cli_check_json (cli, "the proposal", text, size);
     if (!exit_code)
         exit_code = covey_cli_connect (cli);
     if (!exit_code)

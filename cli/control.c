@@ -151,13 +151,3 @@ covey_control_member (covey_cli_t *cli, const char *option, const char *text)
     }
     return json_pack ("{s:s%, s:f}", "agentId", text, size, "weight", weight);
 }
-
-char *
-covey_control_text (const char *result, const char *key)
-{
-    json_t *object = json_loads (result, JSON_ALLOW_NUL, NULL);
-    char *text =
-        covey_str_dup (json_string_value (json_object_get (object, key)));
-    json_decref (object);
-    return text;
-}

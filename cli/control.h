@@ -43,7 +43,4 @@ void covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
 /*  "AGENT:WEIGHT" or "AGENT" as {"agentId":…,"weight":…}, or NULL, told why. */
 json_t *covey_control_member (covey_cli_t *cli, const char *option,
                               const char *text);
-/*  Text member of a result, or NULL; the caller frees.                      */
-char *covey_control_text (const char *result, const char *key);
-
 #endif

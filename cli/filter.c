@@ -1,12 +1,12 @@
 #include "cli/filter.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/text.h"
+#include "proto/json_scan.h"
 
 /* ------------------------------------------------------------------------ */
 /*  Names                                                                     */
@@ -210,13 +210,15 @@ s_put_event_json (covey_cli_t *cli, const char *json, int64_t offset)
 static void
 s_put_data (covey_cli_t *cli, const char *json, size_t columns)
 {
-    json_t *object = json_loads (json, JSON_ALLOW_NUL, NULL);
-    char *text = json_dumps (json_object_get (object, "data"), JSON_COMPACT);
-    if (text && columns && covey_text_width (text) > columns)
+    covey_slice_t data =
+        covey_json_get (covey_json_trim (json, strlen (json)), "data");
+    char *text = strndup (data.size ? data.text : "", data.size);
+    if (!text)
+        abort ();
+    if (columns && covey_text_width (text) > columns)
         text[covey_text_fit (text, columns)] = '\0';
-    covey_cli_put_text (cli, text ? text : "");
+    covey_cli_put_text (cli, text);
     free (text);
-    json_decref (object);
 }
 
 void

@@ -446,34 +446,56 @@ covey_help_settings_markdown (void)
     puts ("| - | `NO_COLOR` | no colours, whatever its value |");
 }
 
-void
-covey_help_completion_bash (void)
+/*  Is it the first command with this first word?                            */
+static bool
+s_is_first_of_word (const covey_cli_command_t *command)
 {
-    puts ("# bash completion of covey: source <(covey help --completion bash)\n"
-          "_covey () {\n"
-          "    local word=${COMP_WORDS[COMP_CWORD]} name=\"\" i\n"
-          "    local -A options commands");
+    size_t size = strcspn (command->name, " ") + 1;
+    for (const covey_cli_command_t *const *p = covey_cli_commands ();
+         *p != command; p++)
+        if (strncmp ((*p)->name, command->name, size - 1) == 0 &&
+            strcspn ((*p)->name, " ") + 1 == size)
+            return false;
+    return true;
+}
+
+/*  bash: what may follow a command, and the options of each.                */
+static void
+s_put_completion_tables (void)
+{
     for (const covey_cli_command_t *const *p = covey_cli_commands (); *p; p++) {
-        printf ("    options[\"%s\"]=\"", (*p)->name);
+        const char *name = (*p)->name;
+        size_t word = strcspn (name, " ");
+        if (s_is_first_of_word (*p))
+            printf ("    commands[covey]+=\"%.*s \"\n", (int)word, name);
+        if (name[word])
+            printf ("    commands[\"covey %.*s\"]+=\"%s \"\n", (int)word, name,
+                    name + word + 1);
+        printf ("    options[\"covey %s\"]=\"", name);
         covey_opt_t *table = covey_help_options (*p);
         for (const covey_opt_t *opt = table; opt->flag || opt->key; opt++)
             if (opt->flag)
                 printf ("--%s ", opt->flag);
         free (table);
         puts ("\"");
-        const char *space = strchr ((*p)->name, ' ');
-        if (space)
-            printf ("    commands[\"%.*s\"]+=\"%s \"\n",
-                    (int)(space - (*p)->name), (*p)->name, space + 1);
-        printf ("    commands[\"\"]+=\"%.*s \"\n",
-                (int)strcspn ((*p)->name, " "), (*p)->name);
     }
+}
+
+void
+covey_help_completion_bash (void)
+{
+    puts ("# bash completion of covey: source <(covey help --completion bash)\n"
+          "_covey () {\n"
+          "    local word=${COMP_WORDS[COMP_CWORD]} name=covey next i\n"
+          "    local -A options commands");
+    s_put_completion_tables ();
     puts ("    for ((i = 1; i < COMP_CWORD; i++)); do\n"
-          "        [[ ${COMP_WORDS[i]} == -* ]] && continue\n"
-          "        local next=${name:+$name }${COMP_WORDS[i]}\n"
+          "        next=\"$name ${COMP_WORDS[i]}\"\n"
           "        [[ ${options[$next]+x}${commands[$next]+x} ]] && "
           "name=$next\n"
           "    done\n"
+          "    [[ $name == \"covey help\" ]] && "
+          "commands[$name]=${commands[covey]}\n"
           "    COMPREPLY=($(compgen -W \"${commands[$name]} "
           "${options[$name]}\" -- \"$word\"))\n"
           "    [[ ${#COMPREPLY[@]} -gt 0 || $word == -* ]] || "

@@ -1,6 +1,5 @@
 #include "cli/listing.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,84 +7,45 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/text.h"
+#include "proto/json.h"
+#include "proto/json_scan.h"
 
 #define COLUMNS_MAX 12
 #define CELL_MAX 65536
 #define WATCH_MS 1000
-#define LOAD_FLAGS (JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_DISABLE_EOF_CHECK)
 
-/* ------------------------------------------------------------------------ */
-/*  Slices: the text of each object, as it was sent                           */
-
-static const char *
-s_skip_blanks (const char *p)
-{
-    return p + strspn (p, " \t\r\n");
-}
-
-/*  Behind the JSON value at `p`, or NULL. `value_p` may be NULL.            */
-static const char *
-s_value_end (const char *p, json_t **value_p)
-{
-    json_error_t error;
-    json_t *value = json_loadb (p, strlen (p), LOAD_FLAGS, &error);
-    if (!value)
-        return NULL;
-    if (value_p)
-        *value_p = value;
-    else
-        json_decref (value);
-    return p + error.position;
-}
-
-/*  The list at `member` of the object `json`, or `json` itself when it has to
-    be the list; NULL when there is none.                                     */
-static const char *
+/*  The list at `member` of the result, or the result itself when it is one;
+    an empty slice when there is none.                                        */
+static covey_slice_t
 s_find_list (const char *json, const char *member)
 {
-    const char *p = s_skip_blanks (json);
-    if (!member)
-        return *p == '[' ? p : NULL;
-    if (*p != '{')
-        return NULL;
-    for (p = s_skip_blanks (p + 1); *p == '"';) {
-        json_t *key;
-        p = s_value_end (p, &key);
-        if (!p)
-            return NULL;
-        bool found = strcmp (json_string_value (key), member) == 0;
-        json_decref (key);
-        p = s_skip_blanks (p);
-        if (*p != ':')
-            return NULL;
-        p = s_skip_blanks (p + 1);
-        if (found)
-            return *p == '[' ? p : NULL;
-        p = s_value_end (p, NULL);
-        if (!p)
-            return NULL;
-        p = s_skip_blanks (p);
-        if (*p == ',')
-            p = s_skip_blanks (p + 1);
-    }
-    return NULL;
+    covey_slice_t value = covey_json_trim (json, strlen (json));
+    if (value.size && *value.text == '{' && member)
+        value = covey_json_get (value, member);
+    if (value.size && *value.text == '[')
+        return value;
+    return (covey_slice_t){NULL, 0};
 }
 
-/*  The next element of a list: *p is behind '[' or an element. Its value goes
-    to `value_p`, its text is what is returned, `*p` stands behind it.        */
-static const char *
-s_next_element (const char **p, json_t **value_p)
+/*  "a.b" goes inside. An empty slice: it is not there, or null.             */
+static covey_slice_t
+s_lookup (covey_slice_t object, const char *key)
 {
-    const char *start = s_skip_blanks (*p);
-    if (*start == ',')
-        start = s_skip_blanks (start + 1);
-    if (*start == ']' || !*start)
-        return NULL;
-    const char *end = s_value_end (start, value_p);
-    if (!end)
-        return NULL;
-    *p = end;
-    return start;
+    char name[64];
+    const char *dot;
+    while ((dot = strchr (key, '.')) && object.size) {
+        snprintf (name, sizeof name, "%.*s", (int)(dot - key), key);
+        object = *object.text == '{' ? covey_json_get (object, name)
+                                     : (covey_slice_t){NULL, 0};
+        key = dot + 1;
+    }
+    if (object.size && *object.text == '{')
+        object = covey_json_get (object, key);
+    else
+        object = (covey_slice_t){NULL, 0};
+    if (object.size && *object.text == 'n')
+        object = (covey_slice_t){NULL, 0};
+    return object;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -103,100 +63,128 @@ typedef struct {
     int64_t now_us;
 } grid_t;
 
-static json_t *
-s_lookup (json_t *object, const char *key)
-{
-    char name[64];
-    const char *dot = strchr (key, '.');
-    if (!dot)
-        return json_object_get (object, key);
-    snprintf (name, sizeof name, "%.*s", (int)(dot - key), key);
-    return s_lookup (json_object_get (object, name), dot + 1);
-}
-
 /*  Text of others on one line, without what a terminal would obey.          */
 static void
-s_append_clean (covey_buf_t *buf, const char *text)
+s_append_clean (covey_buf_t *buf, const char *text, size_t size)
 {
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p < 0x20 || *p == 0x7f)
+    const unsigned char *p = (const unsigned char *)text, *end = p + size;
+    for (; p < end; p++) {
+        bool is_c1 = *p == 0xc2 && p + 1 < end && p[1] >= 0x80 && p[1] <= 0x9f;
+        if (*p < 0x20 || *p == 0x7f || is_c1)
             covey_buf_putc (buf, *p == '\n' ? ' ' : '?');
-        else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f) {
-            covey_buf_putc (buf, '?');
-            p++;
-        } else
+        else
             covey_buf_putc (buf, (char)*p);
+        p += is_c1;
     }
 }
 
 static void
-s_append_value (covey_buf_t *buf, json_t *value)
+s_append_string (covey_buf_t *buf, covey_slice_t value)
 {
-    if (json_is_string (value)) {
-        s_append_clean (buf, json_string_value (value));
-        return;
-    }
-    if (json_is_array (value)) {
-        size_t i;
-        json_t *item;
-        json_array_foreach (value, i, item)
-        {
-            covey_buf_puts (buf, i ? "," : "");
-            s_append_value (buf, item);
-        }
-        return;
-    }
-    if (json_is_real (value)) {
-        covey_buf_printf (buf, "%.6g", json_real_value (value));
-        return;
-    }
-    char *text = json_dumps (value, JSON_COMPACT | JSON_ENCODE_ANY);
-    covey_buf_puts (buf, text ? text : "");
+    size_t size;
+    char *text = covey_json_text (value, &size);
+    s_append_clean (buf, text ? text : "", text ? size : 0);
     free (text);
 }
 
-/*  An agent and its weight, as covey swarm form takes it.                   */
-static bool
-s_append_member (covey_buf_t *buf, json_t *value)
+/*  A string without quotes, a list with commas, anything else as it is.     */
+static void
+s_append_value (covey_buf_t *buf, covey_slice_t value)
 {
-    if (!json_is_array (value) ||
-        !json_object_get (json_array_get (value, 0), "agentId"))
+    if (covey_json_is_string (value)) {
+        s_append_string (buf, value);
+        return;
+    }
+    if (*value.text != '[') {
+        s_append_clean (buf, value.text, value.size);
+        return;
+    }
+    covey_slice_t item;
+    for (bool more = false; covey_json_next (&value, NULL, &item);
+         more = true) {
+        covey_buf_puts (buf, more ? "," : "");
+        if (covey_json_is_string (item))
+            s_append_string (buf, item);
+        else
+            s_append_clean (buf, item.text, item.size);
+    }
+}
+
+static double
+s_number (covey_slice_t value)
+{
+    char text[64];
+    snprintf (text, sizeof text, "%.*s", (int)value.size,
+              value.size ? value.text : "");
+    return strtod (text, NULL);
+}
+
+/*  Agents and their weights, as covey swarm form takes them.                */
+static bool
+s_append_members (covey_buf_t *buf, covey_slice_t value)
+{
+    covey_slice_t item, rest = value;
+    if (*value.text != '[' || !covey_json_next (&rest, NULL, &item) ||
+        *item.text != '{' || !covey_json_get (item, "agentId").size)
         return false;
-    size_t i;
-    json_t *item;
-    json_array_foreach (value, i, item)
-    {
-        covey_buf_puts (buf, i ? "," : "");
-        s_append_value (buf, json_object_get (item, "agentId"));
-        json_t *weight = json_object_get (item, "weight");
-        if (weight && json_number_value (weight) != 1.0)
-            covey_buf_printf (buf, ":%g", json_number_value (weight));
+    for (bool more = false; covey_json_next (&value, NULL, &item);
+         more = true) {
+        covey_slice_t vote = covey_json_get (item, "vote");
+        covey_slice_t weight = covey_json_get (item, "weight");
+        covey_buf_puts (buf, more ? "," : "");
+        s_append_value (buf, covey_json_get (item, "agentId"));
+        if (vote.size) {
+            covey_buf_putc (buf, ' ');
+            s_append_value (buf, vote);
+        } else if (weight.size && s_number (weight) != 1.0)
+            covey_buf_printf (buf, ":%g", s_number (weight));
     }
     return true;
 }
 
-static char *
-s_cell (const grid_t *grid, const covey_column_t *column, json_t *object)
+static bool
+s_is_fraction (covey_slice_t value)
 {
-    json_t *value = s_lookup (object, column->key);
-    if (!value || json_is_null (value))
-        return covey_str_dup ("-");
+    return value.size < 64 && !covey_json_is_string (value) &&
+           (memchr (value.text, '.', value.size) ||
+            memchr (value.text, 'e', value.size));
+}
+
+/*  Instants as ages or local times; false: it is none.                      */
+static bool
+s_append_instant (covey_buf_t *buf, const grid_t *grid, covey_cell_kind_t kind,
+                  covey_slice_t value)
+{
+    if ((kind != COVEY_CELL_AGE && kind != COVEY_CELL_TIME) ||
+        !covey_json_is_string (value))
+        return false;
     int64_t instant;
-    char text[40];
-    bool is_instant =
-        (column->kind == COVEY_CELL_AGE || column->kind == COVEY_CELL_TIME) &&
-        json_is_string (value) &&
-        covey_str_parse_time (json_string_value (value), &instant);
-    if (is_instant) {
-        if (column->kind == COVEY_CELL_AGE)
-            covey_text_age (grid->now_us, instant, text);
-        else
-            covey_text_time (grid->now_us, instant, text);
-        return covey_str_dup (text);
-    }
+    char shown[40];
+    char *text = covey_json_text (value, NULL);
+    bool good = text && covey_str_parse_time (text, &instant);
+    free (text);
+    if (!good)
+        return false;
+    if (kind == COVEY_CELL_AGE)
+        covey_text_age (grid->now_us, instant, shown);
+    else
+        covey_text_time (grid->now_us, instant, shown);
+    covey_buf_puts (buf, shown);
+    return true;
+}
+
+static char *
+s_cell (const grid_t *grid, const covey_column_t *column, covey_slice_t object)
+{
+    covey_slice_t value = s_lookup (object, column->key);
+    if (!value.size)
+        return covey_str_dup ("-");
     covey_buf_t buf;
     covey_buf_init (&buf, CELL_MAX);
-    if (!s_append_member (&buf, value))
+    if (column->kind == COVEY_CELL_NUMBER && s_is_fraction (value))
+        covey_buf_printf (&buf, "%.6g", s_number (value));
+    else if (!s_append_instant (&buf, grid, column->kind, value) &&
+             !s_append_members (&buf, value))
         s_append_value (&buf, value);
     char *cell = buf.size ? covey_buf_steal (&buf) : covey_str_dup ("-");
     covey_buf_deinit (&buf);
@@ -204,7 +192,7 @@ s_cell (const grid_t *grid, const covey_column_t *column, json_t *object)
 }
 
 static void
-s_add_row (grid_t *grid, json_t *object)
+s_add_row (grid_t *grid, covey_slice_t object)
 {
     row_t *rows = realloc (grid->rows, (grid->count + 1) * sizeof *rows);
     if (!rows)
@@ -284,11 +272,9 @@ s_put_table (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
     while (grid.column_count < COLUMNS_MAX &&
            listing->columns[grid.column_count].title)
         grid.column_count++;
-    const char *p = s_find_list (json, listing->member);
-    json_t *object;
-    if (p)
-        for (p++; s_next_element (&p, &object); json_decref (object))
-            s_add_row (&grid, object);
+    covey_slice_t list = s_find_list (json, listing->member), object;
+    while (list.size && covey_json_next (&list, NULL, &object))
+        s_add_row (&grid, object);
     if (grid.count)
         s_put_grid (cli, &grid);
     else
@@ -309,16 +295,13 @@ s_put (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
             s_put_table (cli, listing, json);
         return;
     }
-    const char *p = s_find_list (json, listing->member);
-    if (!p) {
-        /*  An absent list is an empty one; a result of its own is one line. */
-        if (!listing->columns)
-            covey_cli_put_json (cli, json, strlen (json));
+    if (listing->print) {
+        covey_cli_put_json (cli, json, strlen (json));
         return;
     }
-    const char *start;
-    for (p++; (start = s_next_element (&p, NULL));)
-        covey_cli_put_json (cli, start, (size_t)(p - start));
+    covey_slice_t list = s_find_list (json, listing->member), object;
+    while (list.size && covey_json_next (&list, NULL, &object))
+        covey_cli_put_json (cli, object.text, object.size);
 }
 
 int
@@ -332,8 +315,12 @@ covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing)
     do {
         char *json = NULL;
         covey_err_t rc = listing->fetch (cli, &json);
+        if (rc == COVEY_OK)
+            rc = covey_json_check (json, strlen (json), COVEY_JSON_DEPTH_MAX,
+                                   "the answer", covey_errbuf ());
         if (rc) {
             exit_code = covey_cli_fail_rc (cli, rc, "");
+            covey_free (json);
             break;
         }
         if (is_screen)
@@ -348,32 +335,56 @@ covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing)
     return exit_code;
 }
 
+static void
+s_put_fields (covey_slice_t object)
+{
+    covey_slice_t rest = object, key, value;
+    size_t width = 0;
+    while (covey_json_next (&rest, &key, &value))
+        width = key.size - 2 > width ? key.size - 2 : width;
+    while (covey_json_next (&object, &key, &value)) {
+        covey_buf_t buf;
+        covey_buf_init (&buf, COVEY_EVENT_MAX);
+        if (!s_append_members (&buf, value))
+            s_append_value (&buf, value);
+        char *text = covey_buf_steal (&buf);
+        printf ("%-*.*s  %s\n", (int)width, (int)(key.size - 2), key.text + 1,
+                text ? text : "");
+        free (text);
+        covey_buf_deinit (&buf);
+    }
+}
+
 void
 covey_listing_show (covey_cli_t *cli, char **json_p)
 {
-    json_t *object = NULL;
-    if (cli->json || !s_value_end (*json_p, &object) ||
-        !json_is_object (object))
-        covey_cli_put_json (cli, *json_p, strlen (*json_p));
-    else {
-        size_t width = 0;
-        const char *key;
-        json_t *value;
-        json_object_foreach (object, key, value) width =
-            strlen (key) > width ? strlen (key) : width;
-        json_object_foreach (object, key, value)
-        {
-            covey_buf_t buf;
-            covey_buf_init (&buf, COVEY_EVENT_MAX);
-            if (!s_append_member (&buf, value))
-                s_append_value (&buf, value);
-            char *text = covey_buf_steal (&buf);
-            printf ("%-*s  %s\n", (int)width, key, text ? text : "");
-            free (text);
-            covey_buf_deinit (&buf);
-        }
-    }
-    json_decref (object);
-    covey_free (*json_p);
+    char *json = *json_p;
+    size_t size = strlen (json);
+    bool is_good = covey_json_check (json, size, COVEY_JSON_DEPTH_MAX, "",
+                                     NULL) == COVEY_OK;
+    covey_slice_t object =
+        is_good ? covey_json_trim (json, size) : (covey_slice_t){NULL, 0};
+    if (!cli->json && object.size && *object.text == '{')
+        s_put_fields (object);
+    else
+        covey_cli_put_json (cli, json, size);
+    covey_free (json);
     *json_p = NULL;
+}
+
+char *
+covey_listing_text (const char *json, const char *key)
+{
+    size_t size = strlen (json);
+    if (covey_json_check (json, size, COVEY_JSON_DEPTH_MAX, "", NULL))
+        return NULL;
+    covey_slice_t value = s_lookup (covey_json_trim (json, size), key);
+    if (!value.size)
+        return NULL;
+    if (covey_json_is_string (value))
+        return covey_json_text (value, NULL);
+    char *text = strndup (value.text, value.size);
+    if (!text)
+        abort ();
+    return text;
 }

@@ -26,11 +26,11 @@ typedef struct {
 typedef struct {
     /*  JSON text that the caller frees with covey_free.                     */
     covey_err_t (*fetch) (covey_cli_t *cli, char **json_p);
-    const char
-        *member; /* the list within the result; NULL: the result is one */
+    const char *member; /* the list within the result, unless it is one      */
     const covey_column_t *columns;
     const char *empty; /* "no agents": what people read instead of nothing    */
-    /*  Instead of columns: the whole result for people; may be NULL.        */
+    /*  Instead of member, columns, empty: the result is one object, and this
+        shows it to people.                                                   */
     void (*print) (covey_cli_t *cli, const char *json);
 } covey_listing_t;
 
@@ -39,5 +39,9 @@ int covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing);
 
 /*  One object: as it is with --json, else "key  value" lines. Frees it.     */
 void covey_listing_show (covey_cli_t *cli, char **json_p);
+
+/*  A member of an object ("a.b" goes inside): a string's text, anything else as
+    JSON; NULL: it is not there. The caller frees it.                         */
+char *covey_listing_text (const char *json, const char *key);
 
 #endif
