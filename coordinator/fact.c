@@ -35,9 +35,8 @@ s_begin (covey_state_t *state, int type, const char *source,
     const Covey__Control__Command *command = state->command;
     if (command && command->has_causation_id && command->causation_id.len == 16)
         (void)covey_event_set_causation_id (event, command->causation_id.data);
-    effects->facts =
-        covey_mem_room (effects->facts, effects->fact_count,
-                        &effects->fact_capacity, sizeof *effects->facts);
+    effects->facts = covey_mem_room (effects->facts, effects->fact_count,
+                                     &effects->fact_capacity, sizeof (void *));
     effects->facts[effects->fact_count++] = event;
     return event;
 }

@@ -166,5 +166,5 @@ covey_method_fill (const covey_method_t *self, ProtobufCMessage *params,
 {
     command->op_case = (Covey__Control__Command__OpCase)self->op;
     /* the members of the oneof are pointers to messages, one at a time */
-    memcpy (&command->tick, &params, sizeof params);
+    memcpy (&command->tick, &params, sizeof (void *));
 }

@@ -309,32 +309,35 @@ covey_state_on_report (covey_state_t *self, covey_task_verb_t verb,
 /* ---- cancel and retry
  * --------------------------------------------------------- */
 
-static covey_err_t
+/*  NULL: `*code_p` says why not.                                            */
+static covey_task_t *
 s_find_for (covey_state_t *self, const Covey__Control__TaskRef *ref,
-            covey_task_verb_t verb, covey_task_t **task_p)
+            covey_task_verb_t verb, covey_err_t *code_p)
 {
     covey_task_t *task = covey_state_find_task (self, ref->task_id);
-    if (!task)
-        return covey_fail (self->err, COVEY_NOTFOUND, "no task %s",
-                           ref->task_id);
+    if (!task) {
+        *code_p =
+            covey_fail (self->err, COVEY_NOTFOUND, "no task %s", ref->task_id);
+        return NULL;
+    }
     covey_task_state_t next;
-    if (covey_task_move (task->state, verb, &next) == COVEY_TASK_REFUSE)
-        return covey_fail (
-            self->err, COVEY_STATE, "task %s is %s: it cannot be %s", task->id,
-            covey_task_state_name (task->state),
-            verb == COVEY_TASK_ON_RETRY ? "tried again, only failed and parked "
-                                          "tasks can"
-                                        : "cancelled");
-    *task_p = task;
-    return COVEY_OK;
+    if (covey_task_move (task->state, verb, &next) != COVEY_TASK_REFUSE)
+        return task;
+    *code_p =
+        covey_fail (self->err, COVEY_STATE, "task %s is %s: it cannot be %s",
+                    task->id, covey_task_state_name (task->state),
+                    verb == COVEY_TASK_ON_RETRY
+                        ? "tried again, only failed and parked tasks can"
+                        : "cancelled");
+    return NULL;
 }
 
 covey_err_t
 covey_state_on_cancel (covey_state_t *self, const Covey__Control__TaskRef *ref)
 {
-    covey_task_t *task;
-    covey_err_t code = s_find_for (self, ref, COVEY_TASK_ON_CANCEL, &task);
-    if (code)
+    covey_err_t code = COVEY_OK;
+    covey_task_t *task = s_find_for (self, ref, COVEY_TASK_ON_CANCEL, &code);
+    if (!task)
         return code;
     covey_errbuf_t reason;
     (void)covey_fail (&reason, COVEY_CANCELED, "cancelled by %s",
@@ -385,10 +388,11 @@ s_check_again (covey_state_t *self, const covey_task_t *task)
 covey_err_t
 covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
 {
-    covey_task_t *task;
-    covey_err_t code = s_find_for (self, ref, COVEY_TASK_ON_RETRY, &task);
-    if (!code)
-        code = s_check_again (self, task);
+    covey_err_t code = COVEY_OK;
+    covey_task_t *task = s_find_for (self, ref, COVEY_TASK_ON_RETRY, &code);
+    if (!task)
+        return code;
+    code = s_check_again (self, task);
     if (code)
         return code;
     covey_state_revive (self, task);

@@ -185,7 +185,7 @@ covey_task_delay_ms (const covey_task_t *self)
         delay = retry->max_delay_ms;
     uint64_t hash = covey_str_hash (self->id, strlen (self->id));
     hash = (hash ^ self->attempt) * 0x9e3779b97f4a7c15u;
-    return delay - delay * (int64_t)(hash >> 32 & 0xff) / (5 * 256);
+    return delay - delay * (int64_t)(hash >> 32 & 0xff) / INT64_C (1280);
 }
 
 void

@@ -20,7 +20,7 @@ s_members_new (size_t count)
 {
     s_members_t members = {
         .items = covey_mem_new (count * sizeof *members.items),
-        .list = covey_mem_new (count * sizeof *members.list),
+        .list = covey_mem_new (count * sizeof (void *)),
     };
     return members;
 }
@@ -190,7 +190,7 @@ s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
     const covey_proposal_args_t *args = covey_proposal_args (vote);
     size_t cast = covey_count_cast (covey_proposal_count (vote)), reasons = 0;
     Covey__V1__CountedVote *items = covey_mem_new (cast * sizeof *items);
-    view->votes = covey_mem_new (cast * sizeof *view->votes);
+    view->votes = covey_mem_new (cast * sizeof (void *));
     for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
         const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
         if (!ballot->counts)

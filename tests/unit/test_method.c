@@ -1,0 +1,118 @@
+/*  method: the table, and that docs/methods.md tells all of it               */
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "coordinator/method.h"
+
+static void
+test_methods_are_found_by_name_and_typos_get_the_nearest (void **state)
+{
+    (void)state;
+    const covey_method_t *method, *found = NULL;
+    covey_errbuf_t err;
+    for (size_t i = 0; (method = covey_method_at (i)); i++) {
+        assert_int_equal (covey_method_find (method->name, &found, &err), 0);
+        assert_ptr_equal (found, method);
+    }
+    assert_int_equal (covey_method_find ("swarm.vot", &found, &err),
+                      COVEY_NOTFOUND);
+    assert_non_null (strstr (err.text, "swarm.vote"));
+    assert_int_equal (covey_method_find ("", &found, &err), COVEY_NOTFOUND);
+}
+
+static void
+test_a_method_without_params_takes_nothing_and_an_empty_object (void **state)
+{
+    (void)state;
+    const covey_method_t *method = NULL;
+    covey_errbuf_t err;
+    ProtobufCMessage *params = NULL;
+    assert_int_equal (covey_method_find ("swarm.list", &method, &err), 0);
+    assert_int_equal (covey_method_params (method, "", 0, &params, &err), 0);
+    protobuf_c_message_free_unpacked (params, NULL);
+    assert_int_equal (covey_method_params (method, "{}", 2, &params, &err), 0);
+    protobuf_c_message_free_unpacked (params, NULL);
+    assert_int_equal (covey_method_params (method, "[]", 2, &params, &err),
+                      COVEY_INVALID);
+}
+
+static char *
+s_read_page (void)
+{
+    const char *source = getenv ("COVEY_SOURCE");
+    char path[4096];
+    snprintf (path, sizeof path, "%s/docs/methods.md", source ? source : ".");
+    FILE *file = fopen (path, "r");
+    assert_non_null (file);
+    char *page = calloc (1, 1 << 20);
+    assert_true (fread (page, 1, (1 << 20) - 1, file) > 0);
+    fclose (file);
+    return page;
+}
+
+/*  "required_capabilities" -> "`requiredCapabilities`"                      */
+static void
+s_json_name (const char *name, char *to)
+{
+    *to++ = '`';
+    for (; *name; name++)
+        if (*name == '_')
+            *to++ = (char)toupper ((unsigned char)*++name);
+        else
+            *to++ = *name;
+    *to++ = '`';
+    *to = '\0';
+}
+
+static void
+test_the_page_has_every_method_and_every_param (void **state)
+{
+    (void)state;
+    char *page = s_read_page ();
+    const covey_method_t *method;
+    for (size_t i = 0; (method = covey_method_at (i)); i++) {
+        char name[300];
+        snprintf (name, sizeof name, "`%s`", method->name);
+        char *heading = page;
+        do {
+            heading = strstr (heading, "\n### ");
+            if (!heading)
+                fail_msg ("docs/methods.md has no heading for %s", name);
+            heading++;
+        } while (!strstr (heading, name) ||
+                 strstr (heading, name) > strchr (heading, '\n'));
+        char *end = strstr (heading, "\n### ");
+        if (end)
+            *end = '\0';
+        for (unsigned f = 0; f < method->params->n_fields; f++) {
+            char field[300];
+            s_json_name (method->params->fields[f].name, field);
+            if (!strstr (heading, field))
+                fail_msg ("docs/methods.md does not tell %s of %s", field,
+                          name);
+        }
+        if (end)
+            *end = '\n';
+    }
+    free (page);
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (
+            test_methods_are_found_by_name_and_typos_get_the_nearest),
+        cmocka_unit_test (
+            test_a_method_without_params_takes_nothing_and_an_empty_object),
+        cmocka_unit_test (test_the_page_has_every_method_and_every_param),
+    };
+    return cmocka_run_group_tests (tests, NULL, NULL);
+}
