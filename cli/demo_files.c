@@ -1,4 +1,5 @@
 /*  What the demo counts: every regular file below a folder                   */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -146,20 +147,20 @@ s_compare (const void *a, const void *b)
 static void
 s_group (covey_demo_files_t *self)
 {
+    assert (self->items && self->count);
     qsort (self->items, self->count, sizeof *self->items, s_compare);
     self->groups = calloc (self->count, sizeof *self->groups);
     if (!self->groups)
         abort ();
     for (size_t i = 0; i < self->count; i++) {
         const char *extension = s_extension (self->items[i].path);
-        covey_demo_group_t *last =
-            self->group_count ? &self->groups[self->group_count - 1] : NULL;
-        if (!last || strcmp (last->extension, extension) != 0) {
-            last = &self->groups[self->group_count++];
-            last->extension = covey_str_dup (extension);
-            last->first = i;
+        if (i == 0 ||
+            strcmp (s_extension (self->items[i - 1].path), extension) != 0) {
+            covey_demo_group_t *group = &self->groups[self->group_count++];
+            group->extension = covey_str_dup (extension);
+            group->first = i;
         }
-        last->count++;
+        self->groups[self->group_count - 1].count++;
         self->items[i].group = self->group_count - 1;
     }
 }

@@ -136,35 +136,32 @@ s_row (const char *name, const covey_demo_counts_t *counts)
 static int
 s_by_files (const void *a, const void *b)
 {
-    const covey_demo_group_t *const *left = a, *const *right = b;
-    if ((*left)->count != (*right)->count)
-        return (*left)->count < (*right)->count ? 1 : -1;
-    return strcmp ((*left)->extension, (*right)->extension);
+    const covey_demo_group_t *left = a, *right = b;
+    if (left->count != right->count)
+        return left->count < right->count ? 1 : -1;
+    return strcmp (left->extension, right->extension);
 }
 
 static void
 s_table (const covey_demo_t *self)
 {
-    const covey_demo_files_t *files = &self->files;
-    const covey_demo_group_t **order =
-        calloc (files->group_count, sizeof *order);
+    size_t count = self->files.group_count;
+    covey_demo_counts_t others = {0}, totals = covey_demo_totals (self);
+    covey_demo_group_t *order = calloc (count, sizeof *order);
     if (!order)
         abort ();
-    for (size_t i = 0; i < files->group_count; i++)
-        order[i] = &files->groups[i];
-    qsort (order, files->group_count, sizeof *order, s_by_files);
+    memcpy (order, self->files.groups, count * sizeof *order);
+    qsort (order, count, sizeof *order, s_by_files);
     printf ("  %-24s %8s %10s %10s %12s\n", "extension", "files", "lines",
             "words", "bytes");
-    covey_demo_counts_t others = {0}, totals = covey_demo_totals (self);
-    for (size_t i = 0; i < files->group_count; i++)
+    for (size_t i = 0; i < count; i++)
         if (i < GROUPS_SHOWN)
-            s_row (order[i]->extension, &order[i]->counts);
+            s_row (order[i].extension, &order[i].counts);
         else
-            covey_demo_counts_add (&others, &order[i]->counts);
+            covey_demo_counts_add (&others, &order[i].counts);
     if (others.files) {
         char name[40];
-        snprintf (name, sizeof name, "%zu more",
-                  files->group_count - GROUPS_SHOWN);
+        snprintf (name, sizeof name, "%zu more", count - GROUPS_SHOWN);
         s_row (name, &others);
     }
     s_row ("total", &totals);

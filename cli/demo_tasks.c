@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "cli/demo.h"
+#include "proto/json_scan.h"
 
 #define WINDOW 64     /* submissions without answer                         */
 #define PAGE 200      /* tasks per answer of task.list                      */
@@ -80,26 +81,17 @@ s_plan (covey_demo_t *self)
 static json_t *
 s_path_input (const char *path)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t size = strlen (path), at = 0;
+    size_t size = strlen (path);
     if (covey_str_is_utf8 (path, size))
         return json_string (path);
-    char *text = calloc (size / 3 * 4 + 5, 1);
-    if (!text)
-        abort ();
-    for (size_t i = 0; i < size; i += 3) {
-        unsigned bits = (unsigned)(unsigned char)path[i] << 16;
-        bits |= i + 1 < size ? (unsigned)(unsigned char)path[i + 1] << 8 : 0;
-        bits |= i + 2 < size ? (unsigned)(unsigned char)path[i + 2] : 0;
-        text[at++] = digits[bits >> 18];
-        text[at++] = digits[bits >> 12 & 63];
-        text[at++] = i + 1 < size ? digits[bits >> 6 & 63] : '=';
-        text[at++] = i + 2 < size ? digits[bits & 63] : '=';
-    }
-    json_t *input =
-        json_pack ("{s:s,s:s}", "contentType", "binary", "data", text);
+    covey_buf_t encoded;
+    covey_buf_init (&encoded, COVEY_PAYLOAD_MAX);
+    covey_base64_write (path, size, &encoded);
+    char *text = covey_buf_steal (&encoded);
+    json_t *input = json_pack ("{s:s,s:s}", "contentType", "binary", "data",
+                               text ? text : "");
     free (text);
+    covey_buf_deinit (&encoded);
     return input;
 }
 

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "cli/job.h"
 #include "proto/json.h"
+#include "proto/json_scan.h"
 
 #define PARAMS_MAX (8u << 20) /* escapes let a text grow sixfold */
 
@@ -195,24 +196,6 @@ covey_job_fail_large (const covey_event_t *assigned)
     return covey_job_fail_params (assigned, text, "RESULT_TOO_LARGE", false);
 }
 
-static void
-s_base64 (covey_buf_t *to, const uint8_t *data, size_t size)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                 "abcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < size; i += 3) {
-        uint32_t bits = (uint32_t)data[i] << 16;
-        if (i + 1 < size)
-            bits |= (uint32_t)data[i + 1] << 8;
-        if (i + 2 < size)
-            bits |= data[i + 2];
-        covey_buf_putc (to, digits[bits >> 18]);
-        covey_buf_putc (to, digits[bits >> 12 & 63]);
-        covey_buf_putc (to, i + 1 < size ? digits[bits >> 6 & 63] : '=');
-        covey_buf_putc (to, i + 2 < size ? digits[bits & 63] : '=');
-    }
-}
-
 char *
 covey_job_complete_params (const covey_event_t *assigned, const void *output,
                            size_t size)
@@ -228,7 +211,7 @@ covey_job_complete_params (const covey_event_t *assigned, const void *output,
         covey_json_quote (&to, output, size);
     } else {
         covey_buf_puts (&to, "{\"contentType\":\"binary\",\"data\":\"");
-        s_base64 (&to, output, size);
+        covey_base64_write (output, size, &to);
         covey_buf_puts (&to, "\"}");
     }
     if (to.size >= COVEY_PAYLOAD_MAX)

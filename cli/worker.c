@@ -159,6 +159,7 @@ static void
 s_announce (covey_worker_t *self)
 {
     size_t busy = 0;
+    assert (self->slots > 0);
     for (size_t i = 0; i < self->slots; i++)
         busy += self->jobs[i].state != COVEY_JOB_FREE;
     int capacity = (int)((self->slots - busy) * 100 / self->slots);
