@@ -68,7 +68,7 @@ static int
 s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
 {
     char endpoint[COVEY_CLI_ENDPOINT_MAX];
-    covey_job_setup_t setup = {.agent = agent,
+    covey_errand_setup_t setup = {.agent = agent,
                                .endpoint = endpoint,
                                .argv = argv,
                                .vote_command =

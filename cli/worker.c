@@ -8,18 +8,18 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/job_text.h"
+#include "cli/errand_text.h"
 #include "proto/event.h"
 
-#define JOBS_MAX (COVEY_WORKER_SLOTS_MAX + COVEY_WORKER_VOTES_MAX)
+#define ERRANDS_MAX (COVEY_WORKER_SLOTS_MAX + COVEY_WORKER_VOTES_MAX)
 #define POLL_MAX_MS 1000
 
 struct covey_worker {
-    covey_job_setup_t setup;
+    covey_errand_setup_t setup;
     size_t slots;
-    covey_job_t
-        jobs[JOBS_MAX]; /* tasks in [0, slots), votes behind SLOTS_MAX */
-    int signals;        /* signalfd                                   */
+    covey_errand_t
+        errands[ERRANDS_MAX]; /* tasks in [0, slots), votes behind SLOTS_MAX */
+    int signals;              /* signalfd                                   */
     bool attached, superseded;
     int64_t stop_at_ms; /* hand back what still runs; 0: not stopping */
     int64_t end_at_ms;
@@ -46,12 +46,12 @@ covey_worker_block_signals (void)
 /* ------------------------------------------------------------------------ */
 /*  What the agent hears                                                      */
 
-static covey_job_t *
-s_free_job (covey_worker_t *self, size_t from, size_t to)
+static covey_errand_t *
+s_free_errand (covey_worker_t *self, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
-        if (self->jobs[i].state == COVEY_JOB_FREE)
-            return &self->jobs[i];
+        if (self->errands[i].state == COVEY_ERRAND_FREE)
+            return &self->errands[i];
     return NULL;
 }
 
@@ -69,10 +69,10 @@ static covey_err_t
 s_reject (covey_worker_t *self, const covey_event_t *assigned,
           const char *reason)
 {
-    char *params = covey_job_reject_params (assigned, reason);
+    char *params = covey_errand_reject_params (assigned, reason);
     covey_err_t rc = covey_agent_ask (
         self->setup.agent, COVEY_SERVICE_COORDINATOR, "task.reject", params,
-        COVEY_JOB_ASK_MS, s_on_answer_ignored, NULL);
+        COVEY_ERRAND_ASK_MS, s_on_answer_ignored, NULL);
     free (params);
     return rc;
 }
@@ -88,17 +88,17 @@ s_on_task (covey_agent_t *agent, const covey_event_t *event, void *arg)
     int64_t token = covey_event_int (event, "fencingToken");
     int64_t now_ms = covey_clock_mono_ms ();
     for (size_t i = 0; i < self->slots; i++) {
-        covey_job_t *job = &self->jobs[i];
-        if (!covey_job_is (job, "taskId", id))
+        covey_errand_t *errand = &self->errands[i];
+        if (!covey_errand_is (errand, "taskId", id))
             continue;
-        if (covey_event_int (job->event, "fencingToken") == token)
+        if (covey_event_int (errand->event, "fencingToken") == token)
             return COVEY_OK; /* the same assignment again                    */
-        covey_job_drop (job, now_ms);
+        covey_errand_drop (errand, now_ms);
     }
-    covey_job_t *job = s_free_job (self, 0, self->slots);
-    if (!job)
+    covey_errand_t *errand = s_free_errand (self, 0, self->slots);
+    if (!errand)
         return s_reject (self, event, "all slots are busy");
-    covey_job_begin_task (job, event, now_ms);
+    covey_errand_begin_task (errand, event, now_ms);
     return COVEY_OK;
 }
 
@@ -111,8 +111,8 @@ s_on_cancelled (covey_agent_t *agent, const covey_event_t *event, void *arg)
         return COVEY_OK;
     const char *id = covey_event_str (event, "taskId");
     for (size_t i = 0; i < self->slots; i++)
-        if (covey_job_is (&self->jobs[i], "taskId", id))
-            covey_job_drop (&self->jobs[i], covey_clock_mono_ms ());
+        if (covey_errand_is (&self->errands[i], "taskId", id))
+            covey_errand_drop (&self->errands[i], covey_clock_mono_ms ());
     return COVEY_OK;
 }
 
@@ -125,12 +125,13 @@ s_on_swarm (covey_agent_t *agent, const covey_event_t *event, void *arg)
         !self->setup.vote_command || self->stop_at_ms)
         return COVEY_OK;
     const char *id = covey_event_str (event, "consensusId");
-    for (size_t i = COVEY_WORKER_SLOTS_MAX; i < JOBS_MAX; i++)
-        if (covey_job_is (&self->jobs[i], "consensusId", id))
+    for (size_t i = COVEY_WORKER_SLOTS_MAX; i < ERRANDS_MAX; i++)
+        if (covey_errand_is (&self->errands[i], "consensusId", id))
             return COVEY_OK;
-    covey_job_t *job = s_free_job (self, COVEY_WORKER_SLOTS_MAX, JOBS_MAX);
-    if (job)
-        covey_job_begin_vote (job, event, covey_clock_mono_ms ());
+    covey_errand_t *errand =
+        s_free_errand (self, COVEY_WORKER_SLOTS_MAX, ERRANDS_MAX);
+    if (errand)
+        covey_errand_begin_vote (errand, event, covey_clock_mono_ms ());
     else
         fprintf (stderr, "%s: no ballot, %d vote commands run already\n", id,
                  COVEY_WORKER_VOTES_MAX);
@@ -150,8 +151,8 @@ static size_t
 s_running (const covey_worker_t *self)
 {
     size_t count = 0;
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        count += self->jobs[i].state != COVEY_JOB_FREE;
+    for (size_t i = 0; i < ERRANDS_MAX; i++)
+        count += self->errands[i].state != COVEY_ERRAND_FREE;
     return count;
 }
 
@@ -161,7 +162,7 @@ s_announce (covey_worker_t *self)
     size_t busy = 0;
     assert (self->slots > 0);
     for (size_t i = 0; i < self->slots; i++)
-        busy += self->jobs[i].state != COVEY_JOB_FREE;
+        busy += self->errands[i].state != COVEY_ERRAND_FREE;
     int capacity = (int)((self->slots - busy) * 100 / self->slots);
     if (covey_agent_ready (self->setup.agent, capacity, (int)busy) != COVEY_OK)
         fprintf (stderr, "covey agent run: %s\n", covey_error ());
@@ -200,7 +201,7 @@ s_on_notice (covey_agent_t *agent, const covey_notice_t *notice, void *arg)
 /* ------------------------------------------------------------------------ */
 
 covey_worker_t *
-covey_worker_new (const covey_job_setup_t *setup, int slots)
+covey_worker_new (const covey_errand_setup_t *setup, int slots)
 {
     assert (slots >= 1 && slots <= COVEY_WORKER_SLOTS_MAX);
     sigset_t set;
@@ -209,8 +210,8 @@ covey_worker_new (const covey_job_setup_t *setup, int slots)
         abort ();
     self->setup = *setup;
     self->slots = (size_t)slots;
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        covey_job_init (&self->jobs[i], &self->setup);
+    for (size_t i = 0; i < ERRANDS_MAX; i++)
+        covey_errand_init (&self->errands[i], &self->setup);
     s_fill_signals (&set);
     self->signals = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (self->signals < 0)
@@ -230,8 +231,8 @@ covey_worker_destroy (covey_worker_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        covey_job_deinit (&self->jobs[i]);
+    for (size_t i = 0; i < ERRANDS_MAX; i++)
+        covey_errand_deinit (&self->errands[i]);
     close (self->signals);
     free (self);
 }
@@ -259,8 +260,8 @@ static int
 s_timeout_ms (const covey_worker_t *self, int64_t now_ms)
 {
     int64_t next = now_ms + POLL_MAX_MS;
-    for (size_t i = 0; i < JOBS_MAX; i++) {
-        int64_t at = covey_job_next_ms (&self->jobs[i]);
+    for (size_t i = 0; i < ERRANDS_MAX; i++) {
+        int64_t at = covey_errand_next_ms (&self->errands[i]);
         if (at < next)
             next = at;
     }
@@ -275,14 +276,15 @@ s_timeout_ms (const covey_worker_t *self, int64_t now_ms)
 static void
 s_wait (covey_worker_t *self, int64_t now_ms)
 {
-    struct pollfd fds[2 + 3 * JOBS_MAX];
+    struct pollfd fds[2 + 3 * ERRANDS_MAX];
     size_t count = 0;
     fds[count++] = (struct pollfd){.fd = covey_agent_fd (self->setup.agent),
                                    .events = POLLIN};
     fds[count++] = (struct pollfd){.fd = self->signals, .events = POLLIN};
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        if (self->jobs[i].state != COVEY_JOB_FREE && self->jobs[i].child)
-            count += covey_child_pollfds (self->jobs[i].child, fds + count);
+    for (size_t i = 0; i < ERRANDS_MAX; i++)
+        if (self->errands[i].state != COVEY_ERRAND_FREE &&
+            self->errands[i].child)
+            count += covey_child_pollfds (self->errands[i].child, fds + count);
     (void)poll (fds, count, s_timeout_ms (self, now_ms)); /* all are tried */
 }
 
@@ -299,10 +301,10 @@ s_turn (covey_worker_t *self)
     if (self->superseded)
         return false;
     if (self->stop_at_ms && now_ms >= self->stop_at_ms)
-        for (size_t i = 0; i < JOBS_MAX; i++)
-            covey_job_hand_back (&self->jobs[i], now_ms);
-    for (size_t i = 0; i < JOBS_MAX; i++)
-        covey_job_pump (&self->jobs[i], now_ms);
+        for (size_t i = 0; i < ERRANDS_MAX; i++)
+            covey_errand_hand_back (&self->errands[i], now_ms);
+    for (size_t i = 0; i < ERRANDS_MAX; i++)
+        covey_errand_pump (&self->errands[i], now_ms);
     if (!self->stop_at_ms)
         return true;
     return s_running (self) > 0 && now_ms < self->end_at_ms && self->attached;

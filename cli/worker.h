@@ -13,7 +13,7 @@
 #ifndef COVEY_WORKER_H_INCLUDED
 #define COVEY_WORKER_H_INCLUDED
 
-#include "cli/job.h"
+#include "cli/errand.h"
 
 #define COVEY_WORKER_SLOTS_MAX 64
 #define COVEY_WORKER_VOTES_MAX                    \
@@ -29,7 +29,7 @@ void covey_worker_block_signals (void);
 
 /*  Sets the agent's handlers; call it before the agent connects. The setup is
     copied, what it points to is borrowed.                                    */
-covey_worker_t *covey_worker_new (const covey_job_setup_t *setup, int slots);
+covey_worker_t *covey_worker_new (const covey_errand_setup_t *setup, int slots);
 void covey_worker_destroy (covey_worker_t **self_p);
 
 /*  Works until a signal; the agent is connected. OK after a signal, FENCED

@@ -1,6 +1,6 @@
-/*  What a job's command sees, and what its output becomes. The command's
+/*  What a errand's command sees, and what its output becomes. The command's
     sources are in no library, so the one under test is compiled in here.     */
-#include "cli/job_text.c"
+#include "cli/errand_text.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,7 @@ test_progress_lines (void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int percent = 0;
-        const char *text = covey_job_progress (cases[i].line, &percent);
+        const char *text = covey_errand_progress (cases[i].line, &percent);
         if (!cases[i].text) {
             assert_null (text);
             continue;
@@ -46,7 +46,7 @@ static void
 s_check_result (const void *output, size_t size, const char *result)
 {
     covey_event_t *event = s_assigned ();
-    char *params = covey_job_complete_params (event, output, size);
+    char *params = covey_errand_complete_params (event, output, size);
     char wanted[256];
     snprintf (wanted, sizeof wanted,
               "{\"taskId\":\"t\\\"1\",\"fencingToken\":7,\"result\":%s}",
@@ -81,14 +81,15 @@ test_a_result_must_fit_into_a_payload (void **state)
     covey_event_t *event = s_assigned ();
     char *output = malloc (COVEY_PAYLOAD_MAX);
     memset (output, 'x', COVEY_PAYLOAD_MAX);
-    assert_null (covey_job_complete_params (event, output, COVEY_PAYLOAD_MAX));
+    assert_null (
+        covey_errand_complete_params (event, output, COVEY_PAYLOAD_MAX));
     char *params =
-        covey_job_complete_params (event, output, COVEY_PAYLOAD_MAX - 100);
+        covey_errand_complete_params (event, output, COVEY_PAYLOAD_MAX - 100);
     assert_non_null (params);
     free (params);
     memset (output, 1, COVEY_PAYLOAD_MAX); /* each becomes \u0001            */
     assert_null (
-        covey_job_complete_params (event, output, COVEY_PAYLOAD_MAX / 2));
+        covey_errand_complete_params (event, output, COVEY_PAYLOAD_MAX / 2));
     free (output);
     covey_event_destroy (&event);
 }
@@ -110,7 +111,7 @@ test_a_ballot_has_the_first_line_as_reason (void **state)
     assert_int_equal (covey_event_set_str (event, "consensusId", "c"),
                       COVEY_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        char *params = covey_job_ballot_params (
+        char *params = covey_errand_ballot_params (
             event, "approve", cases[i].output, strlen (cases[i].output));
         assert_string_equal (params, cases[i].wanted);
         free (params);
@@ -126,7 +127,7 @@ test_environment_replaces_what_is_inherited (void **state)
     covey_agent_t *agent = covey_agent_new ("a1", "worker");
     setenv ("COVEY_TASK_ID", "old", 1);
     setenv ("COVEY_TASK_ID_NOT", "mine", 1);
-    char **env = covey_job_env (event, agent, "ipc:///x");
+    char **env = covey_errand_env (event, agent, "ipc:///x");
     size_t ids = 0, others = 0, priorities = 0;
     for (char **at = env; *at; at++) {
         if (strncmp (*at, "COVEY_TASK_ID=", 14) == 0) {
@@ -139,7 +140,7 @@ test_environment_replaces_what_is_inherited (void **state)
     assert_int_equal (ids, 1);
     assert_int_equal (others, 1);
     assert_int_equal (priorities, 1);
-    covey_job_env_free (env);
+    covey_errand_env_free (env);
     covey_agent_destroy (&agent);
     covey_event_destroy (&event);
 }
@@ -149,10 +150,10 @@ test_how_a_program_ended (void **state)
 {
     char code[32], text[64];
     (void)state;
-    covey_job_exit_text (3 << 8, code, sizeof code, text, sizeof text);
+    covey_errand_exit_text (3 << 8, code, sizeof code, text, sizeof text);
     assert_string_equal (code, "EXIT_3");
     assert_string_equal (text, "exit status 3");
-    covey_job_exit_text (9, code, sizeof code, text, sizeof text);
+    covey_errand_exit_text (9, code, sizeof code, text, sizeof text);
     assert_string_equal (code, "SIGKILL");
     assert_string_equal (text, "ended by SIGKILL");
 }

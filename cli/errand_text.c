@@ -1,4 +1,4 @@
-#include "cli/job_text.h"
+#include "cli/errand_text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -8,14 +8,14 @@
 #include <unistd.h>
 
 #include "base/str.h"
-#include "cli/job.h"
+#include "cli/errand.h"
 #include "proto/json.h"
 #include "proto/json_scan.h"
 
 #define PARAMS_MAX (8u << 20) /* escapes let a text grow sixfold */
 
 const char *
-covey_job_progress (const char *line, int *percent_p)
+covey_errand_progress (const char *line, int *percent_p)
 {
     size_t digits = strspn (line, "0123456789");
     if (digits < 1 || digits > 3 || line[digits] != '%')
@@ -73,8 +73,8 @@ s_env_with (const s_variable_t *variables, size_t count)
 }
 
 char **
-covey_job_env (const covey_event_t *event, const covey_agent_t *agent,
-               const char *endpoint)
+covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
+                  const char *endpoint)
 {
     char attempt[24], token[24];
     s_variable_t all[VARIABLES_MAX] = {
@@ -108,7 +108,7 @@ covey_job_env (const covey_event_t *event, const covey_agent_t *agent,
 }
 
 void
-covey_job_env_free (char **env)
+covey_errand_env_free (char **env)
 {
     for (char **at = env; *at; at++)
         free (*at);
@@ -144,7 +144,7 @@ s_end (covey_buf_t *to)
 }
 
 char *
-covey_job_params (const covey_event_t *assigned)
+covey_errand_params (const covey_event_t *assigned)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
@@ -152,8 +152,8 @@ covey_job_params (const covey_event_t *assigned)
 }
 
 char *
-covey_job_progress_params (const covey_event_t *assigned, int percent,
-                           const char *status)
+covey_errand_progress_params (const covey_event_t *assigned, int percent,
+                              const char *status)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
@@ -163,8 +163,8 @@ covey_job_progress_params (const covey_event_t *assigned, int percent,
 }
 
 char *
-covey_job_fail_params (const covey_event_t *assigned, const char *error,
-                       const char *code, bool retryable)
+covey_errand_fail_params (const covey_event_t *assigned, const char *error,
+                          const char *code, bool retryable)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
@@ -177,7 +177,7 @@ covey_job_fail_params (const covey_event_t *assigned, const char *error,
 }
 
 char *
-covey_job_reject_params (const covey_event_t *assigned, const char *reason)
+covey_errand_reject_params (const covey_event_t *assigned, const char *reason)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
@@ -187,18 +187,18 @@ covey_job_reject_params (const covey_event_t *assigned, const char *reason)
 }
 
 char *
-covey_job_fail_large (const covey_event_t *assigned)
+covey_errand_fail_large (const covey_event_t *assigned)
 {
     char text[96];
     snprintf (text, sizeof text,
               "the result is larger than a payload may be (%d bytes)",
               COVEY_PAYLOAD_MAX);
-    return covey_job_fail_params (assigned, text, "RESULT_TOO_LARGE", false);
+    return covey_errand_fail_params (assigned, text, "RESULT_TOO_LARGE", false);
 }
 
 char *
-covey_job_complete_params (const covey_event_t *assigned, const void *output,
-                           size_t size)
+covey_errand_complete_params (const covey_event_t *assigned, const void *output,
+                              size_t size)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
@@ -220,16 +220,16 @@ covey_job_complete_params (const covey_event_t *assigned, const void *output,
 }
 
 char *
-covey_job_ballot_params (const covey_event_t *request, const char *vote,
-                         const void *output, size_t size)
+covey_errand_ballot_params (const covey_event_t *request, const char *vote,
+                            const void *output, size_t size)
 {
     covey_buf_t to;
     const char *reason = output;
     const char *feed = size ? memchr (reason, '\n', size) : NULL;
     if (feed)
         size = (size_t)(feed - reason);
-    if (size > COVEY_JOB_REASON_MAX)
-        size = COVEY_JOB_REASON_MAX;
+    if (size > COVEY_ERRAND_REASON_MAX)
+        size = COVEY_ERRAND_REASON_MAX;
     while (size && !covey_str_is_utf8 (reason, size))
         size--; /* up to the first byte that is not text */
     covey_buf_init (&to, PARAMS_MAX);
@@ -246,8 +246,8 @@ covey_job_ballot_params (const covey_event_t *request, const char *vote,
 /* ------------------------------------------------------------------------ */
 
 void
-covey_job_exit_text (int status, char *code, size_t code_size, char *text,
-                     size_t text_size)
+covey_errand_exit_text (int status, char *code, size_t code_size, char *text,
+                        size_t text_size)
 {
     if (!WIFSIGNALED (status)) {
         snprintf (code, code_size, "EXIT_%d", WEXITSTATUS (status));
@@ -263,7 +263,7 @@ covey_job_exit_text (int status, char *code, size_t code_size, char *text,
 }
 
 void
-covey_job_say (const covey_event_t *event, const char *line)
+covey_errand_say (const covey_event_t *event, const char *line)
 {
     const char *id =
         covey_event_type (event) == COVEY_EVENT_SWARM_CONSENSUS_REQUEST
