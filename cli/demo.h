@@ -78,7 +78,7 @@ typedef struct {
     char id[37];
     bool is_merge;
     size_t first, count; /* of the files                                      */
-    bool asked, submitted, ended;
+    bool ended, has_result;
     char agent[COVEY_AGENT_ID_MAX + 1]; /* that completed it                  */
     uint32_t attempt;
     int64_t submitted_us, first_assigned_us, assigned_us, ended_us;

@@ -185,8 +185,9 @@ s_number (const json_t *object, const char *key, bool *is_good)
     return (uint64_t)json_integer_value (value);
 }
 
-static covey_err_t
-s_take_result (covey_demo_t *self, const covey_demo_task_t *task,
+/*  False: it is not what worker.sh prints.                                  */
+static bool
+s_take_result (covey_demo_t *self, covey_demo_task_t *task,
                const json_t *result)
 {
     bool is_good = true;
@@ -197,18 +198,43 @@ s_take_result (covey_demo_t *self, const covey_demo_task_t *task,
         .bytes = s_number (result, "bytes", &is_good)};
     covey_demo_file_t *file = &self->files.items[task->first];
     const char *sum = json_string_value (json_object_get (result, "sha256"));
-    if (!is_good || (!task->is_merge && (!sum || strlen (sum) != 64)))
-        return covey_fail (&self->err, COVEY_MALFORMED,
-                           "task %s: its result is not what worker.sh prints",
-                           task->id);
+    if (task->has_result || !is_good ||
+        (!task->is_merge && (!sum || strlen (sum) != 64)))
+        return task->has_result;
+    task->has_result = true;
     if (task->is_merge) {
         covey_demo_counts_add (&self->files.groups[file->group].counts,
                                &counts);
-        return COVEY_OK;
+        return true;
     }
     file->counts = counts;
     covey_str_copy (file->sha256, sizeof file->sha256, sum);
-    return COVEY_OK;
+    return true;
+}
+
+/*  Results come with task:completed; what was missed is asked for.          */
+static covey_err_t
+s_fetch_results (covey_demo_t *self)
+{
+    covey_err_t rc = COVEY_OK;
+    for (size_t i = 0; !rc && i < self->tasks.count; i++) {
+        covey_demo_task_t *task = &self->tasks.items[i];
+        char *text = NULL;
+        if (task->has_result)
+            continue;
+        rc = covey_task_show (self->agent, task->id, COVEY_DEMO_ASK_MS, &text);
+        if (rc)
+            return covey_fail (&self->err, rc, "task.show: %s", covey_error ());
+        json_t *view = json_loads (text, 0, NULL);
+        if (!s_take_result (self, task, json_object_get (view, "result")))
+            rc = covey_fail (&self->err, COVEY_MALFORMED,
+                             "task %s: its result is not what worker.sh "
+                             "prints: %.200s",
+                             task->id, text);
+        json_decref (view);
+        covey_free (text);
+    }
+    return rc;
 }
 
 static void
@@ -242,7 +268,6 @@ s_take_view (covey_demo_t *self, const json_t *view)
                            state, error ? error : "no reason given");
     if (strcmp (state, "completed") != 0)
         return COVEY_OK;
-    bool is_new = task->ended_us == 0;
     covey_str_copy (task->agent, sizeof task->agent, agent ? agent : "");
     task->attempt =
         (uint32_t)json_integer_value (json_object_get (view, "attempt"));
@@ -250,8 +275,7 @@ s_take_view (covey_demo_t *self, const json_t *view)
     task->assigned_us = s_time (view, "assignedAt");
     task->ended_us = s_time (view, "endedAt");
     s_end (self, task);
-    return is_new ? s_take_result (self, task, json_object_get (view, "result"))
-                  : COVEY_OK;
+    return COVEY_OK;
 }
 
 /*  All tasks as the coordinator has them, page by page.                     */
@@ -298,9 +322,14 @@ s_on_task (covey_agent_t *agent, const covey_event_t *event, void *arg)
     if (!task)
         return COVEY_OK;
     self->tasks.moved_ms = covey_clock_mono_ms ();
-    if (covey_event_type (event) == COVEY_EVENT_TASK_COMPLETED)
+    if (covey_event_type (event) == COVEY_EVENT_TASK_COMPLETED) {
+        size_t size = 0;
+        const char *text = covey_event_payload (event, "result", NULL, &size);
+        json_t *result = text ? json_loadb (text, size, 0, NULL) : NULL;
+        (void)s_take_result (self, task, result); /* see s_fetch_results     */
+        json_decref (result);
         s_end (self, task);
-    else if (covey_event_type (event) == COVEY_EVENT_TASK_FAILED)
+    } else if (covey_event_type (event) == COVEY_EVENT_TASK_FAILED)
         self->tasks.failures++;
     else if (covey_event_type (event) == COVEY_EVENT_TASK_ASSIGNED &&
              !task->first_assigned_us)
@@ -387,7 +416,8 @@ s_run (s_submit_t *submit)
         if (rc)
             return rc;
     }
-    return s_sweep (self);
+    covey_err_t rc = s_sweep (self);
+    return rc ? rc : s_fetch_results (self);
 }
 
 covey_err_t

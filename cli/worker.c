@@ -11,15 +11,17 @@
 #include "cli/errand_text.h"
 #include "proto/event.h"
 
-#define ERRANDS_MAX (COVEY_WORKER_SLOTS_MAX + COVEY_WORKER_VOTES_MAX)
+/*  Twice the slots: while the end of one task is still being reported, the next
+    may be there already.                                                     */
+#define TASKS_MAX (2 * COVEY_WORKER_SLOTS_MAX)
+#define ERRANDS_MAX (TASKS_MAX + COVEY_WORKER_VOTES_MAX)
 #define POLL_MAX_MS 1000
 
 struct covey_worker {
     covey_errand_setup_t setup;
     size_t slots;
-    covey_errand_t
-        errands[ERRANDS_MAX]; /* tasks in [0, slots), votes behind SLOTS_MAX */
-    int signals;              /* signalfd                                   */
+    covey_errand_t errands[ERRANDS_MAX]; /* [0, TASKS_MAX) tasks, then votes */
+    int signals; /* signalfd                                   */
     bool attached, superseded;
     int64_t stop_at_ms; /* hand back what still runs; 0: not stopping */
     int64_t end_at_ms;
@@ -55,6 +57,17 @@ s_free_errand (covey_worker_t *self, size_t from, size_t to)
     return NULL;
 }
 
+/*  Slots that are taken: a task whose command has ended takes none.         */
+static size_t
+s_busy (const covey_worker_t *self)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TASKS_MAX; i++)
+        count += self->errands[i].state == COVEY_ERRAND_STARTING ||
+                 self->errands[i].state == COVEY_ERRAND_RUNNING;
+    return count;
+}
+
 static covey_err_t
 s_on_answer_ignored (covey_agent_t *agent, const covey_event_t *answer,
                      void *arg)
@@ -87,7 +100,7 @@ s_on_task (covey_agent_t *agent, const covey_event_t *event, void *arg)
     const char *id = covey_event_str (event, "taskId");
     int64_t token = covey_event_int (event, "fencingToken");
     int64_t now_ms = covey_clock_mono_ms ();
-    for (size_t i = 0; i < self->slots; i++) {
+    for (size_t i = 0; i < TASKS_MAX; i++) {
         covey_errand_t *errand = &self->errands[i];
         if (!covey_errand_is (errand, "taskId", id))
             continue;
@@ -95,8 +108,8 @@ s_on_task (covey_agent_t *agent, const covey_event_t *event, void *arg)
             return COVEY_OK; /* the same assignment again                    */
         covey_errand_drop (errand, now_ms);
     }
-    covey_errand_t *errand = s_free_errand (self, 0, self->slots);
-    if (!errand)
+    covey_errand_t *errand = s_free_errand (self, 0, TASKS_MAX);
+    if (!errand || s_busy (self) >= self->slots)
         return s_reject (self, event, "all slots are busy");
     covey_errand_begin_task (errand, event, now_ms);
     return COVEY_OK;
@@ -110,7 +123,7 @@ s_on_cancelled (covey_agent_t *agent, const covey_event_t *event, void *arg)
     if (covey_event_type (event) != COVEY_EVENT_TASK_CANCELLED)
         return COVEY_OK;
     const char *id = covey_event_str (event, "taskId");
-    for (size_t i = 0; i < self->slots; i++)
+    for (size_t i = 0; i < TASKS_MAX; i++)
         if (covey_errand_is (&self->errands[i], "taskId", id))
             covey_errand_drop (&self->errands[i], covey_clock_mono_ms ());
     return COVEY_OK;
@@ -125,11 +138,10 @@ s_on_swarm (covey_agent_t *agent, const covey_event_t *event, void *arg)
         !self->setup.vote_command || self->stop_at_ms)
         return COVEY_OK;
     const char *id = covey_event_str (event, "consensusId");
-    for (size_t i = COVEY_WORKER_SLOTS_MAX; i < ERRANDS_MAX; i++)
+    for (size_t i = TASKS_MAX; i < ERRANDS_MAX; i++)
         if (covey_errand_is (&self->errands[i], "consensusId", id))
             return COVEY_OK;
-    covey_errand_t *errand =
-        s_free_errand (self, COVEY_WORKER_SLOTS_MAX, ERRANDS_MAX);
+    covey_errand_t *errand = s_free_errand (self, TASKS_MAX, ERRANDS_MAX);
     if (errand)
         covey_errand_begin_vote (errand, event, covey_clock_mono_ms ());
     else
@@ -159,10 +171,8 @@ s_running (const covey_worker_t *self)
 static void
 s_announce (covey_worker_t *self)
 {
-    size_t busy = 0;
+    size_t busy = s_busy (self);
     assert (self->slots > 0);
-    for (size_t i = 0; i < self->slots; i++)
-        busy += self->errands[i].state != COVEY_ERRAND_FREE;
     int capacity = (int)((self->slots - busy) * 100 / self->slots);
     if (covey_agent_ready (self->setup.agent, capacity, (int)busy) != COVEY_OK)
         fprintf (stderr, "covey agent run: %s\n", covey_error ());
