@@ -69,10 +69,10 @@ s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
 {
     char endpoint[COVEY_CLI_ENDPOINT_MAX];
     covey_errand_setup_t setup = {.agent = agent,
-                               .endpoint = endpoint,
-                               .argv = argv,
-                               .vote_command =
-                                   covey_cli_text (cli, "vote-command")};
+                                  .endpoint = endpoint,
+                                  .argv = argv,
+                                  .vote_command =
+                                      covey_cli_text (cli, "vote-command")};
     covey_errbuf_t err;
     covey_worker_t *worker =
         covey_worker_new (&setup, covey_cli_int (cli, "slots"));

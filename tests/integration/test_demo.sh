@@ -1,5 +1,5 @@
 # covey demo: real work on real files, checked by an independent recount
-. "$COVEY_SOURCE/tests/support/support.sh"
+. "${COVEY_SOURCE:?is set by ctest}/tests/support/support.sh" || exit 1
 export TMPDIR=$dir
 
 # ---- a folder with all that files can be ------------------------------------
@@ -112,7 +112,7 @@ check "stats on the stopped mesh say what the report says" \
 import json, sys
 print(json.dumps({r["type"]: r["count"] for r in map(json.loads, sys.stdin)}, sort_keys=True))')" \
     "$(python3 -c 'import json,sys; print(json.dumps(json.load(open(sys.argv[1]))["events"], sort_keys=True))' "$dir/report.json")"
-left() { for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' <"$f" 2>/dev/null | grep -F "$dir/covey-demo"; done; true; }
+left() { for f in /proc/[0-9]*/cmdline; do tr '\0' ' ' 2>/dev/null <"$f" | grep -F "$dir/covey-demo"; done; true; }
 check "no process is left" equal "$(left)" ""
 
 # ---- for people -------------------------------------------------------------

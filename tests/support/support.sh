@@ -1,11 +1,11 @@
 # Helpers of the shell tests: counting, waiting with a deadline, a node.
-#   . "$COVEY_SOURCE/tests/support/support.sh"
+#   . "${COVEY_SOURCE:?is set by ctest}/tests/support/support.sh" || exit 1
 set -u
 covey=${COVEY_BIN:?is set by ctest}
 passed=0
 failed=0
 pids=""
-dir=$(mktemp -d "${TMPDIR:-/tmp}/covey-test.XXXXXX")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/covey-test.XXXXXX") || exit 1
 
 # check WHAT COMMAND...: passes when the command does
 check() {
@@ -36,17 +36,21 @@ matches() {
 until_true() {
     local end=$((SECONDS + $1))
     shift
-    until "$@" >/dev/null 2>&1; do
-        [ $SECONDS -lt "$end" ] || return 1
-        read -r -t 0.05 <>"$dir/never" || true
+    while [ $SECONDS -lt "$end" ]; do
+        "$@" >/dev/null 2>&1 && return
+        read -r -t 0.05 <>"$dir/never"
     done
+    "$@" >/dev/null 2>&1
 }
 
 # field PATH <JSON: what is there, strings bare, "" for nothing
 field() {
     python3 -c '
 import json, sys
-value = json.loads(sys.stdin.read() or "null")
+try:
+    value = json.loads(sys.stdin.read())
+except ValueError:
+    value = None
 for key in sys.argv[1].split("."):
     if isinstance(value, list):
         value = value[int(key)] if int(key) < len(value) else None
@@ -92,7 +96,7 @@ finish() {
     [ "${1:-0}" -eq 0 ] || failed=$((failed + 1))
     if [ "$failed" -gt 0 ]; then
         for log in "$dir"/*.log; do
-            [ -s "$log" ] && { echo "---- $(basename "$log")"; tail -40 "$log"; }
+            [ -s "$log" ] && { echo "---- $(basename "$log")"; tail -20 "$log"; }
         done
     fi
     rm -rf "$dir"
@@ -101,6 +105,7 @@ finish() {
     exit $?
 }
 trap 'finish 1' EXIT
+trap 'exit 1' INT TERM HUP
 mkfifo "$dir/never"
 # Settings of whoever runs the tests must not reach them.
 for variable in $(compgen -e COVEY_ | grep -vE '^COVEY_(BIN|SOURCE|BUILD|SANITIZE)$'); do
