@@ -514,17 +514,18 @@ s_welcome (covey_membership_t *self, covey_peer_t *peer,
     if (was_known)
         s_follow_address (self, peer, hello);
     bool was_failed = peer->state == COVEY_PEER_FAILED;
+    bool joined = !was_known || restarted || peer->state == COVEY_PEER_LEFT;
+    bool changed = joined || peer->state != COVEY_PEER_ALIVE;
     s_copy_info (peer, hello->node);
     free (peer->answers);
     peer->answers = covey_str_dup (hello->via);
-    if (restarted || !was_known)
-        peer->introduced = false;
     covey_detector_heard (&peer->detector, now_ms);
     peer->heartbeat_ms = now_ms;
     bool knows_us = hello->recv_epoch == self->config.epoch;
-    if (knows_us && !peer->introduced && was_known)
+    if (knows_us && was_known && (restarted || !peer->introduced))
         self->stats.reconnects++;
     peer->introduced = knows_us;
+    peer->state = COVEY_PEER_ALIVE;
     s_connect (self, peer, now_ms);
     /* Answer first, so that it knows us before data comes. */
     bool said = true;
@@ -533,10 +534,9 @@ s_welcome (covey_membership_t *self, covey_peer_t *peer,
     peer->owed = !said;
     peer->retry_ms = COVEY_MEMBERSHIP_RETRY_MS;
     peer->hello_ms = now_ms + (said ? COVEY_MEMBERSHIP_RETRY_MS : 0);
-    if (!was_known || restarted || peer->state == COVEY_PEER_LEFT)
-        s_become (self, peer, COVEY_PEER_ALIVE, COVEY_PEER_JOINED, "", now_ms);
-    else if (peer->state != COVEY_PEER_ALIVE)
-        s_become (self, peer, COVEY_PEER_ALIVE, COVEY_PEER_RECOVERED, "",
+    if (changed)
+        s_become (self, peer, COVEY_PEER_ALIVE,
+                  joined ? COVEY_PEER_JOINED : COVEY_PEER_RECOVERED, "",
                   now_ms);
 }
 
