@@ -1,5 +1,5 @@
-/*  The journal's writer: batches of events, sequences per origin, the spans
-    that map time to offsets, deletion.
+/*  The journal's writer: batches of events, and the spans that map time to
+    offsets.
 
     Nothing here is remembered across a failure: what a batch changed in memory
     (offset, sequences, span) is read again from the file after any rollback. */
@@ -90,97 +90,7 @@ covey_i_journal_run (sqlite3_stmt *statement)
     return rc == SQLITE_DONE ? SQLITE_OK : reset;
 }
 
-/* ---- sequences per origin ----------------------------------------------- */
-
-static void
-s_forget_origins (covey_journal_t *self)
-{
-    for (size_t i = 0; i < self->origin_count; i++)
-        free (self->origins[i]);
-    self->origin_count = 0;
-    self->dirty = NULL;
-}
-
-/*  Index of `origin`, or of where it belongs.                               */
-static size_t
-s_origin_index (const covey_journal_t *self, const uint8_t origin[16],
-                bool *found_p)
-{
-    size_t low = 0, high = self->origin_count;
-    *found_p = false;
-    while (low < high && !*found_p) {
-        size_t middle = low + (high - low) / 2;
-        int order = memcmp (self->origins[middle]->origin, origin, 16);
-        if (order == 0)
-            *found_p = true;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return high;
-}
-
-static covey_i_origin_t *
-s_origin (covey_journal_t *self, const uint8_t origin[16])
-{
-    bool found;
-    size_t at = s_origin_index (self, origin, &found);
-    if (found)
-        return self->origins[at];
-    covey_i_origin_t *entry = covey_mem_new (sizeof *entry);
-    self->origins =
-        covey_mem_room (self->origins, self->origin_count,
-                        &self->origin_capacity, sizeof (covey_i_origin_t *));
-    memcpy (entry->origin, origin, 16);
-    memmove (&self->origins[at + 1], &self->origins[at],
-             (self->origin_count - at) * sizeof (covey_i_origin_t *));
-    self->origins[at] = entry;
-    self->origin_count++;
-    return entry;
-}
-
-static void
-s_set_seq (covey_journal_t *self, covey_i_origin_t *entry, uint64_t seq)
-{
-    entry->seq = seq;
-    if (!entry->dirty) {
-        entry->dirty = true;
-        entry->next = self->dirty;
-        self->dirty = entry;
-    }
-}
-
-uint64_t
-covey_journal_last_seq (const covey_journal_t *self, const uint8_t origin[16])
-{
-    bool found;
-    size_t at = s_origin_index (self, origin, &found);
-    return found ? self->origins[at]->seq : 0;
-}
-
 /* ---- what the file says ------------------------------------------------- */
-
-static covey_err_t
-s_load_origins (covey_journal_t *self, covey_errbuf_t *err)
-{
-    sqlite3_stmt *statement = NULL;
-    s_forget_origins (self);
-    int rc = sqlite3_prepare_v2 (self->db,
-                                 "SELECT origin, seq FROM origins"
-                                 "  WHERE length (origin) = 16",
-                                 -1, &statement, NULL);
-    while (rc == SQLITE_OK && (rc = sqlite3_step (statement)) == SQLITE_ROW) {
-        covey_i_origin_t *entry =
-            s_origin (self, sqlite3_column_blob (statement, 0));
-        entry->seq = (uint64_t)sqlite3_column_int64 (statement, 1);
-        rc = SQLITE_OK;
-    }
-    sqlite3_finalize (statement);
-    if (rc != SQLITE_DONE)
-        return covey_i_journal_fail (self, rc, "reading journal", err);
-    return COVEY_OK;
-}
 
 covey_err_t
 covey_i_journal_load_span (covey_journal_t *self, sqlite3_stmt *statement,
@@ -223,7 +133,7 @@ s_load (covey_journal_t *self, covey_errbuf_t *err)
                                      err);
     self->last_offset = self->span.last;
     return self->mode == COVEY_JOURNAL_READ ? COVEY_OK
-                                            : s_load_origins (self, err);
+                                            : covey_i_origins_load (self, err);
 }
 
 /* ---- open and close ----------------------------------------------------- */
@@ -268,7 +178,7 @@ covey_journal_close (covey_journal_t **self_p)
     covey_i_journal_disconnect (self);
     if (self->lock_fd >= 0)
         close (self->lock_fd);
-    s_forget_origins (self);
+    covey_i_origins_forget (self);
     free (self->origins);
     free (self->path);
     free (self);
@@ -469,22 +379,6 @@ s_note_in_span (covey_journal_t *self, int64_t timestamp_us)
     return rc;
 }
 
-/*  STATE when `seq` would leave a gap.                                      */
-static covey_err_t
-s_check_seq (const covey_i_origin_t *entry, uint64_t seq, uint64_t *expect_p,
-             covey_errbuf_t *err)
-{
-    if (seq <= entry->seq + 1)
-        return COVEY_OK;
-    *expect_p = entry->seq + 1;
-    return covey_fail (err, COVEY_STATE,
-                       "events %llu to %llu of this origin are missing; send "
-                       "again from %llu",
-                       (unsigned long long)entry->seq + 1,
-                       (unsigned long long)seq - 1,
-                       (unsigned long long)entry->seq + 1);
-}
-
 covey_err_t
 covey_journal_append (covey_journal_t *self, const covey_peek_t *event,
                       const uint8_t origin[16], uint64_t seq, int64_t now_us,
@@ -494,8 +388,8 @@ covey_journal_append (covey_journal_t *self, const covey_peek_t *event,
     assert (self->in_batch);
     if (!event->id)
         return covey_fail (err, COVEY_MALFORMED, "the event has no id");
-    covey_i_origin_t *entry = s_origin (self, origin);
-    covey_err_t code = s_check_seq (entry, seq, expect_p, err);
+    covey_i_origin_t *entry = covey_i_origin (self, origin);
+    covey_err_t code = covey_i_origin_check (entry, seq, expect_p, err);
     if (code != COVEY_OK)
         return code;
     sqlite3_stmt *insert =
@@ -517,7 +411,7 @@ covey_journal_append (covey_journal_t *self, const covey_peek_t *event,
     if (rc != SQLITE_OK)
         return covey_i_journal_end_batch (self, rc, "writing journal", err);
     if (seq > entry->seq)
-        s_set_seq (self, entry, seq);
+        covey_i_origin_set (self, entry, seq);
     *offset_p = offset;
     *duplicate_p = !is_new;
     return COVEY_OK;
@@ -528,10 +422,10 @@ covey_journal_skip (covey_journal_t *self, const uint8_t origin[16],
                     uint64_t seq, uint64_t *expect_p, covey_errbuf_t *err)
 {
     assert (self->in_batch);
-    covey_i_origin_t *entry = s_origin (self, origin);
-    covey_err_t code = s_check_seq (entry, seq, expect_p, err);
+    covey_i_origin_t *entry = covey_i_origin (self, origin);
+    covey_err_t code = covey_i_origin_check (entry, seq, expect_p, err);
     if (code == COVEY_OK && seq > entry->seq)
-        s_set_seq (self, entry, seq);
+        covey_i_origin_set (self, entry, seq);
     return code;
 }
 
@@ -540,12 +434,12 @@ covey_journal_resume (covey_journal_t *self, const uint8_t origin[16],
                       uint64_t seq, covey_errbuf_t *err)
 {
     assert (self->in_batch && seq > 0);
-    covey_i_origin_t *entry = s_origin (self, origin);
+    covey_i_origin_t *entry = covey_i_origin (self, origin);
     if (seq <= entry->seq)
         return covey_fail (err, COVEY_STATE,
                            "sequence %llu of this origin is stored already",
                            (unsigned long long)seq);
-    s_set_seq (self, entry, seq - 1);
+    covey_i_origin_set (self, entry, seq - 1);
     return COVEY_OK;
 }
 
@@ -557,16 +451,8 @@ covey_journal_commit (covey_journal_t *self, covey_errbuf_t *err)
     if (self->span.last &&
         covey_i_journal_put_span (self, &self->span, &rc, err) != COVEY_OK)
         rc = SQLITE_ERROR;
-    for (covey_i_origin_t *o = self->dirty; o && rc == SQLITE_OK; o = o->next) {
-        sqlite3_stmt *statement =
-            covey_i_journal_statement (self, COVEY_I_PUT_ORIGIN, err);
-        if (!statement)
-            return covey_i_journal_end_batch (self, SQLITE_ERROR,
-                                              "writing journal", err);
-        sqlite3_bind_blob (statement, 1, o->origin, 16, SQLITE_STATIC);
-        sqlite3_bind_int64 (statement, 2, (int64_t)o->seq);
-        rc = covey_i_journal_run (statement);
-    }
+    if (rc == SQLITE_OK)
+        rc = covey_i_origins_save (self, err);
     sqlite3_stmt *commit =
         covey_i_journal_statement (self, COVEY_I_COMMIT, err);
     if (!commit)
@@ -575,9 +461,7 @@ covey_journal_commit (covey_journal_t *self, covey_errbuf_t *err)
         rc = covey_i_journal_run (commit);
     if (rc != SQLITE_OK)
         return covey_i_journal_end_batch (self, rc, "writing journal", err);
-    for (covey_i_origin_t *o = self->dirty; o; o = o->next)
-        o->dirty = false;
-    self->dirty = NULL;
+    covey_i_origins_saved (self);
     self->in_batch = false;
     return COVEY_OK;
 }

@@ -421,6 +421,8 @@ s_connect_read (covey_journal_t *self, covey_errbuf_t *err)
         if (rc == COVEY_OK)
             rc = s_check_format (self, &version, err);
     }
+    if (rc == COVEY_OK)
+        rc = s_exec (self, "PRAGMA cache_size = -16384", err);
     if (rc == COVEY_OK && version < COVEY_I_JOURNAL_FORMAT)
         rc = covey_fail (err, version ? COVEY_VERSION : COVEY_NOTFOUND,
                          "journal %s %s", self->path,

@@ -124,6 +124,19 @@ covey_err_t covey_i_journal_put_span (covey_journal_t *self,
                                       const covey_i_span_t *span, int *rc_p,
                                       covey_errbuf_t *err);
 
+/*  journal_origins.c: the sequences. check: STATE when `seq` leaves a gap.  */
+covey_err_t covey_i_origins_load (covey_journal_t *self, covey_errbuf_t *err);
+void covey_i_origins_forget (covey_journal_t *self);
+covey_i_origin_t *covey_i_origin (covey_journal_t *self,
+                                  const uint8_t origin[16]);
+covey_err_t covey_i_origin_check (const covey_i_origin_t *entry, uint64_t seq,
+                                  uint64_t *expect_p, covey_errbuf_t *err);
+void covey_i_origin_set (covey_journal_t *self, covey_i_origin_t *entry,
+                         uint64_t seq);
+/*  Write what the batch changed (an SQLite result); it was committed.       */
+int covey_i_origins_save (covey_journal_t *self, covey_errbuf_t *err);
+void covey_i_origins_saved (covey_journal_t *self);
+
 /*  journal_where.c: SQL text from fixed fragments, and what is bound to it.  */
 typedef struct {
     const void *data; /* text or blob, or NULL: number                        */

@@ -2,11 +2,15 @@
 
 #include <assert.h>
 #include <czmq.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 
+/*  A job crosses as a pointer. The socket orders what both threads see of it;
+    the counter says so in C as well, for tools that do not know sockets.     */
 struct covey_reader_actor {
+    atomic_uint handovers;
     covey_journal_t *journal; /* the thread's, but for interrupt              */
     zactor_t *actor;
     size_t jobs; /* with the thread, or done and not taken                    */
@@ -15,7 +19,7 @@ struct covey_reader_actor {
 static void
 s_run (zsock_t *pipe, void *arg)
 {
-    covey_journal_t *journal = arg;
+    covey_reader_actor_t *self = arg;
     zsock_signal (pipe, 0);
     for (;;) {
         zframe_t *frame = zframe_recv (pipe);
@@ -28,7 +32,9 @@ s_run (zsock_t *pipe, void *arg)
         zframe_destroy (&frame);
         if (!is_job) /* $TERM */
             break;
-        covey_job_run (job, journal);
+        atomic_fetch_add (&self->handovers, 1);
+        covey_job_run (job, self->journal);
+        atomic_fetch_add (&self->handovers, 1);
         zmq_send (zsock_resolve (pipe), &job, sizeof (covey_job_t *), 0);
     }
 }
@@ -38,10 +44,11 @@ covey_reader_actor_new (const char *path, covey_reader_actor_t **actor_p,
                         covey_errbuf_t *err)
 {
     covey_reader_actor_t *self = covey_mem_new (sizeof *self);
+    atomic_init (&self->handovers, 0);
     covey_err_t rc =
         covey_journal_open (path, COVEY_JOURNAL_READ, &self->journal, err);
     if (rc == COVEY_OK) {
-        self->actor = zactor_new (s_run, self->journal);
+        self->actor = zactor_new (s_run, self);
         if (!self->actor)
             rc = covey_fail (err, COVEY_NOMEM, "no thread for the reader");
     }
@@ -64,6 +71,7 @@ covey_reader_actor_run (covey_reader_actor_t *self, covey_job_t **job_p)
     if (self->jobs == COVEY_READER_JOBS_MAX)
         return COVEY_EAGAIN;
     void *socket = covey_reader_actor_socket (self);
+    atomic_fetch_add (&self->handovers, 1);
     if (zmq_send (socket, job_p, sizeof (covey_job_t *), ZMQ_DONTWAIT) < 0)
         return COVEY_EAGAIN;
     self->jobs++;
@@ -80,6 +88,7 @@ s_take (covey_reader_actor_t *self, int flags)
     if (size < 0)
         return NULL;
     assert (size == sizeof (covey_job_t *) && self->jobs > 0);
+    atomic_fetch_add (&self->handovers, 1);
     self->jobs--;
     return job;
 }
