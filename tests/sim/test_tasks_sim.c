@@ -2,10 +2,11 @@
     and twice; a network that delays, loses, repeats and reorders; coordinators
     that stop at any entry and are replayed from the log.
 
-    Checked at every step, from the facts alone: tokens only grow; a result is
-    accepted once, from the last holder; nothing happens to a task that has
-    ended. At the end, when all is calm: every task has ended. A replayed state
-    equals the one that was lost.
+    Checked at every step: tokens only grow; a result is accepted once, from the
+    last holder with its token, before the deadline; nothing happens to a task
+    that has ended; a repeated request gets its first verdict; no ready task
+    waits beside an agent that could take it. At the end, when all is calm:
+   every task has ended. A replayed state equals the one that was lost.
 
     SEEDS=n and SEED=s in the environment run more, or one.                   */
 #include <setjmp.h>
@@ -20,10 +21,13 @@
 #include "../support/support_control.h"
 #include "base/mem.h"
 #include "base/prng.h"
+#include "base/str.h"
+#include "coordinator/state_impl.h"
 
 #define AGENTS 5
 #define TASKS 30
 #define CLIENTS 3
+#define VERDICTS 8192
 #define FAULTS_END_US 40000000
 #define LATE_US 60000000
 #define CALM_END_US 400000000
@@ -58,7 +62,13 @@ typedef struct {
     bool parked; /* may still be cancelled by a person                        */
     uint64_t token; /* of the last assignment                                 */
     int agent;
+    int64_t deadline_us; /* 0: none                                           */
 } sim_task_t;
+
+typedef struct {
+    uint64_t request; /* hash of client and request id                        */
+    covey_err_t code;
+} sim_verdict_t;
 
 typedef struct {
     support_control_t c;
@@ -71,6 +81,7 @@ typedef struct {
     uint64_t last_token;
     sim_agent_t agents[AGENTS];
     sim_task_t tasks[TASKS];
+    sim_verdict_t verdicts[VERDICTS];
     size_t crashes, completed, fenced, lost;
     uint64_t seed;
 } sim_t;
@@ -168,7 +179,10 @@ s_report (sim_t *sim, const sim_msg_t *assigned, const char *verb,
 {
     sim_msg_t msg = *assigned;
     msg.kind = MSG_REQUEST;
-    snprintf (msg.client, sizeof msg.client, "a%d", assigned->agent);
+    int agent = assigned->agent;
+    if (!s_is_calm (sim) && s_chance (sim, 3)) /* somebody else's word */
+        agent = (int)s_below (sim, AGENTS);
+    snprintf (msg.client, sizeof msg.client, "a%d", agent);
     snprintf (msg.request_id, sizeof msg.request_id, "q%llu",
               (unsigned long long)++sim->requests);
     snprintf (msg.method, sizeof msg.method, "task.%s", verb);
@@ -283,6 +297,8 @@ s_on_completed (sim_t *sim, const covey_event_t *fact, int number)
     CHECK (sim,
            (int)strtol (covey_event_source (fact) + 1, NULL, 10) == task->agent,
            "t%d: completed by another agent", number);
+    CHECK (sim, !task->deadline_us || sim->c.now_us < task->deadline_us,
+           "t%d: completed after its deadline", number);
     task->completed = task->ended = true;
     sim->completed++;
 }
@@ -329,9 +345,26 @@ s_observe_one (sim_t *sim, const covey_event_t *fact)
     }
 }
 
+/*  Between commands no agent is free beside a task that it could take.      */
+static void
+s_check_idle (sim_t *sim)
+{
+    const covey_state_t *state = sim->c.state;
+    const covey_tree_t *workers = &state->registry.workers;
+    for (covey_worker_t *w = covey_tree_first (workers); w;
+         w = covey_tree_next (workers, w)) {
+        if (!covey_scheduler_is_free (w))
+            continue;
+        const covey_task_t *task =
+            covey_scheduler_task_for (&state->scheduler, w);
+        CHECK (sim, !task, "%s is free and %s waits", w->id, task->id);
+    }
+}
+
 static void
 s_observe (sim_t *sim)
 {
+    s_check_idle (sim);
     s_maybe_crash (sim);
     for (size_t i = 0; i < sim->c.effects.fact_count; i++)
         s_observe_one (sim, sim->c.effects.facts[i]);
@@ -399,9 +432,26 @@ s_maybe_crash (sim_t *sim)
 /* ---- the run
  * ------------------------------------------------------------------------ */
 
+/*  The first verdict on a request is the only one.                          */
+static void
+s_check_verdict (sim_t *sim, const sim_msg_t *msg, covey_err_t code)
+{
+    char key[64];
+    int size =
+        snprintf (key, sizeof key, "%s %s", msg->client, msg->request_id);
+    uint64_t hash = covey_str_hash (key, (size_t)size);
+    sim_verdict_t *verdict = &sim->verdicts[hash % VERDICTS];
+    if (verdict->request == hash)
+        CHECK (sim, verdict->code == code,
+               "%s of %s: %s, and at first it was %s", msg->method, key,
+               covey_err_name (code), covey_err_name (verdict->code));
+    *verdict = (sim_verdict_t){hash, code};
+}
+
 static void
 s_request (sim_t *sim, const sim_msg_t *msg)
 {
+    const sim_task_t before = sim->tasks[msg->task];
     covey_err_t code = support_call_as (&sim->c, msg->client, msg->request_id,
                                         msg->method, msg->json);
     sim->fenced += code == COVEY_FENCED;
@@ -412,8 +462,14 @@ s_request (sim_t *sim, const sim_msg_t *msg)
     if (submit && (code == COVEY_INVALID ||
                    (code == COVEY_NOTFOUND && s_time (sim) > LATE_US)))
         sim->tasks[msg->task].ended = true;
-    CHECK (sim, !sim->c.effects.fact_count || !code, "%s: a refusal with facts",
-           msg->method);
+    s_check_verdict (sim, msg, code);
+    bool report = msg->client[0] == 'a';
+    if (report && !code && sim->c.effects.fact_count)
+        CHECK (sim,
+               before.token == msg->token &&
+                   (int)strtol (msg->client + 1, NULL, 10) == before.agent,
+               "%s of t%d by %s with %llu was taken", msg->method, msg->task,
+               msg->client, (unsigned long long)msg->token);
     s_observe (sim);
 }
 
@@ -450,10 +506,13 @@ s_plan_task (sim_t *sim, int number)
         used += (size_t)snprintf (more + used, sizeof more - used,
                                   ",\"dependencies\":[\"t%d\"]", on);
     }
-    if (s_chance (sim, 15))
+    if (s_chance (sim, 15)) {
+        int64_t deadline_us =
+            sim->start_us + 5000000 + (int64_t)s_below (sim, 40000000);
+        sim->tasks[number].deadline_us = deadline_us;
         snprintf (more + used, sizeof more - used, ",\"deadline\":%lld",
-                  (long long)sim->start_us + 5000000 +
-                      (long long)s_below (sim, 60000000));
+                  (long long)deadline_us);
+    }
     snprintf (msg.client, sizeof msg.client, "c%d", number % CLIENTS);
     snprintf (msg.request_id, sizeof msg.request_id, "s%d", number);
     snprintf (msg.method, sizeof msg.method, "task.submit");

@@ -202,6 +202,50 @@ test_a_silent_agent_loses_its_task_when_the_lease_ends (void **state)
 }
 
 static void
+test_what_is_due_happens_before_the_next_command (void **state)
+{
+    (void)state;
+    support_control_t *c = s_new ();
+    support_agent_up (c, "w1", "worker", "", 1);
+    s_submit (c, "t1");
+    uint64_t token = s_token (c, "t1");
+    c->now_us += 30000000; /* to the microsecond, and no tick in between */
+    assert_int_equal (s_report (c, "w1", "complete", "t1", token, ""),
+                      COVEY_FENCED);
+    assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_FAILED), 1);
+    assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_COMPLETED), 0);
+    const covey_event_t *fact = support_fact (c, COVEY_EVENT_TASK_FAILED, 0);
+    assert_string_equal (covey_event_source (fact), "coordinator");
+    assert_null (covey_event_causation_id (fact));
+    s_end (c);
+}
+
+static void
+test_an_agent_that_begins_anew_has_lost_what_it_held (void **state)
+{
+    (void)state;
+    support_control_t *c = s_new ();
+    for (int i = 0; i < 3; i++) {
+        char id[16];
+        snprintf (id, sizeof id, "t%d", i);
+        support_agent_up (c, "w1", "worker", "", 1);
+        s_submit (c, id);
+        uint64_t old = s_token (c, id);
+        support_agent_up (c, "w1", "worker", "", 1);
+        s_check_facts (c);
+        const covey_event_t *fact =
+            support_fact (c, COVEY_EVENT_TASK_FAILED, 0);
+        assert_string_equal (covey_event_str (fact, "errorCode"), "AGENT_LOST");
+        assert_true (s_token (c, id) > old);
+        assert_int_equal (s_report (c, "w1", "complete", id, old, ""),
+                          COVEY_FENCED);
+        assert_int_equal (
+            s_report (c, "w1", "complete", id, s_token (c, id), ""), COVEY_OK);
+    }
+    s_end (c);
+}
+
+static void
 test_leases_begin_anew_when_a_coordinator_resumes (void **state)
 {
     (void)state;
@@ -658,6 +702,8 @@ main (void)
             test_a_report_with_an_old_token_is_fenced_and_names_the_holder),
         cmocka_unit_test (
             test_a_silent_agent_loses_its_task_when_the_lease_ends),
+        cmocka_unit_test (test_what_is_due_happens_before_the_next_command),
+        cmocka_unit_test (test_an_agent_that_begins_anew_has_lost_what_it_held),
         cmocka_unit_test (test_leases_begin_anew_when_a_coordinator_resumes),
         cmocka_unit_test (
             test_a_failed_try_is_followed_by_another_after_a_growing_delay),
