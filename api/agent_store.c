@@ -8,6 +8,7 @@
 #include "api/control.h"
 #include "api/query.h"
 #include "base/clock.h"
+#include "proto/event.h"
 #include "proto/json.h"
 
 #define FOLLOW_WAIT_MAX_MS 30000 /* the persister waits no longer */
@@ -34,9 +35,15 @@ s_call (covey_agent_t *self, const char *method, const ProtobufCMessage *params,
     return rc;
 }
 
+static void
+s_free_page (Covey__Store__EventPage *page)
+{
+    protobuf_c_message_free_unpacked (&page->base, NULL);
+}
+
 static covey_err_t
-s_fetch_page (covey_agent_t *self, const Covey__Store__EventQuery *query,
-              int timeout_ms, Covey__Store__EventPage **page_p)
+s_fetch_answer (covey_agent_t *self, const Covey__Store__EventQuery *query,
+                int timeout_ms, Covey__Store__EventPage **page_p)
 {
     covey_event_t *response;
     covey_err_t rc =
@@ -56,10 +63,61 @@ s_fetch_page (covey_agent_t *self, const Covey__Store__EventQuery *query,
     return COVEY_OK;
 }
 
-static void
-s_free_page (Covey__Store__EventPage *page)
+/*  An event that is too large for one answer comes alone and in parts: fetch
+    the rest behind what is there. The whole is bounded by COVEY_EVENT_MAX.   */
+static covey_err_t
+s_fetch_rest (covey_agent_t *self, const Covey__Store__EventQuery *query,
+              int timeout_ms, Covey__Store__EventRow *row)
 {
-    protobuf_c_message_free_unpacked (&page->base, NULL);
+    Covey__Store__EventQuery rest = *query;
+    rest.has_after_offset = rest.has_limit = rest.has_part_from = 1;
+    rest.after_offset = row->offset - 1;
+    rest.limit = 1;
+    rest.has_before_offset = rest.has_newest_first = 0;
+    rest.has_skip = rest.has_wait_ms = 0;
+    covey_err_t rc = COVEY_OK;
+    if (row->event_size > COVEY_EVENT_MAX + COVEY_ORIGIN_SIZE_MAX)
+        rc = COVEY_MALFORMED;
+    while (!rc && row->event.len < row->event_size) {
+        rest.part_from = row->event.len;
+        Covey__Store__EventPage *page;
+        rc = s_fetch_answer (self, &rest, timeout_ms, &page);
+        if (rc)
+            return rc;
+        ProtobufCBinaryData *part = page->n_rows ? &page->rows[0]->event : NULL;
+        uint8_t *all = NULL;
+        if (part && part->len && page->rows[0]->offset == row->offset &&
+            part->len <= row->event_size - row->event.len)
+            all = realloc (row->event.data, row->event.len + part->len);
+        if (all) {
+            memcpy (all + row->event.len, part->data, part->len);
+            row->event.data = all;
+            row->event.len += part->len;
+        } else
+            rc = COVEY_MALFORMED;
+        s_free_page (page);
+    }
+    return rc ? covey_fail (covey_errbuf (), rc,
+                            "mesh.events: the parts of event %lld do not fit",
+                            (long long)row->offset)
+              : COVEY_OK;
+}
+
+static covey_err_t
+s_fetch_page (covey_agent_t *self, const Covey__Store__EventQuery *query,
+              int timeout_ms, Covey__Store__EventPage **page_p)
+{
+    Covey__Store__EventPage *page;
+    covey_err_t rc = s_fetch_answer (self, query, timeout_ms, &page);
+    for (size_t i = 0; !rc && i < page->n_rows; i++)
+        if (page->rows[i]->has_event_size) {
+            rc = s_fetch_rest (self, query, timeout_ms, page->rows[i]);
+            if (rc)
+                s_free_page (page);
+        }
+    if (!rc)
+        *page_p = page;
+    return rc;
 }
 
 /*  Call `fn` for each row.                                                   */

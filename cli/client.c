@@ -14,6 +14,8 @@
 #include "cli/cli.h"
 
 #define PROBE_TIMEOUT_MS 2000
+#define PROBE_GRACE_MS 1000
+#define PROBE_STEP_MS 20
 
 /*  Where to connect, and what to say about it.                              */
 typedef struct {
@@ -160,11 +162,30 @@ s_fail_unreachable (covey_cli_t *cli, const place_t *place, const char *why)
         place->data_given ? place->data : "");
 }
 
+/*  A node that is being started in the same script may need a moment for its
+    socket: nobody there, or nobody listening yet, is looked at again for a
+    second at most.                                                           */
+static int
+s_probe_again (covey_cli_t *cli, const place_t *place)
+{
+    int64_t now_ms = covey_clock_mono_ms ();
+    int64_t grace_ms = covey_cli_timeout (cli) < PROBE_GRACE_MS
+                           ? covey_cli_timeout (cli)
+                           : PROBE_GRACE_MS;
+    int64_t end_ms = now_ms + grace_ms;
+    int error = s_probe (place, covey_cli_timeout (cli));
+    while ((error == ENOENT || error == ECONNREFUSED) &&
+           covey_clock_mono_ms () < end_ms &&
+           !covey_cli_is_stopped (cli, PROBE_STEP_MS))
+        error = s_probe (place, covey_cli_timeout (cli));
+    return error;
+}
+
 static int
 s_attach (covey_cli_t *cli, const place_t *place, covey_agent_t *agent)
 {
     int64_t start_ms = covey_clock_mono_ms ();
-    int error = s_probe (place, covey_cli_timeout (cli));
+    int error = s_probe_again (cli, place);
     if (error == EINVAL)
         return covey_cli_fail (cli, COVEY_EXIT_USAGE,
                                "%s: \"%.80s\": must be tcp://HOST:PORT",

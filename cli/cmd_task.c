@@ -8,6 +8,8 @@
 #include "cli/control.h"
 #include "cli/filter.h"
 #include "cli/listing.h"
+#include "proto/json.h"
+#include "proto/json_scan.h"
 
 #define WAIT_OPTIONS                                                          \
     {.flag = "wait",                                                          \
@@ -131,12 +133,13 @@ s_submit_params (covey_cli_t *cli)
 }
 
 static int
-s_submit (covey_cli_t *cli, const char *input)
+s_submit (covey_cli_t *cli, const char *input, const char *content)
 {
     char *result = NULL;
     const covey_control_t control = {.method = "task.submit",
                                      .params = s_submit_params (cli),
                                      .key = "input",
+                                     .content = content,
                                      .payload = input,
                                      .what = covey_cli_text (cli, "type")};
     int exit_code = covey_control_ask (cli, &control, &result);
@@ -153,10 +156,42 @@ s_submit (covey_cli_t *cli, const char *input)
     return exit_code;
 }
 
+/*  What stands on the command line must be JSON, so that a forgotten quote is
+    noticed. A file or a pipe may hold anything: what is not JSON goes as text,
+    what is not even text as binary. `*content_p` says which.                 */
+static int
+s_check_input (covey_cli_t *cli, const char *arg, char **text_p, size_t size,
+               const char **content_p)
+{
+    bool from_file = *arg == '@' || strcmp (arg, "-") == 0;
+    if (!from_file)
+        return covey_cli_check_json (cli, "--input", *text_p, size);
+    if (covey_json_is_valid (*text_p, size))
+        return COVEY_EXIT_OK;
+    covey_buf_t buf;
+    covey_buf_init (&buf, 6 * COVEY_PAYLOAD_MAX + 100);
+    if (covey_str_is_utf8 (*text_p, size)) {
+        *content_p = "text";
+        covey_json_quote (&buf, *text_p, size);
+    } else {
+        *content_p = "binary";
+        covey_buf_putc (&buf, '"');
+        covey_base64_write (*text_p, size, &buf);
+        covey_buf_putc (&buf, '"');
+    }
+    free (*text_p);
+    *text_p = covey_buf_steal (&buf);
+    covey_buf_deinit (&buf);
+    return *text_p ? COVEY_EXIT_OK
+                   : covey_cli_fail (cli, COVEY_EXIT_FAILED,
+                                     "--input: out of memory");
+}
+
 static int
 s_run_submit (covey_cli_t *cli)
 {
     const char *input = covey_cli_text (cli, "input");
+    const char *content = NULL;
     char *text = NULL;
     size_t size = 0;
     if (!covey_cli_text (cli, "type"))
@@ -168,11 +203,11 @@ s_run_submit (covey_cli_t *cli)
         exit_code =
             covey_cli_read (cli, input, true, COVEY_PAYLOAD_MAX, &text, &size);
     if (!exit_code && text)
-        exit_code = covey_cli_check_json (cli, "--input", text, size);
+        exit_code = s_check_input (cli, input, &text, size, &content);
     if (!exit_code)
         exit_code = covey_cli_connect (cli);
     if (!exit_code)
-        exit_code = s_submit (cli, text);
+        exit_code = s_submit (cli, text, content);
     free (text);
     return exit_code;
 }

@@ -26,8 +26,9 @@ s_params (const covey_control_t *control)
     covey_buf_t buf;
     covey_buf_init (&buf, size + strlen (control->payload) + 128);
     covey_buf_printf (&buf,
-                      "%s%s\"%s\":{\"contentType\":\"json\",\"data\":", text,
-                      size > 2 ? "," : "", control->key);
+                      "%s%s\"%s\":{\"contentType\":\"%s\",\"data\":", text,
+                      size > 2 ? "," : "", control->key,
+                      control->content ? control->content : "json");
     covey_buf_puts (&buf, control->payload);
     covey_buf_puts (&buf, "}}");
     free (text);
@@ -44,8 +45,8 @@ covey_control_call (covey_cli_t *cli, const char *method, const char *params,
         covey_err_t rc =
             covey_agent_request (cli->agent, "coordinator", method, params,
                                  rest_ms > 1 ? (int)rest_ms : 1, result_p);
-        if (rc != COVEY_NOAGENT || rest_ms <= RETRY_MS ||
-            covey_cli_is_stopped (cli, RETRY_MS))
+        if ((rc != COVEY_NOCOORDINATOR && rc != COVEY_NOAGENT) ||
+            rest_ms <= RETRY_MS || covey_cli_is_stopped (cli, RETRY_MS))
             return rc;
     }
 }
@@ -70,8 +71,7 @@ covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
     char *params = s_params (control);
     json_decref (control->params);
     covey_err_t rc =
-        covey_agent_request (cli->agent, "coordinator", control->method, params,
-                             covey_cli_timeout (cli), result_p);
+        covey_control_call (cli, control->method, params, result_p);
     free (params);
     return rc ? covey_cli_fail_rc (cli, rc, control->what) : COVEY_EXIT_OK;
 }

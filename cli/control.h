@@ -15,6 +15,7 @@ typedef struct {
     const char *method; /* "task.submit"                                      */
     json_t *params;     /* consumed                                           */
     const char *key;    /* member that gets `payload`, or NULL                */
+    const char *content; /* of the payload: NULL is "json"                   */
     const char *payload; /* JSON text                                         */
     const char *what; /* what a failure names, or NULL                      */
 } covey_control_t;

@@ -33,8 +33,9 @@ static covey_err_t
 s_check (const covey_event_t *event, int next[AGENTS], atomic_int *count,
          member_t *member)
 {
-    int sender = atoi (covey_event_source (event) + strlen ("agent-"));
-    int number = atoi (support_content (event));
+    int sender =
+        (int)strtol (covey_event_source (event) + strlen ("agent-"), NULL, 10);
+    int number = (int)strtol (support_content (event), NULL, 10);
     if (next[sender]++ != number)
         atomic_fetch_add (&member->wrong, 1);
     atomic_fetch_add (count, 1);

@@ -68,7 +68,9 @@ own_thread_runs_handlers_until_stop (void **state)
     assert_true (support_log_wait (log, 101, SUPPORT_WAIT_MS));
     for (int i = 0; i < 101; i++)
         assert_int_equal (
-            atoi (support_content (support_log_event (log, (size_t)i))), i);
+            (int)strtol (support_content (support_log_event (log, (size_t)i)),
+                         NULL, 10),
+            i);
     covey_agent_destroy (&agent);
     support_log_destroy (&log);
 }
@@ -109,7 +111,7 @@ recv_returns_what_no_handler_took (void **state)
     for (int i = 0; i < 10; i++) {
         covey_event_t *event = NULL;
         expect_ok (covey_agent_recv (agent, SUPPORT_WAIT_MS, &event));
-        assert_int_equal (atoi (support_content (event)), i);
+        assert_int_equal ((int)strtol (support_content (event), NULL, 10), i);
         covey_event_destroy (&event);
     }
     assert_int_equal (support_log_count (log), 1);
@@ -188,7 +190,9 @@ paused_agent_gets_nothing_until_it_resumes (void **state)
     assert_true (support_log_wait (log, 50, SUPPORT_WAIT_MS));
     for (int i = 0; i < 50; i++)
         assert_int_equal (
-            atoi (support_content (support_log_event (log, (size_t)i))), i);
+            (int)strtol (support_content (support_log_event (log, (size_t)i)),
+                         NULL, 10),
+            i);
     covey_agent_destroy (&agent);
     support_log_destroy (&log);
 }
@@ -198,7 +202,7 @@ s_count (covey_agent_t *agent, const covey_event_t *event, void *arg)
 {
     (void)agent;
     int *numbers = arg;
-    numbers[++numbers[0]] = atoi (support_content (event));
+    numbers[++numbers[0]] = (int)strtol (support_content (event), NULL, 10);
     return COVEY_OK;
 }
 

@@ -63,7 +63,8 @@ s_collect_event (const covey_event_t *event, void *arg)
 {
     rows_t *rows = arg;
     rows->offsets[rows->count] = covey_event_offset (event);
-    rows->numbers[rows->count++] = atoi (covey_event_str (event, "message"));
+    rows->numbers[rows->count++] =
+        (int)strtol (covey_event_str (event, "message"), NULL, 10);
     return COVEY_OK;
 }
 

@@ -25,7 +25,7 @@ s_on_event (support_agent_t *agent, const covey_peek_t *event)
     expected_t *expected = agent->arg;
     char text[16];
     assert_true (covey_slice_copy (event->source, text, sizeof text));
-    int from = atoi (text + 1);
+    int from = (int)strtol (text + 1, NULL, 10);
     assert_true (covey_slice_copy (event->correlation_id, text, sizeof text));
     uint64_t number = strtoull (text, NULL, 10);
     int cast = event->type == COVEY_EVENT_BROADCAST;

@@ -88,7 +88,7 @@ test_messages_cross_nodes_in_order (void **state)
         covey_content_t content;
         const char *text =
             covey_event_payload (b->events[i], "content", &content, NULL);
-        assert_int_equal (atol (text), i);
+        assert_int_equal (strtol (text, NULL, 10), i);
     }
 }
 
@@ -230,7 +230,7 @@ test_restarted_node_is_found_again (void **state)
         strrchr (covey_node_actor_endpoint (self->nodes[0]), ':');
     covey_node_config_t config;
     support_node_config (&config, "alpha");
-    config.port = atoi (colon + 1);
+    config.port = (int)strtol (colon + 1, NULL, 10);
     support_agent_kill (&self->crowd, a);
     covey_node_actor_destroy (&self->nodes[0]);
     self->nodes[0] = support_node_open (&config);

@@ -102,7 +102,27 @@ test_list_of_the_coordinator_is_exact (void **state)
     assert_int_equal (covey_scope_swarms (scopes), 1);
 }
 
-/*  Rows: scope and filter, and which of the agents below are selected.      */
+/*  Scope and filter, and which of the agents of the test are selected.      */
+static const struct {
+    const char *data;
+    const char *selected;
+} s_rows[] = {
+    {"\"scope\":\"global\"", "w r "},
+    {"\"scope\":\"type\",\"filter\":{\"agentTypes\":[\"x\",\"worker\"]}", "w "},
+    {"\"scope\":\"type\"", ""},
+    {"\"scope\":\"swarm\",\"swarmId\":\"s\"", "w "},
+    {"\"scope\":\"swarm\",\"swarmId\":\"none\"", ""},
+    {"\"scope\":\"custom\",\"filter\":{\"capabilities\":[\"cpu\"]}", "w r "},
+    {"\"scope\":\"custom\",\"filter\":{\"capabilities\":[\"cpu\",\"gpu\"]}",
+     "w "},
+    {"\"scope\":\"custom\",\"filter\":{\"tags\":[\"eu\"],"
+     "\"agentTypes\":[\"reviewer\"]}",
+     ""},
+    {"\"scope\":\"custom\",\"filter\":{\"tags\":[\"eu\"],"
+     "\"agentTypes\":[\"worker\"],\"capabilities\":[\"gpu\"]}",
+     "w "},
+};
+
 static void
 test_scopes_and_filters_select (void **state)
 {
@@ -133,35 +153,14 @@ test_scopes_and_filters_select (void **state)
          .service = (char *)"persister"},
         {.id = (char *)"me", .type = (char *)"worker", .service = (char *)""},
     };
-    static const struct {
-        const char *data;
-        const char *selected;
-    } rows[] = {
-        {"\"scope\":\"global\"", "w r "},
-        {"\"scope\":\"type\",\"filter\":{\"agentTypes\":[\"x\",\"worker\"]}",
-         "w "},
-        {"\"scope\":\"type\"", ""},
-        {"\"scope\":\"swarm\",\"swarmId\":\"s\"", "w "},
-        {"\"scope\":\"swarm\",\"swarmId\":\"none\"", ""},
-        {"\"scope\":\"custom\",\"filter\":{\"capabilities\":[\"cpu\"]}",
-         "w r "},
-        {"\"scope\":\"custom\",\"filter\":{\"capabilities\":[\"cpu\",\"gpu\"]}",
-         "w "},
-        {"\"scope\":\"custom\",\"filter\":{\"tags\":[\"eu\"],"
-         "\"agentTypes\":[\"reviewer\"]}",
-         ""},
-        {"\"scope\":\"custom\",\"filter\":{\"tags\":[\"eu\"],"
-         "\"agentTypes\":[\"worker\"],\"capabilities\":[\"gpu\"]}",
-         "w "},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < sizeof s_rows / sizeof s_rows[0]; i++) {
         char json[512], selected[64] = "";
         covey_errbuf_t err;
         covey_event_t *event;
         snprintf (json, sizeof json,
                   "{\"type\":\"broadcast\",\"source\":\"me\",\"data\":{"
                   "\"topic\":\"t\",\"content\":\"x\",%s}}",
-                  rows[i].data);
+                  s_rows[i].data);
         if (covey_event_parse_json (json, strlen (json), &event, &err))
             fail_msg ("row %zu: %s", i, err.text);
         covey_parcel_t *parcel = support_parcel (event);
@@ -173,9 +172,9 @@ test_scopes_and_filters_select (void **state)
                 snprintf (selected + used, sizeof selected - used, "%s ",
                           agents[a].id);
             }
-        if (strcmp (selected, rows[i].selected) != 0)
+        if (strcmp (selected, s_rows[i].selected) != 0)
             fail_msg ("row %zu: \"%s\" instead of \"%s\"", i, selected,
-                      rows[i].selected);
+                      s_rows[i].selected);
         covey_parcel_drop (&parcel);
     }
 }
