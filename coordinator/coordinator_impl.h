@@ -16,6 +16,8 @@
 #define COVEY_COORDINATOR_BATCH_BYTES (8u << 20)
 #define COVEY_COORDINATOR_REOPEN_MS 1000
 #define COVEY_COORDINATOR_ANNOUNCE_MS 1000
+#define COVEY_COORDINATOR_HELD_MAX 10000
+#define COVEY_COORDINATOR_HELD_BYTES_MAX (16u << 20)
 
 typedef struct {
     covey_event_t *request; /* NULL: our own command                          */
@@ -48,6 +50,11 @@ typedef struct {
     size_t batch_count;
     size_t batch_bytes;
 
+    covey_frame_t *held; /* views that came while the log was broken          */
+    size_t held_count;
+    size_t held_capacity;
+    size_t held_bytes;
+    bool held_too_many;
     char **seen; /* agents of a full view that has not ended yet              */
     size_t seen_count;
     size_t seen_capacity;
@@ -92,6 +99,8 @@ void covey_coordinator_refuse (covey_coordinator_t *self,
 /*  coordinator_view.c */
 void covey_coordinator_on_view (covey_coordinator_t *self,
                                 const covey_frame_t *frame);
+/*  What was said while the log was broken.                                  */
+void covey_coordinator_follow_held (covey_coordinator_t *self);
 
 void covey_coordinator_init (covey_coordinator_t *self,
                              const covey_coordinator_config_t *config);

@@ -79,6 +79,11 @@ covey_coordinator_recover (covey_coordinator_t *self, covey_errbuf_t *err)
     command.tick = &tick;
     covey_coordinator_stage (self, &command);
     covey_coordinator_flush (self);
+    if (!self->replog)
+        return covey_fail (err, COVEY_IO,
+                           "%s: can be read but not written; check its "
+                           "permissions and the space on the disk",
+                           self->log_path);
     return COVEY_OK;
 }
 
@@ -151,7 +156,7 @@ covey_coordinator_stage (covey_coordinator_t *self,
                          const Covey__Control__Command *command)
 {
     if (!self->replog)
-        return; /* said again by the full view after the log is back */
+        return; /* a view is held and followed when the log is back */
     covey_coordinator_item_t *item = s_new_item (self);
     /* A copy of its own: what it borrows is gone at the commit. */
     Covey__Control__Command stamped = *command;
@@ -265,8 +270,7 @@ covey_coordinator_tick (covey_coordinator_t *self)
                              covey_log_quote (&quoted, err.text));
             return;
         }
-        /* What the node said meanwhile was not kept: hear it all again. */
-        covey_session_close (self->session, "the log was opened again");
+        covey_coordinator_follow_held (self);
     }
     if (!self->replog || covey_postbox_has_backlog (&self->postbox))
         return;
@@ -344,6 +348,9 @@ covey_coordinator_deinit (covey_coordinator_t *self)
     covey_postbox_deinit (&self->postbox);
     covey_effects_deinit (&self->effects);
     covey_state_destroy (&self->state);
+    for (size_t i = 0; i < self->held_count; i++)
+        free ((void *)self->held[i].header);
+    free (self->held);
     for (size_t i = 0; i < self->seen_count; i++)
         free (self->seen[i]);
     free (self->seen);

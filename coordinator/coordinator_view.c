@@ -164,17 +164,9 @@ s_take_down_missing (covey_coordinator_t *self)
     free (gone);
 }
 
-void
-covey_coordinator_on_view (covey_coordinator_t *self,
-                           const covey_frame_t *frame)
+static void
+s_follow (covey_coordinator_t *self, const Covey__Wire__View *view)
 {
-    Covey__Wire__View *view = (Covey__Wire__View *)covey_wire_unpack (
-        &covey__wire__view__descriptor, frame->header, frame->header_size);
-    if (!view || !self->replog) {
-        if (view)
-            protobuf_c_message_free_unpacked (&view->base, NULL);
-        return;
-    }
     /* Compared with the state, so the state must be up to date. */
     covey_coordinator_flush (self);
     if (view->has_full && view->full) {
@@ -196,5 +188,58 @@ covey_coordinator_on_view (covey_coordinator_t *self,
         covey_coordinator_flush (self);
         s_forget_seen (self);
     }
-    protobuf_c_message_free_unpacked (&view->base, NULL);
+}
+
+/*  For when the log can be written again; to follow a view twice does no harm.
+    Too many: the session is begun anew then, and everything is told again.   */
+static void
+s_hold (covey_coordinator_t *self, const covey_frame_t *frame)
+{
+    if (self->held_count >= COVEY_COORDINATOR_HELD_MAX ||
+        self->held_bytes + frame->header_size >
+            COVEY_COORDINATOR_HELD_BYTES_MAX) {
+        self->held_too_many = true;
+        return;
+    }
+    self->held = covey_mem_room (self->held, self->held_count,
+                                 &self->held_capacity, sizeof *self->held);
+    covey_frame_t *copy = &self->held[self->held_count++];
+    *copy = *frame;
+    copy->header = covey_mem_dup (frame->header, frame->header_size);
+    self->held_bytes += frame->header_size;
+}
+
+void
+covey_coordinator_on_view (covey_coordinator_t *self,
+                           const covey_frame_t *frame)
+{
+    if (self->replog) {
+        Covey__Wire__View *view = (Covey__Wire__View *)covey_wire_unpack (
+            &covey__wire__view__descriptor, frame->header, frame->header_size);
+        if (!view)
+            return;
+        s_follow (self, view);
+        protobuf_c_message_free_unpacked (&view->base, NULL);
+    }
+    if (!self->replog)
+        s_hold (self, frame);
+}
+
+void
+covey_coordinator_follow_held (covey_coordinator_t *self)
+{
+    covey_frame_t *held = self->held;
+    size_t count = self->held_count;
+    bool too_many = self->held_too_many;
+    self->held = NULL;
+    self->held_count = self->held_capacity = self->held_bytes = 0;
+    self->held_too_many = false;
+    for (size_t i = 0; i < count; i++) {
+        if (!too_many)
+            covey_coordinator_on_view (self, &held[i]);
+        free ((void *)held[i].header);
+    }
+    free (held);
+    if (too_many)
+        covey_session_close (self->session, "too much was said meanwhile");
 }

@@ -1,10 +1,12 @@
 /*  The coordinator's thread beside a real node: tasks and votes over sessions,
     and what a restart leaves.                                                */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -314,6 +316,44 @@ test_many_requests_at_once_are_all_answered (void **state)
         REQUESTS);
 }
 
+/*  While the log cannot be written nothing is promised; when it can be again,
+    the coordinator goes on by itself, and what was asked is done once.       */
+static void
+test_a_log_that_cannot_be_written_refuses_until_it_can (void **state)
+{
+    fixture_t *self = *state;
+    struct rlimit before, small;
+    s_ask (self, self->boss, "task.submit",
+           "{\"taskId\":\"t1\",\"taskType\":\"x\"}");
+    signal (SIGXFSZ, SIG_IGN);
+    assert_int_equal (getrlimit (RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 4096;
+    assert_int_equal (setrlimit (RLIMIT_FSIZE, &small), 0);
+    char answer[64];
+    snprintf (answer, sizeof answer, "%s",
+              s_ask (self, self->boss, "task.submit",
+                     "{\"taskId\":\"t2\",\"taskType\":\"x\"}"));
+    char question[64];
+    snprintf (question, sizeof question, "%.10s",
+              s_ask (self, self->boss, "task.show", "{\"taskId\":\"t1\"}"));
+    assert_int_equal (setrlimit (RLIMIT_FSIZE, &before), 0);
+    assert_string_equal (answer, "NOCOORDINATOR");
+    assert_string_equal (question, "{\"id\":\"t1\"");
+    int64_t until_ms = support_node_now_ms () + SUPPORT_NODE_WAIT_MS;
+    while (strstr (s_ask (self, self->boss, "task.submit",
+                          "{\"taskId\":\"t2\",\"taskType\":\"x\","
+                          "\"idempotencyKey\":\"t2\"}"),
+                   "NOCOORDINATOR"))
+        assert_true (support_node_now_ms () < until_ms);
+    assert_non_null (
+        strstr (s_ask (self, self->boss, "task.show", "{\"taskId\":\"t2\"}"),
+                "\"state\":\"queued\""));
+    assert_non_null (
+        strstr (s_ask (self, self->boss, "task.show", "{\"taskId\":\"t1\"}"),
+                "\"state\":\"queued\""));
+}
+
 static void
 test_a_log_in_use_is_named (void **state)
 {
@@ -341,6 +381,7 @@ main (void)
         TEST (test_bad_requests_get_an_error_and_change_nothing),
         TEST (test_a_restart_keeps_tasks_holders_and_votes),
         TEST (test_many_requests_at_once_are_all_answered),
+        TEST (test_a_log_that_cannot_be_written_refuses_until_it_can),
         TEST (test_a_log_in_use_is_named),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
