@@ -55,10 +55,17 @@ covey_demo_show (covey_demo_t *self)
         return;
     self->shown_ms = now_ms;
     s_clear_line (self);
-    fprintf (stderr, "%5.1f s  %zu of %zu files counted, %zu of %zu merged%s",
+    fprintf (stderr, "%5.1f s  %zu of %zu files counted, %zu of %zu merged",
              (double)(now_ms - self->started_ms) / 1000.0, tasks->counted,
              tasks->count_tasks, tasks->merged,
-             tasks->count - tasks->count_tasks, self->is_terminal ? "" : "\n");
+             tasks->count - tasks->count_tasks);
+    const covey_demo_fault_t *fault = &self->fault;
+    if (fault->done && tasks->counted < tasks->count_tasks &&
+        tasks->counted + fault->held_count >= tasks->count_tasks)
+        fprintf (stderr, "; what %s had waits for another agent",
+                 self->mesh.nodes[fault->node].name);
+    if (!self->is_terminal)
+        fputc ('\n', stderr);
     fflush (stderr);
 }
 

@@ -121,7 +121,7 @@ typedef struct {
     json_t *vote;   /* as covey_vote_show gave it                             */
     json_t *events; /* rows of covey_store_stats                              */
     int64_t elapsed_ms;
-    size_t leftover; /* children that had to be killed at the end             */
+    size_t unwell; /* children that failed at their end, or did not end       */
     covey_errbuf_t err;
 } covey_demo_t;
 

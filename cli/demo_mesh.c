@@ -314,8 +314,10 @@ covey_demo_mesh_reap (covey_demo_t *self)
         if (!process)
             continue;
         process->pid = 0;
-        if (process->expected)
+        if (process->expected) {
+            self->unwell += status != 0 && pid != self->fault.pid;
             continue;
+        }
         rc = covey_fail (
             &self->err, COVEY_STATE, "%s: ended with %s %d; see %s/%s.log",
             process->name, WIFSIGNALED (status) ? "signal" : "exit status",
@@ -352,7 +354,7 @@ s_stop (covey_demo_t *self, covey_demo_process_t *processes, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (!processes[i].pid)
             continue;
-        self->leftover++;
+        self->unwell++;
         kill (-processes[i].pid, SIGKILL);
         while (waitpid (processes[i].pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -115,11 +115,11 @@ covey_demo_check (covey_demo_t *self)
                            outcome ? outcome : "no outcome");
     if (self->fault.node && !self->fault.done)
         return covey_fail (&self->err, COVEY_STATE, "no node was killed");
-    if (self->leftover)
+    if (self->unwell)
         return covey_fail (&self->err, COVEY_STATE,
-                           "%zu processes did not end when told to; see "
+                           "%zu processes did not end well when told to; see "
                            "%s/*.log",
-                           self->leftover, self->dir);
+                           self->unwell, self->dir);
     return COVEY_OK;
 }
 

@@ -274,12 +274,20 @@ s_put_option (const covey_opt_t *opt)
     s_put_words (text, strlen (text), OPTION_WIDTH + 3, OPTION_WIDTH + 3);
 }
 
+/*  Most take their options anywhere; where something else must stand last, the
+    arguments say so themselves.                                              */
+static const char *
+s_options_word (const covey_cli_command_t *command)
+{
+    return strstr (command->args, "[OPTIONS]") ? "" : " [OPTIONS]";
+}
+
 void
 covey_help_command (const covey_cli_command_t *command)
 {
-    printf ("covey %s: %s\n\nUsage: covey %s%s%s [OPTIONS]\n", command->name,
+    printf ("covey %s: %s\n\nUsage: covey %s%s%s%s\n", command->name,
             command->summary, command->name, *command->args ? " " : "",
-            command->args);
+            command->args, s_options_word (command));
     if (command->text)
         s_put_paragraphs (command->text);
     puts ("\nOptions:");
@@ -330,7 +338,7 @@ covey_help_man (const covey_cli_command_t *command)
     s_put_roff (command->summary);
     printf ("\n.SH SYNOPSIS\n.B covey %s\n", command->name);
     s_put_roff (command->args);
-    puts ("\n[OPTIONS]");
+    puts (*s_options_word (command) ? "\n[OPTIONS]" : "");
     if (command->text) {
         puts (".SH DESCRIPTION");
         s_put_roff (command->text);

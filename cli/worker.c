@@ -13,7 +13,7 @@
 
 /*  Twice the slots: while the end of one task is still being reported, the next
     may be there already.                                                     */
-#define TASKS_MAX (2 * COVEY_WORKER_SLOTS_MAX)
+#define TASKS_MAX ((size_t)2 * COVEY_WORKER_SLOTS_MAX)
 #define ERRANDS_MAX (TASKS_MAX + COVEY_WORKER_VOTES_MAX)
 #define POLL_MAX_MS 1000
 
