@@ -31,6 +31,7 @@ struct covey_node {
     pthread_mutex_t lock;
     covey_options_t *options;
     char *name;
+    bool name_is_made_up;
     covey_id_t id;
     char id_text[37];
     bool is_running;
@@ -45,11 +46,19 @@ struct covey_node {
 /* ------------------------------------------------------------------------ */
 /*  Life and settings                                                         */
 
+/*  A node without a name is called after its id, so that it keeps its name with
+    its data folder. The end of an id is random, its start is the time.       */
 static void
 s_set_id (covey_node_t *self, covey_id_t id)
 {
     self->id = id;
     covey_id_text (id.bytes, self->id_text);
+    if (self->name_is_made_up) {
+        char made_up[32];
+        snprintf (made_up, sizeof made_up, "node-%s", self->id_text + 28);
+        free (self->name);
+        self->name = covey_str_dup (made_up);
+    }
 }
 
 covey_node_t *
@@ -67,14 +76,9 @@ covey_node_new (const char *name)
         abort ();
     pthread_mutex_init (&self->lock, NULL);
     self->options = options;
-    s_set_id (self, covey_id_new ());
     self->name = covey_str_dup (name);
-    if (!name) {
-        /* The end of the id is random, its start is the time. */
-        char made_up[32];
-        snprintf (made_up, sizeof made_up, "node-%s", self->id_text + 28);
-        self->name = covey_str_dup (made_up);
-    }
+    self->name_is_made_up = !name;
+    s_set_id (self, covey_id_new ());
     return self;
 }
 
@@ -111,6 +115,7 @@ s_take_name (covey_node_t *self)
     if (name) {
         free (self->name);
         self->name = covey_str_dup (name);
+        self->name_is_made_up = false;
     }
 }
 
