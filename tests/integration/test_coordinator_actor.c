@@ -71,7 +71,7 @@ s_teardown (void **state)
 }
 
 /*  The JSON of the answer, or the code of the error, until the next call.   */
-static const char *
+__attribute__ ((format (printf, 4, 5))) static const char *
 s_ask (fixture_t *self, support_agent_t *agent, const char *method,
        const char *fmt, ...)
 {
