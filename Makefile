@@ -26,7 +26,7 @@ setup-dev:
 	@tools/setup build dev
 
 build: setup
-	@cmake --preset $(PRESET) -Wno-dev > $(or $(TMPDIR),/tmp)/covey-cmake.$$$$ 2>&1 || { cat $(or $(TMPDIR),/tmp)/covey-cmake.$$$$; exit 1; }; rm -f $(or $(TMPDIR),/tmp)/covey-cmake.$$$$
+	@cmake --preset $(PRESET) -Wno-dev > /dev/null
 	@cmake --build $(BUILD) -j $(JOBS)
 
 demo: build

@@ -28,19 +28,14 @@ s_is_worker (const Covey__Wire__AgentInfo *info)
 }
 
 static void
-s_stage_down (covey_coordinator_t *self, const char *agent_id,
-              const uint8_t *session_id, const char *reason, bool graceful)
+s_stage_down (covey_coordinator_t *self, Covey__Control__AgentDown *down,
+              const uint8_t *session_id)
 {
-    Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
-    down.agent_id = (char *)agent_id;
-    down.session_id.data = (uint8_t *)session_id;
-    down.session_id.len = 16;
-    down.reason = (char *)reason;
-    down.has_graceful = true;
-    down.graceful = graceful;
+    down->session_id.data = (uint8_t *)session_id;
+    down->session_id.len = 16;
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
-    command.agent_down = &down;
+    command.agent_down = down;
     covey_coordinator_stage (self, &command);
 }
 
@@ -54,9 +49,16 @@ s_on_gone (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
         covey_coordinator_flush (self);
         session = covey_state_agent_session (self->state, info->agent_id);
     }
-    if (session)
-        s_stage_down (self, info->agent_id, session, info->reason,
-                      info->has_graceful && info->graceful);
+    if (!session)
+        return;
+    Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
+    down.agent_id = info->agent_id;
+    down.reason = info->reason;
+    down.has_graceful = true;
+    down.graceful = info->has_graceful && info->graceful;
+    down.has_last_seen = info->has_last_seen;
+    down.last_seen = info->last_seen;
+    s_stage_down (self, &down, session);
 }
 
 static void
@@ -156,9 +158,11 @@ s_take_down_missing (covey_coordinator_t *self)
     for (size_t i = 0; i < gone_count; i++) {
         const uint8_t *session =
             covey_state_agent_session (self->state, gone[i]);
+        Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
+        down.agent_id = gone[i];
+        down.reason = (char *)"it was gone when the coordinator came back";
         if (session)
-            s_stage_down (self, gone[i], session,
-                          "it was gone when the coordinator came back", false);
+            s_stage_down (self, &down, session);
         free (gone[i]);
     }
     free (gone);

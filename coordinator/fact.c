@@ -152,6 +152,20 @@ s_describe (covey_event_t *event, const covey_task_t *task)
 }
 
 void
+covey_fact_lost (covey_state_t *state, const covey_worker_t *worker,
+                 int64_t last_seen_us, const char *reason)
+{
+    covey_event_t *event = s_begin (state, COVEY_EVENT_AGENT_LOST,
+                                    COVEY_SERVICE_COORDINATOR, NULL);
+    char node[37];
+    covey_id_text (worker->node_id, node);
+    s_str (event, "agentId", worker->id);
+    s_str (event, "nodeId", node);
+    s_int (event, "lastSeen", last_seen_us);
+    s_str (event, "reason", reason);
+}
+
+void
 covey_fact_submitted (covey_state_t *state, const covey_task_t *task)
 {
     covey_event_t *event =

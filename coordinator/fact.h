@@ -9,6 +9,10 @@
 
 #include "coordinator/state_impl.h"
 
+/*  An agent whose node failed, so that nobody over there can say so.        */
+void covey_fact_lost (covey_state_t *state, const covey_worker_t *worker,
+                      int64_t last_seen_us, const char *reason);
+
 void covey_fact_submitted (covey_state_t *state, const covey_task_t *task);
 void covey_fact_assigned (covey_state_t *state, const covey_task_t *task);
 /*  accepted, rejected, started, progress, completed; source is the holder.  */

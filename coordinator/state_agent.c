@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "coordinator/fact.h"
 #include "coordinator/state_impl.h"
 
 static void
@@ -73,6 +74,9 @@ covey_state_on_agent_down (covey_state_t *self,
     /* The worker may be forgotten with the oldest ones: keep its name. */
     char id[COVEY_AGENT_ID_MAX + 1];
     covey_str_copy (id, sizeof id, down->agent_id);
+    if (down->has_last_seen)
+        covey_fact_lost (self, worker, down->last_seen,
+                         down->reason ? down->reason : "its node failed");
     s_take_down (self, worker, down->has_graceful && down->graceful,
                  down->reason && *down->reason ? down->reason
                                                : "its session ended");

@@ -224,15 +224,35 @@ s_view_gone (void *arg, const covey_directory_entry_t *entry)
     Covey__Wire__AgentInfo info;
     covey_directory_info (entry, &info);
     info.has_gone = info.gone = true;
-    info.reason = "its node is gone";
+    info.reason = "its node left";
     covey_hub_view_agent (arg, &info);
+}
+
+static void
+s_view_lost (void *arg, const covey_directory_entry_t *entry)
+{
+    const covey_hub_peer_t *shell = arg;
+    covey_hub_t *self = shell->hub;
+    Covey__Wire__AgentInfo info;
+    covey_directory_info (entry, &info);
+    info.has_gone = info.gone = true;
+    info.reason = "its node failed";
+    info.has_last_seen = true;
+    info.last_seen =
+        self->now_us - (self->now_ms - shell->peer->detector.heard_ms) * 1000;
+    covey_hub_view_agent (self, &info);
 }
 
 static void
 s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
 {
     covey_peer_t *peer = shell->peer;
-    covey_directory_remove_node (self->directory, peer->id, s_view_gone, self);
+    if (left)
+        covey_directory_remove_node (self->directory, peer->id, s_view_gone,
+                                     self);
+    else
+        covey_directory_remove_node (self->directory, peer->id, s_view_lost,
+                                     shell);
     covey_hub_find_services (self);
     if (shell->link)
         covey_link_close (shell->link);

@@ -107,6 +107,7 @@ count() { "$covey" events --data "$data" --type "$1" --limit 10000 --json | wc -
 check "events on the stopped mesh: one completion per task" \
     equal "$(count task:completed)" "$((files + $(report extensions | grep -o '"extension"' | wc -l)))"
 check "the lost node is in them" test "$(count node:failed)" -ge 1
+check "and so are its two agents, once each" equal "$(count agent:lost)" 2
 check "stats on the stopped mesh say what the report says" \
     equal "$("$covey" stats --data "$data" --json | python3 -c '
 import json, sys
