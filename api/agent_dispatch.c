@@ -50,53 +50,6 @@ s_type_handler (const covey_agent_t *self, int type)
     return self->on_event;
 }
 
-static bool
-s_any (const covey_event_t *event, const char *field, char *const *mine,
-       size_t count)
-{
-    for (size_t i = 0; i < covey_event_count (event, field); i++)
-        for (size_t k = 0; k < count; k++)
-            if (strcmp (covey_event_str_at (event, field, i), mine[k]) == 0)
-                return true;
-    return false;
-}
-
-/*  Does a broadcast that came by a subscription reach us by its scope too?
-    Members of a swarm cannot tell; the node counts them.                     */
-static bool
-s_is_in_scope (const covey_agent_t *self, const covey_event_t *event)
-{
-    if (self->is_client || strcmp (covey_event_source (event), self->id) == 0)
-        return false;
-    const char *scope = covey_event_str (event, "scope");
-    if (!*scope || strcmp (scope, "global") == 0)
-        return true;
-    if (strcmp (scope, "swarm") == 0)
-        return false;
-    char *const type[] = {self->type};
-    if (covey_event_count (event, "filter.agentTypes") &&
-        !s_any (event, "filter.agentTypes", type, 1))
-        return false;
-    if (covey_event_count (event, "filter.capabilities") &&
-        !s_any (event, "filter.capabilities", self->capabilities,
-                self->capability_count))
-        return false;
-    return !covey_event_count (event, "filter.tags") ||
-           s_any (event, "filter.tags", self->tags, self->tag_count);
-}
-
-static bool
-s_is_direct (const covey_agent_t *self, const covey_entry_t *entry,
-             const covey_event_t *event)
-{
-    if (!entry->is_direct || !entry->is_matched)
-        return entry->is_direct;
-    if (covey_event_type (event) == COVEY_EVENT_BROADCAST &&
-        covey_event_target_count (event) == 0)
-        return s_is_in_scope (self, event);
-    return true;
-}
-
 static void
 s_add_call (call_t *calls, size_t *count, call_t call)
 {
@@ -133,7 +86,7 @@ s_choose (covey_agent_t *self, const covey_entry_t *entry,
         else
             for_recv = true;
     }
-    if (s_is_direct (self, entry, event) || for_swarm) {
+    if (entry->is_direct || for_swarm) {
         covey_callback_t own = s_type_handler (self, covey_event_type (event));
         if (own.fn)
             s_add_call (calls, count_p, (call_t){own.fn, own.arg, 0, true});

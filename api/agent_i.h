@@ -59,8 +59,7 @@ typedef struct covey_entry covey_entry_t;
 struct covey_entry {
     covey_entry_t *next;
     covey_entry_kind_t kind;
-    bool is_direct;   /* EVENT: came by target or scope, as far as we know    */
-    bool is_matched;  /* EVENT: came by a subscription                        */
+    bool is_direct;   /* EVENT: came by target or scope                       */
     bool is_delivery; /* EVENT: the session is told when it is done           */
     uint32_t generation; /* EVENT: of the session that delivered it           */
     int64_t offset; /* EVENT: from the store, else -1                       */
@@ -140,12 +139,11 @@ struct covey_agent {
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* to those who wait: look again                  */
-    bool is_led;            /* someone polls the socket                       */
-    bool is_kicked;
-    int kick_fd;  /* wakes the leader                                         */
-    int ready_fd; /* readable when there is something to dispatch             */
-    bool is_ready;
+    int kick_fd;            /* wakes the leader                               */
+    int ready_fd;           /* readable when there is something to dispatch   */
     int epoll_fd; /* socket and ready_fd, for a loop of the caller's own      */
+    bool is_led;  /* someone polls the socket                                 */
+    bool is_kicked, is_ready; /* the two are readable                         */
 
     /* The connection. */
     char *endpoint; /* NULL: not attached                                     */
@@ -153,28 +151,27 @@ struct covey_agent {
     void *socket; /* its raw handle                                           */
     int socket_fd;
     uint32_t unheard; /* frames sent on it before any answer                  */
-    bool has_sent;    /* since the last look for arrivals                     */
-    bool has_arrived; /* something waits in it that no poll will tell         */
-    bool is_heard;
-    bool is_broken; /* its other end is gone for good                         */
     covey_session_t *session;
-    uint32_t generation; /* counts sessions                                   */
-    bool was_open;       /* since attach                                      */
-    bool is_announced;   /* agent:spawned was published                       */
-    bool is_final;       /* no further try: superseded or refused             */
-    covey_err_t closed_code;
+    uint32_t generation;     /* counts sessions                               */
+    covey_err_t closed_code; /* why the last one ended                        */
     covey_errbuf_t closed_text;
+    bool has_sent;     /* since the last look for arrivals                    */
+    bool has_arrived;  /* something waits in the socket that no poll tells    */
+    bool is_heard;     /* the node answered on this socket                    */
+    bool is_broken;    /* the socket's other end is gone for good             */
+    bool was_open;     /* since attach                                        */
+    bool is_announced; /* agent:spawned was published                         */
+    bool is_final;     /* no further try: superseded or refused               */
     int64_t reopen_ms; /* 0: nothing to reopen                                */
     int64_t backoff_ms;
 
     /* Threads. */
-    pthread_t keeper;
-    bool keeper_runs, keeper_stops;
+    pthread_t keeper, dispatcher;
     pthread_cond_t keep; /* wakes the keeper early                            */
     int64_t keep_ms;     /* when it wakes by itself                           */
     int64_t flush_ms;    /* posts leave by then; 0: none wait                 */
-    pthread_t dispatcher;
-    bool is_started, is_stopping, dispatcher_ended;
+    bool keeper_runs, keeper_stops;
+    bool is_started, is_stopping, dispatcher_ended; /* the dispatcher         */
 
     /* Handlers and what waits for them. */
     covey_callback_t on_task, on_message, on_request, on_coordination;
@@ -183,13 +180,13 @@ struct covey_agent {
     void *notice_arg;
     covey_subscription_t **subscriptions; /* by handle                        */
     size_t subscription_count;
+    covey_entry_list_t inbox;
+    size_t notice_count;     /* in the inbox                                  */
+    covey_entry_list_t recv; /* unpacked, in `answer`: no handler took them   */
+    uint8_t answered[16];    /* last request that respond answered            */
     uint32_t next_handle;
     bool is_paused;
-    covey_entry_list_t inbox;
-    size_t notice_count; /* in the inbox                                      */
-    covey_entry_list_t recv; /* unpacked, in `answer`: no handler took them   */
-    bool is_receiving;       /* recv was called: it takes requests too        */
-    uint8_t answered[16];    /* last request that respond answered            */
+    bool is_receiving; /* recv was called: it takes requests too              */
 
     /* Publishing. */
     covey_hlc_t hlc;
@@ -197,7 +194,8 @@ struct covey_agent {
     size_t ids_capacity;
     uint64_t ids_first, ids_next; /* tickets                                  */
     covey_verdict_t *verdicts;
-    int is_flushing; /* threads in covey_agent_flush                          */
+    int is_flushing;    /* threads in covey_agent_flush                       */
+    bool skew_reported; /* a clock that is far ahead, once                    */
     covey_pending_t *pending[COVEY_AGENT_PENDING_SLOTS];
     size_t pending_count;
     int64_t pending_ms; /* the earliest deadline of an ask; 0: none           */
@@ -210,7 +208,6 @@ struct covey_agent {
     uint64_t published_total, events_total;
     uint64_t dropped_expired, dropped_late, dropped_duplicate;
     uint64_t dropped_unhandled, dropped_gap, handler_errors;
-    bool skew_reported;
 };
 
 /* agent_thread.c: locking and waiting ------------------------------------- */

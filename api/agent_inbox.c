@@ -154,6 +154,8 @@ s_keep_handles (covey_agent_t *self, const covey_peek_t *view,
 {
     size_t count = 0;
     for (size_t i = 0; i < handle_count && count < kept_max; i++) {
+        if (handles[i] == 0)
+            continue; /* by target or scope too                               */
         if (handles[i] == COVEY_AGENT_SWARM_HANDLE) {
             kept[count++] = handles[i];
             continue;
@@ -210,9 +212,7 @@ s_take_event (covey_agent_t *self, const void *data, size_t size,
         self->dropped_duplicate++;
         return false;
     }
-    bool is_direct = handle_count == 0 ||
-                     covey_peek_has_target (&view, self->id) ||
-                     view.type == COVEY_EVENT_BROADCAST;
+    bool is_direct = handle_count == 0 || handles[handle_count - 1] == 0;
     if (is_direct && s_take_response (self, &view) && handle_count == 0)
         return false;
 
@@ -232,8 +232,6 @@ s_take_event (covey_agent_t *self, const void *data, size_t size,
         entry->is_direct = is_direct;
         entry->is_delivery = true;
         entry->generation = self->generation;
-        /* What only scope or a subscription brought is told apart later. */
-        entry->is_matched = handle_count > 0;
         s_push (self, entry);
     }
     if (kept != some)

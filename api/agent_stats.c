@@ -66,7 +66,7 @@ covey_agent_history (covey_agent_t *self, size_t limit, covey_handler_fn *fn,
     assert (self && fn);
     if (limit > COVEY_HISTORY_MAX)
         limit = COVEY_HISTORY_MAX;
-    covey_event_t **events = calloc (limit + 1, sizeof *events);
+    covey_event_t **events = calloc (limit + 1, sizeof (void *));
     if (!events)
         abort ();
     covey_i_agent_lock (self);

@@ -45,7 +45,7 @@ static covey_err_t
 s_fetch_answer (covey_agent_t *self, const Covey__Store__EventQuery *query,
                 int timeout_ms, Covey__Store__EventPage **page_p)
 {
-    covey_event_t *response;
+    covey_event_t *response = NULL;
     covey_err_t rc =
         s_call (self, "mesh.events", &query->base, timeout_ms, &response);
     if (rc)
@@ -127,7 +127,7 @@ s_give_rows (covey_agent_t *self, const Covey__Store__EventPage *page,
 {
     covey_err_t rc = COVEY_OK;
     for (size_t i = 0; rc == COVEY_OK && i < page->n_rows; i++) {
-        covey_event_t *event;
+        covey_event_t *event = NULL;
         rc = covey_query_event (page->rows[i], &event, covey_errbuf ());
         if (rc)
             break;
@@ -175,9 +175,9 @@ covey_agent_query (covey_agent_t *self, const covey_filter_t *filter,
     if (rc)
         return rc;
     for (bool goes_on = true; rc == COVEY_OK && goes_on;) {
-        Covey__Store__EventPage *page;
+        Covey__Store__EventPage *page = NULL;
         rc = s_fetch_page (self, &query.message, s_left (until_ms), &page);
-        if (rc)
+        if (rc || !page)
             break;
         rc = s_give_rows (self, page, fn, arg);
         goes_on = s_advance (&query.message, page);
@@ -207,13 +207,13 @@ covey_agent_follow (covey_agent_t *self, const covey_filter_t *filter,
     int64_t offset = query.message.after_offset;
     while (count == 0) {
         int left_ms = s_left (until_ms);
-        Covey__Store__EventPage *page;
+        Covey__Store__EventPage *page = NULL;
         query.message.wait_ms =
             (uint32_t)(left_ms < FOLLOW_WAIT_MAX_MS ? left_ms
                                                     : FOLLOW_WAIT_MAX_MS);
         rc = s_fetch_page (self, &query.message, left_ms + FOLLOW_GRACE_MS,
                            &page);
-        if (rc)
+        if (rc || !page)
             break;
         rc = s_give_rows (self, page, fn, arg);
         count = page->n_rows;
@@ -260,7 +260,7 @@ covey_agent_store_stats (covey_agent_t *self, const covey_filter_t *filter,
 {
     assert (self && filter && result_p);
     covey_stats_query_t query;
-    covey_event_t *response;
+    covey_event_t *response = NULL;
     covey_err_t rc = covey_stats_query_init (&query, filter, covey_errbuf ());
     if (rc)
         return rc;
@@ -269,7 +269,7 @@ covey_agent_store_stats (covey_agent_t *self, const covey_filter_t *filter,
     covey_stats_query_deinit (&query);
     if (rc)
         return rc;
-    ProtobufCMessage *result;
+    ProtobufCMessage *result = NULL;
     rc = s_result (response, &covey__store__stats_result__descriptor, &result);
     covey_event_destroy (&response);
     if (rc)
@@ -288,7 +288,7 @@ covey_agent_store_aggregates (covey_agent_t *self, const covey_filter_t *filter,
 {
     assert (self && filter && result_p);
     covey_stats_query_t query;
-    covey_event_t *response;
+    covey_event_t *response = NULL;
     covey_err_t rc = covey_stats_query_init (&query, filter, covey_errbuf ());
     if (rc)
         return rc;
@@ -297,7 +297,7 @@ covey_agent_store_aggregates (covey_agent_t *self, const covey_filter_t *filter,
     covey_stats_query_deinit (&query);
     if (rc)
         return rc;
-    ProtobufCMessage *result;
+    ProtobufCMessage *result = NULL;
     rc = s_result (response, &covey__store__aggregates_result__descriptor,
                    &result);
     covey_event_destroy (&response);
@@ -324,7 +324,7 @@ covey_agent_store_mark (covey_agent_t *self, const uint8_t id[16],
     covey_id_text (id, text);
     Covey__Store__MarkQuery mark = COVEY__STORE__MARK_QUERY__INIT;
     mark.id = text;
-    covey_event_t *response;
+    covey_event_t *response = NULL;
     covey_err_t rc =
         s_call (self, "mesh.mark", &mark.base, timeout_ms, &response);
     if (rc == COVEY_OK)
@@ -341,12 +341,12 @@ covey_agent_store_delete (covey_agent_t *self, int64_t older_than_us,
     query.older_than = older_than_us;
     query.has_archive = true;
     query.archive = archive;
-    covey_event_t *response;
+    covey_event_t *response = NULL;
     covey_err_t rc =
         s_call (self, "mesh.delete", &query.base, timeout_ms, &response);
     if (rc)
         return rc;
-    ProtobufCMessage *result;
+    ProtobufCMessage *result = NULL;
     rc = s_result (response, &covey__store__count_result__descriptor, &result);
     covey_event_destroy (&response);
     if (rc)

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "proto/json.h"
 
-#define PARAMS_MAX (4u * COVEY_PAYLOAD_MAX)
+#define PARAMS_MAX ((size_t)4 * COVEY_PAYLOAD_MAX)
 #define LOOK_MS 2000 /* also without an event, look at the state this often */
 
 static covey_err_t
@@ -30,7 +30,7 @@ covey_i_control (covey_agent_t *self, const covey_call_t *call,
     covey_buf_deinit (&json);
     if (!text)
         return covey_fail (err, rc ? rc : COVEY_LIMIT,
-                           "params of %s do not fit in %u bytes, or are not "
+                           "params of %s do not fit in %zu bytes, or are not "
                            "UTF-8",
                            call->method, PARAMS_MAX);
     covey_call_t full = *call;

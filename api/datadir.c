@@ -196,7 +196,7 @@ covey_datadir_open (const char *path, covey_datadir_t **dir_p,
     if (!self)
         abort ();
     self->lock_fd = -1;
-    memcpy (self->path, path, size);
+    covey_str_copy (self->path, size + 1, path);
     snprintf (self->session, sizeof self->session, "ipc://%.200s/%s",
               self->path, SOCKET_NAME);
     covey_err_t rc = s_make_folders (self->path, err);

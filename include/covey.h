@@ -548,7 +548,8 @@ COVEY_EXPORT covey_err_t covey_agent_publish (covey_agent_t *self,
                                               covey_receipt_t *receipt);
 /*  Publish without waiting: queued for the node, bounded (EAGAIN when the
     window is full). A refusal comes as a notice. flush waits until all posted
-    events reached `level`.                                                   */
+    events reached `level`; beyond `accepted` it publishes one system:info event
+    behind them to know that.                                                 */
 COVEY_EXPORT covey_err_t covey_agent_post (covey_agent_t *self,
                                            covey_event_t **event_p);
 COVEY_EXPORT covey_err_t covey_agent_flush (covey_agent_t *self,

@@ -200,6 +200,12 @@ covey_host_add_match (covey_host_t *self, uint32_t handle)
     self->matches[self->match_count++] = handle;
 }
 
+size_t
+covey_host_matches (const covey_host_t *self)
+{
+    return self->match_count;
+}
+
 bool
 covey_host_touch (covey_host_t *self)
 {

@@ -61,6 +61,7 @@ bool covey_host_is_client (const covey_host_t *self);
     of its subscriptions. Touch is true the first time since deliver.         */
 bool covey_host_touch (covey_host_t *self);
 void covey_host_add_match (covey_host_t *self, uint32_t handle);
+size_t covey_host_matches (const covey_host_t *self);
 void covey_host_untouch (covey_host_t *self);
 
 /*  Where the agent is reached: a socket of the node and a routing id. Attach

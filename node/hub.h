@@ -176,19 +176,19 @@ struct covey_hub {
     covey_table_t hearers; /* of peers: what their sync tokens start with     */
     bool all_events_wanted; /* somebody subscribes to every type of 'E'       */
     bool all_copies_wanted; /* and of 'T'                                     */
-    int64_t remind_ms;
-    uint32_t round; /* of subscriptions                                       */
     bool round_due;
+    uint32_t round; /* of subscriptions                                       */
+    int64_t remind_ms;
     int64_t round_ms;
     covey_fifo_t waiters;
 
     /* services                                                               */
     uint8_t persister_node[16];
-    bool has_persister;
     uint8_t coordinator_node[16];
+    bool has_persister;
     bool has_coordinator;
-    int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
     bool view_due;   /* the coordinator gets everything                       */
+    int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
     uint64_t directory_version; /* that the requests were held against        */
     int64_t sweep_ms; /* when they are again, at the latest          */
 

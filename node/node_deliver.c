@@ -90,7 +90,8 @@ s_on_match (void *arg, void *owner, uint32_t handle)
                             &self->touched_capacity, sizeof *self->touched);
         self->touched[self->touched_count++] = host;
     }
-    if (handle)
+    /* By scope: only worth saying beside a subscription. */
+    if (handle || covey_host_matches (host))
         covey_host_add_match (host, handle);
 }
 
@@ -104,6 +105,8 @@ covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
     self->touched_count = 0;
     covey_subscriptions_match_owner (self->subscriptions, host, &parcel->view,
                                      s_on_match, self);
+    if (covey_host_matches (host))
+        covey_host_add_match (host, 0);
     if (covey_host_deliver (host, parcel) == COVEY_OK)
         return;
     covey_hub_drop (self, COVEY_DROP_SESSION_FULL);

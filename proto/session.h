@@ -48,7 +48,8 @@ typedef struct {
        without verdict was `refused` with CLOSED just before                  */
     void (*closed) (void *arg, covey_err_t code, const char *text, bool final);
     /* an event for this agent; `handles` are its subscriptions that matched,
-       none when it came by target or scope                                   */
+       none when it came by target or scope, 0 as the last one when it came
+       both ways                                                              */
     void (*event) (void *arg, const void *data, size_t size,
                    const uint32_t *handles, size_t handle_count);
     /* verdict on publish `ticket`: refused with a code, or a level reached; a
