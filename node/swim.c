@@ -174,10 +174,9 @@ covey_swim_send (covey_swim_t *self, const uint8_t *id, const char *address,
     self->callbacks.send (self->callbacks.arg, id, address, message);
 }
 
-/*  "This is what I am, and a digest of what I know."                        */
-static void
-s_send_sync (covey_swim_t *self, const uint8_t *id, const char *address,
-             uint32_t seq)
+void
+covey_swim_send_sync (covey_swim_t *self, const uint8_t *id,
+                      const char *address, uint32_t seq)
 {
     covey_swim_update_t update;
     covey_swim_gossip_claim (&self->me, true, &update);
@@ -287,7 +286,7 @@ s_try_seed (covey_swim_t *self, covey_swim_seed_t *seed, int64_t now_ms)
     seed->pause_ms = seed->pause_ms * 2 > COVEY_SWIM_SEED_MAX_MS
                          ? COVEY_SWIM_SEED_MAX_MS
                          : seed->pause_ms * 2;
-    s_send_sync (self, NULL, seed->address, seed->seq);
+    covey_swim_send_sync (self, NULL, seed->address, seed->seq);
     return true;
 }
 
@@ -384,7 +383,7 @@ s_sync_tick (covey_swim_t *self, int64_t now_ms)
         if (!self->leaving
             && covey_swim_table_sample (&self->table, &self->prng, NULL, 1,
                                         &peer))
-            s_send_sync (self, peer->id, peer->address, 0);
+            covey_swim_send_sync (self, peer->id, peer->address, 0);
     }
     if (now_ms >= self->reconnect_due_ms) {
         self->reconnect_due_ms
@@ -395,7 +394,7 @@ s_sync_tick (covey_swim_t *self, int64_t now_ms)
         const covey_swim_member_t *one
             = failed->items[covey_prng_below (&self->prng, failed->count)];
         if (one->address)
-            s_send_sync (self, one->id, one->address, 0);
+            covey_swim_send_sync (self, one->id, one->address, 0);
     }
 }
 

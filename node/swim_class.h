@@ -58,6 +58,7 @@ struct covey_swim {
     bool leaving;
     bool hearsay; /* what is being merged comes out of a full state           */
     uint32_t seq;
+    int strangers; /* pings in a row of nodes that know something else        */
     covey_swim_probe_t probe;
     covey_swim_relay_t relays[COVEY_SWIM_RELAYS_MAX];
     size_t relay_at; /* the next to be used                                   */
@@ -84,6 +85,9 @@ void covey_swim_send (covey_swim_t *self, const uint8_t *id,
                       const char *address, covey_swim_message_t *message);
 /*  Live ones and ourselves.                                                 */
 uint64_t covey_swim_group (const covey_swim_t *self);
+/*  "This is what I am, and a digest of what I know."                        */
+void covey_swim_send_sync (covey_swim_t *self, const uint8_t *id,
+                           const char *address, uint32_t seq);
 
 /* ---- swim_probe.c ---- */
 

@@ -92,6 +92,7 @@ s_become (covey_swim_t *self, covey_swim_member_t *member,
                           update->incarnation, state, &self->prng);
     memcpy (member->accuser, update->accuser, 16);
     member->health = update->health;
+    self->strangers = 0;
     covey_swim_news (self, member, now_ms);
 }
 
@@ -253,13 +254,14 @@ s_about_me (covey_swim_t *self, const covey_swim_update_t *update,
         return;
     }
     bool accused = update->state != COVEY_SWIM_ALIVE;
-    if (update->epoch < me->epoch) {
-        if (!accused && !me->queued)
+    if (update->epoch < me->epoch || update->incarnation < me->incarnation) {
+        /* Refuted, but the sender does not know: it shall have it again.     */
+        self->hearsay = true;
+        if (!me->queued)
             covey_swim_news (self, me, now_ms);
         return;
     }
-    if (update->incarnation < me->incarnation
-        || (!accused && update->incarnation == me->incarnation))
+    if (!accused && update->incarnation == me->incarnation)
         return;
     if (update->state == COVEY_SWIM_LEFT) {
         self->stats.invalid++; /* only we say that */

@@ -37,6 +37,16 @@ s_next_seq (covey_swim_t *self)
 /*  Our probe                                                                */
 
 static void
+s_ping (covey_swim_t *self, const covey_swim_member_t *member, uint32_t seq)
+{
+    covey_swim_message_t ping = {.kind = COVEY_SWIM_PING,
+                                 .seq = seq,
+                                 .digest = covey_swim_digest (self)};
+    memcpy (ping.target, member->id, 16);
+    covey_swim_send (self, member->id, member->address, &ping);
+}
+
+static void
 s_start (covey_swim_t *self, int64_t now_ms)
 {
     covey_swim_probe_t *probe = &self->probe;
@@ -52,9 +62,7 @@ s_start (covey_swim_t *self, int64_t now_ms)
     probe->direct_ms
         = now_ms + s_stretch (self, self->config.probe_timeout_ms);
     probe->end_ms = self->probe_due_ms;
-    covey_swim_message_t ping = {.kind = COVEY_SWIM_PING, .seq = probe->seq};
-    memcpy (ping.target, member->id, 16);
-    covey_swim_send (self, member->id, member->address, &ping);
+    s_ping (self, member, probe->seq);
 }
 
 static void
@@ -69,9 +77,7 @@ s_ask_others (covey_swim_t *self)
         return;
     /* Ask it once more, too: one lost message is no reason to suspect (in the
        place of the ping over a second transport that memberlist tries).      */
-    covey_swim_message_t ping = {.kind = COVEY_SWIM_PING, .seq = probe->seq};
-    memcpy (ping.target, probe->id, 16);
-    covey_swim_send (self, probe->id, member->address, &ping);
+    s_ping (self, member, probe->seq);
     probe->helper_count = covey_swim_table_sample (
         &self->table, &self->prng, member, (size_t)self->config.indirect,
         helpers);
@@ -164,6 +170,16 @@ covey_swim_on_ping (covey_swim_t *self, const covey_swim_message_t *message)
     covey_swim_message_t ack = {.kind = COVEY_SWIM_ACK, .seq = message->seq};
     memcpy (ack.target, self->me.id, 16);
     covey_swim_send (self, message->from, message->address, &ack);
+    /* Gossip reaches everybody with high probability only: whoever missed
+       something sees it, when all is quiet, from the digests of those who ping
+       it. Not in the papers, where the next exchange would find out.         */
+    self->strangers = message->digest == covey_swim_digest (self)
+                          ? 0
+                          : self->strangers + 1;
+    if (self->strangers < COVEY_SWIM_STRANGERS_MAX)
+        return;
+    self->strangers = 0;
+    covey_swim_send_sync (self, message->from, message->address, 0);
 }
 
 static void
@@ -203,9 +219,7 @@ covey_swim_on_ping_req (covey_swim_t *self, const covey_swim_message_t *message,
     self->relay_at = (self->relay_at + 1) % COVEY_SWIM_RELAYS_MAX;
     if (relay.end_ms < self->relay_due_ms)
         self->relay_due_ms = relay.end_ms;
-    covey_swim_message_t ping = {.kind = COVEY_SWIM_PING, .seq = relay.seq};
-    memcpy (ping.target, target->id, 16);
-    covey_swim_send (self, target->id, target->address, &ping);
+    s_ping (self, target, relay.seq);
 }
 
 void

@@ -167,28 +167,45 @@ test_the_load_of_a_node_does_not_depend_on_the_number_of_nodes (void **state)
 
 /* ------------------------------------------------------------------------ */
 
-/*  Some nodes stand still again and again, as under memory pressure or on a
-    busy host: Lifeguard's experiment.                                        */
+/*  What some nodes suffer from, again and again, as on a busy host: they stand
+    still for `pause`, run for a moment of up to `run`. Lifeguard's experiment. */
+typedef struct {
+    const char *name;
+    size_t nodes, victims;
+    int pause_min_ms, pause_max_ms;
+    int run_max_ms;
+} suffering_t;
+
 static sim_swim_counts_t
-s_pauses (uint64_t seed, bool lifeguard)
+s_suffer (const suffering_t *what, uint64_t seed, bool lifeguard)
 {
-    sim_swim_t *mesh = sim_swim_new (100, seed, &s_good);
+    static const sim_link_t wide = {.delay_us = 20000, .jitter_us = 60000};
+    sim_swim_t *mesh = sim_swim_new (what->nodes, seed, &wide);
     mesh->config.lifeguard = lifeguard;
-    sim_swim_start_all (mesh, SIM_SECOND);
+    sim_swim_start_acquainted (mesh);
     sim_swim_run_for (mesh, 20 * (int64_t)SIM_SECOND);
     sim_swim_forget_counts (mesh);
     covey_prng_t prng; /* the same pauses in both runs */
     covey_prng_init (&prng, seed);
-    for (int second = 0; second < 180; second++) {
-        for (size_t node = 0; node < 12; node++) {
-            if (sim_net_is_paused (mesh->net, node)
-                || covey_prng_below (&prng, 4) > 0)
+    int64_t *next_us = calloc (what->victims, sizeof *next_us);
+    for (int step = 0; step < 300 * 20; step++) {
+        int64_t now_us = sim_net_now_us (mesh->net);
+        for (size_t node = 0; node < what->victims; node++) {
+            if (now_us < next_us[node])
                 continue;
-            int64_t ms = 500 + (int64_t)covey_prng_below (&prng, 9500);
-            sim_swim_pause (mesh, node, ms * SIM_MS);
+            int64_t pause_ms
+                = what->pause_min_ms
+                  + (int64_t)covey_prng_below (
+                      &prng,
+                      (uint64_t)(what->pause_max_ms - what->pause_min_ms));
+            int64_t run_ms = (int64_t)covey_prng_below (
+                &prng, (uint64_t)what->run_max_ms);
+            sim_swim_pause (mesh, node, pause_ms * SIM_MS);
+            next_us[node] = now_us + (pause_ms + run_ms) * SIM_MS;
         }
-        sim_swim_run_for (mesh, SIM_SECOND);
+        sim_swim_run_for (mesh, SIM_SECOND / 20);
     }
+    free (next_us);
     sim_swim_counts_t counts = mesh->counts;
     sim_swim_destroy (&mesh);
     return counts;
@@ -198,20 +215,28 @@ static void
 test_lifeguard_accuses_fewer_paused_and_healthy_nodes (void **state)
 {
     (void)state;
+    static const suffering_t kinds[]
+        = {{"4 of 16 pause for 2 to 7 s", 16, 4, 2000, 7000, 10000},
+           {"12 of 100 pause for 0.5 to 10 s", 100, 12, 500, 10000, 8000},
+           {"10 of 50 run for 50 ms at a time", 50, 10, 300, 1500, 50}};
     uint64_t seed = sim_seed ("pauses", 3);
-    sim_swim_counts_t plain = s_pauses (seed, false);
-    sim_swim_counts_t guarded = s_pauses (seed, true);
-    const sim_swim_counts_t *both[] = {&plain, &guarded};
-    for (int i = 0; i < 2; i++)
-        printf ("  %s: paused nodes suspected %" PRIu64 ", called failed %" PRIu64
-                "; healthy nodes suspected %" PRIu64 ", called failed %" PRIu64
-                "\n",
-                i ? "with Lifeguard   " : "without Lifeguard",
-                both[i]->suspected_paused, both[i]->failed_paused,
-                both[i]->suspected_healthy, both[i]->failed_healthy);
-    assert_true (guarded.failed_paused < plain.failed_paused);
-    assert_true (guarded.failed_healthy <= plain.failed_healthy);
-    assert_true (guarded.suspected_healthy < plain.suspected_healthy);
+    uint64_t paused[2] = {0, 0}, healthy[2] = {0, 0};
+    for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)
+        for (int guarded = 0; guarded < 2; guarded++) {
+            sim_swim_counts_t counts = s_suffer (&kinds[kind], seed, guarded);
+            printf ("  %s, %s Lifeguard: paused nodes suspected %" PRIu64
+                    ", called failed %" PRIu64
+                    "; healthy nodes suspected %" PRIu64
+                    ", called failed %" PRIu64 "\n",
+                    kinds[kind].name, guarded ? "with" : "without",
+                    counts.suspected_paused, counts.failed_paused,
+                    counts.suspected_healthy, counts.failed_healthy);
+            paused[guarded] += counts.failed_paused;
+            healthy[guarded]
+                += counts.suspected_healthy + counts.failed_healthy;
+        }
+    assert_true (paused[1] < paused[0]);
+    assert_true (healthy[1] < healthy[0]);
 }
 
 /* ------------------------------------------------------------------------ */
