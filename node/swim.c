@@ -575,6 +575,8 @@ s_on_message (covey_swim_t *self, const covey_swim_message_t *message,
     /* A full state may be old news; gossip is fresh. */
     const uint8_t *from
         = message->kind == COVEY_SWIM_STATE ? message->from : NULL;
+    covey_swim_table_warm (&self->table, message->updates,
+                           message->update_count);
     for (size_t i = 0; i < message->update_count; i++)
         covey_swim_merge (self, &message->updates[i], from, now_ms);
     s_dispatch (self, message, now_ms);

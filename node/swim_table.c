@@ -67,6 +67,20 @@ covey_swim_table_find (const covey_swim_table_t *self, const uint8_t id[16])
     return self->slots[s_slot_of (self, covey_str_hash (id, 16), id)].member;
 }
 
+void
+covey_swim_table_warm (const covey_swim_table_t *self,
+                       const covey_swim_update_t *updates, size_t count)
+{
+    size_t at[COVEY_SWIM_UPDATES_MAX];
+    assert (count <= COVEY_SWIM_UPDATES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        at[i] = covey_str_hash (updates[i].id, 16) & (self->slot_count - 1);
+        __builtin_prefetch (&self->slots[at[i]]);
+    }
+    for (size_t i = 0; i < count; i++)
+        __builtin_prefetch (self->slots[at[i]].member);
+}
+
 static void
 s_grow (covey_swim_table_t *self)
 {

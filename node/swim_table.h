@@ -62,6 +62,10 @@ void covey_swim_table_deinit (covey_swim_table_t *self);
 
 covey_swim_member_t *covey_swim_table_find (const covey_swim_table_t *self,
                                             const uint8_t id[16]);
+/*  These are about to be looked up: fetch what that needs into the cache, all
+    at once instead of one after the other.                                   */
+void covey_swim_table_warm (const covey_swim_table_t *self,
+                            const covey_swim_update_t *updates, size_t count);
 /*  A new one, LEFT at epoch 0 until it is set. The id must be new.          */
 covey_swim_member_t *covey_swim_table_add (covey_swim_table_t *self,
                                            const uint8_t id[16]);
