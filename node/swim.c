@@ -46,15 +46,15 @@ s_check_config (const covey_swim_config_t *config)
     assert (config->meta_size <= COVEY_SWIM_META_MAX);
     assert (config->probe_timeout_ms > 0);
     assert (config->probe_timeout_ms < config->probe_ms);
-    assert (config->indirect >= 0
-            && config->indirect <= COVEY_SWIM_INDIRECT_MAX);
+    assert (config->indirect >= 0 &&
+            config->indirect <= COVEY_SWIM_INDIRECT_MAX);
     assert (config->suspicion_mult > 0 && config->suspicion_max_mult > 0);
-    assert (config->confirmations >= 0
-            && config->confirmations <= COVEY_SUSPICION_CONFIRM_MAX);
+    assert (config->confirmations >= 0 &&
+            config->confirmations <= COVEY_SUSPICION_CONFIRM_MAX);
     assert (config->health_max >= 0 && config->health_max <= UINT8_MAX);
     assert (config->gossip_ms > 0 && config->gossip_mult > 0);
-    assert (config->gossip_peers > 0
-            && config->gossip_peers <= COVEY_SWIM_INDIRECT_MAX);
+    assert (config->gossip_peers > 0 &&
+            config->gossip_peers <= COVEY_SWIM_INDIRECT_MAX);
     assert (config->sync_ms > 0 && config->reconnect_ms > 0);
     assert (config->message_bytes >= 1400 && config->members_max > 0);
 }
@@ -119,8 +119,8 @@ covey_swim_digest (const covey_swim_t *self)
     const covey_swim_member_t *me = &self->me;
     if (self->leaving)
         return self->table.digest;
-    return self->table.digest
-           + covey_swim_table_mix (me->hash, me->epoch, me->incarnation);
+    return self->table.digest +
+           covey_swim_table_mix (me->hash, me->epoch, me->incarnation);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -138,12 +138,11 @@ static size_t
 s_warn (const covey_swim_t *self, const uint8_t *id,
         covey_swim_update_t *updates)
 {
-    const covey_swim_member_t *member
-        = id ? covey_swim_table_find (&self->table, id) : NULL;
-    if (!member
-        || (member->state != COVEY_SWIM_FAILED
-            && (member->state != COVEY_SWIM_SUSPECTED
-                || !self->config.lifeguard)))
+    const covey_swim_member_t *member =
+        id ? covey_swim_table_find (&self->table, id) : NULL;
+    if (!member ||
+        (member->state != COVEY_SWIM_FAILED &&
+         (member->state != COVEY_SWIM_SUSPECTED || !self->config.lifeguard)))
         return 0;
     covey_swim_gossip_claim (member, false, &updates[0]);
     return 1;
@@ -159,9 +158,9 @@ covey_swim_send (covey_swim_t *self, const uint8_t *id, const char *address,
         if (self->gossip.count) {
             int limit = covey_swim_gossip_limit (self->config.gossip_mult,
                                                  covey_swim_group (self));
-            count = covey_swim_gossip_pick (
-                &self->gossip, limit, self->config.message_bytes, updates,
-                count, COVEY_GOSSIP_PICK_MAX + 1);
+            count = covey_swim_gossip_pick (&self->gossip, limit,
+                                            self->config.message_bytes, updates,
+                                            count, COVEY_GOSSIP_PICK_MAX + 1);
         }
         message->updates = updates;
         message->update_count = count;
@@ -199,8 +198,7 @@ s_send_state (covey_swim_t *self, const covey_swim_message_t *to, bool want)
     size_t count = 1;
     do {
         while (count < COVEY_SWIM_UPDATES_MAX && at < all->count)
-            covey_swim_gossip_claim (all->items[at++], true,
-                                     &updates[count++]);
+            covey_swim_gossip_claim (all->items[at++], true, &updates[count++]);
         covey_swim_message_t state = {.kind = COVEY_SWIM_STATE,
                                       .seq = to->seq,
                                       .want = want && at == all->count,
@@ -217,9 +215,8 @@ s_send_state (covey_swim_t *self, const covey_swim_message_t *to, bool want)
 static int64_t
 s_jitter (covey_swim_t *self, int64_t pause_ms)
 {
-    return pause_ms * 3 / 4
-           + (int64_t)covey_prng_below (&self->prng,
-                                        (uint64_t)pause_ms / 2 + 1);
+    return pause_ms * 3 / 4 +
+           (int64_t)covey_prng_below (&self->prng, (uint64_t)pause_ms / 2 + 1);
 }
 
 static covey_err_t
@@ -234,11 +231,11 @@ s_add_seed (covey_swim_t *self, const char *address, bool keep, int64_t now_ms)
         }
     if (self->seed_count == COVEY_SWIM_SEEDS_MAX)
         return COVEY_LIMIT;
-    self->seeds[self->seed_count++]
-        = (covey_swim_seed_t){.address = covey_str_dup (address),
-                              .keep = keep,
-                              .pause_ms = COVEY_SWIM_SEED_MS,
-                              .due_ms = now_ms};
+    self->seeds[self->seed_count++] =
+        (covey_swim_seed_t){.address = covey_str_dup (address),
+                            .keep = keep,
+                            .pause_ms = COVEY_SWIM_SEED_MS,
+                            .due_ms = now_ms};
     self->seed_due_ms = now_ms;
     return COVEY_OK;
 }
@@ -256,9 +253,8 @@ s_is_satisfied (const covey_swim_t *self, const covey_swim_seed_t *seed)
 {
     if (seed->is_self || strcmp (seed->address, self->me.address) == 0)
         return true;
-    const covey_swim_member_t *member
-        = seed->answered ? covey_swim_table_find (&self->table, seed->id)
-                         : NULL;
+    const covey_swim_member_t *member =
+        seed->answered ? covey_swim_table_find (&self->table, seed->id) : NULL;
     if (member && member->state <= COVEY_SWIM_SUSPECTED)
         return true;
     for (size_t i = 0; i < self->table.live.count; i++)
@@ -337,26 +333,25 @@ s_gossip_tick (covey_swim_t *self, int64_t now_ms)
         return;
     self->gossiped_ms = now_ms;
     covey_swim_member_t *peers[COVEY_SWIM_INDIRECT_MAX];
-    size_t count = covey_swim_table_sample (
-        &self->table, &self->prng, NULL, (size_t)self->config.gossip_peers,
-        peers);
+    size_t count =
+        covey_swim_table_sample (&self->table, &self->prng, NULL,
+                                 (size_t)self->config.gossip_peers, peers);
     /* One who failed just now has its share, so that it can refute. */
     const covey_swim_list_t *failed = &self->table.failed;
-    uint64_t draw = covey_prng_below (&self->prng,
-                                      covey_swim_group (self) + failed->count);
+    uint64_t draw =
+        covey_prng_below (&self->prng, covey_swim_group (self) + failed->count);
     if (draw < failed->count && count > 0) {
         covey_swim_member_t *one = failed->items[draw];
-        if (one->address
-            && now_ms - one->since_ms < self->config.gossip_failed_ms)
+        if (one->address &&
+            now_ms - one->since_ms < self->config.gossip_failed_ms)
             peers[0] = one;
     }
     for (size_t i = 0; i < count && self->gossip.count; i++) {
         covey_swim_message_t gossip = {.kind = COVEY_SWIM_GOSSIP};
         covey_swim_send (self, peers[i]->id, peers[i]->address, &gossip);
     }
-    self->gossip_due_ms = self->gossip.count
-                              ? now_ms + self->config.gossip_ms
-                              : COVEY_SWIM_NEVER;
+    self->gossip_due_ms =
+        self->gossip.count ? now_ms + self->config.gossip_ms : COVEY_SWIM_NEVER;
 }
 
 static void
@@ -365,10 +360,10 @@ s_reap (covey_swim_t *self, int64_t now_ms)
     for (size_t i = self->table.all.count; i-- > 0;) {
         covey_swim_member_t *one = self->table.all.items[i];
         int64_t age_ms = now_ms - one->since_ms;
-        if ((one->state == COVEY_SWIM_FAILED
-             && age_ms >= self->config.failed_keep_ms)
-            || (one->state == COVEY_SWIM_LEFT
-                && age_ms >= self->config.left_keep_ms))
+        if ((one->state == COVEY_SWIM_FAILED &&
+             age_ms >= self->config.failed_keep_ms) ||
+            (one->state == COVEY_SWIM_LEFT &&
+             age_ms >= self->config.left_keep_ms))
             covey_swim_forget (self, one);
     }
 }
@@ -380,19 +375,18 @@ s_sync_tick (covey_swim_t *self, int64_t now_ms)
         self->sync_due_ms = now_ms + s_jitter (self, self->config.sync_ms);
         s_reap (self, now_ms);
         covey_swim_member_t *peer;
-        if (!self->leaving
-            && covey_swim_table_sample (&self->table, &self->prng, NULL, 1,
-                                        &peer))
+        if (!self->leaving &&
+            covey_swim_table_sample (&self->table, &self->prng, NULL, 1, &peer))
             covey_swim_send_sync (self, peer->id, peer->address, 0);
     }
     if (now_ms >= self->reconnect_due_ms) {
-        self->reconnect_due_ms
-            = now_ms + s_jitter (self, self->config.reconnect_ms);
+        self->reconnect_due_ms =
+            now_ms + s_jitter (self, self->config.reconnect_ms);
         const covey_swim_list_t *failed = &self->table.failed;
         if (failed->count == 0 || self->leaving)
             return;
-        const covey_swim_member_t *one
-            = failed->items[covey_prng_below (&self->prng, failed->count)];
+        const covey_swim_member_t *one =
+            failed->items[covey_prng_below (&self->prng, failed->count)];
         if (one->address)
             covey_swim_send_sync (self, one->id, one->address, 0);
     }
@@ -422,10 +416,10 @@ s_tick (covey_swim_t *self, int64_t now_ms)
 int64_t
 covey_swim_next_ms (const covey_swim_t *self)
 {
-    const int64_t due_ms[]
-        = {self->relay_due_ms,     self->suspicion_due_ms, self->gossip_due_ms,
-           self->sync_due_ms,      self->reconnect_due_ms, self->seed_due_ms,
-           self->leave_due_ms};
+    const int64_t due_ms[] = {self->relay_due_ms,     self->suspicion_due_ms,
+                              self->gossip_due_ms,    self->sync_due_ms,
+                              self->reconnect_due_ms, self->seed_due_ms,
+                              self->leave_due_ms};
     int64_t next_ms = covey_swim_probe_next_ms (self);
     for (size_t i = 0; i < sizeof due_ms / sizeof due_ms[0]; i++)
         if (due_ms[i] < next_ms)
@@ -442,12 +436,10 @@ s_start_timers (covey_swim_t *self, int64_t now_ms)
     self->started = true;
     self->me.since_ms = now_ms;
     self->gossiped_ms = now_ms - config->gossip_ms;
-    self->probe_due_ms
-        = now_ms
-          + (int64_t)covey_prng_below (&self->prng, (uint64_t)config->probe_ms);
-    self->sync_due_ms
-        = now_ms
-          + (int64_t)covey_prng_below (&self->prng, (uint64_t)config->sync_ms);
+    self->probe_due_ms = now_ms + (int64_t)covey_prng_below (
+                                      &self->prng, (uint64_t)config->probe_ms);
+    self->sync_due_ms = now_ms + (int64_t)covey_prng_below (
+                                     &self->prng, (uint64_t)config->sync_ms);
     self->reconnect_due_ms = now_ms + s_jitter (self, config->reconnect_ms);
 }
 
@@ -464,12 +456,11 @@ s_shift (int64_t *time_ms, int64_t by_ms)
 static void
 s_forgive (covey_swim_t *self, int64_t slept_ms)
 {
-    int64_t *times[]
-        = {&self->probe.direct_ms,   &self->probe.end_ms,
-           &self->probe_due_ms,      &self->relay_due_ms,
-           &self->suspicion_due_ms,  &self->gossip_due_ms,
-           &self->sync_due_ms,       &self->reconnect_due_ms,
-           &self->seed_due_ms,       &self->leave_due_ms};
+    int64_t *times[] = {&self->probe.direct_ms,  &self->probe.end_ms,
+                        &self->probe_due_ms,     &self->relay_due_ms,
+                        &self->suspicion_due_ms, &self->gossip_due_ms,
+                        &self->sync_due_ms,      &self->reconnect_due_ms,
+                        &self->seed_due_ms,      &self->leave_due_ms};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
         s_shift (times[i], slept_ms);
     for (size_t i = 0; i < COVEY_SWIM_RELAYS_MAX; i++)
@@ -491,8 +482,8 @@ s_refuse (covey_swim_t *self, const covey_swim_message_t *message)
     char text[COVEY_SWIM_TEXT_MAX];
     snprintf (text, sizeof text, "this node belongs to the mesh \"%.200s\"",
               self->config.mesh);
-    covey_swim_message_t refusal
-        = {.kind = COVEY_SWIM_REFUSE, .seq = message->seq, .text = text};
+    covey_swim_message_t refusal = {
+        .kind = COVEY_SWIM_REFUSE, .seq = message->seq, .text = text};
     covey_swim_send (self, NULL, message->address, &refusal);
 }
 
@@ -573,8 +564,8 @@ s_on_message (covey_swim_t *self, const covey_swim_message_t *message,
         return COVEY_OK;
     }
     /* A full state may be old news; gossip is fresh. */
-    const uint8_t *from
-        = message->kind == COVEY_SWIM_STATE ? message->from : NULL;
+    const uint8_t *from =
+        message->kind == COVEY_SWIM_STATE ? message->from : NULL;
     covey_swim_table_warm (&self->table, message->updates,
                            message->update_count);
     for (size_t i = 0; i < message->update_count; i++)

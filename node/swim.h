@@ -36,12 +36,13 @@
 #include "node/swim_table.h"
 
 #define COVEY_SWIM_SEEDS_MAX 64
-#define COVEY_SWIM_SEED_MS 500      /* first pause between tries of a seed    */
+#define COVEY_SWIM_SEED_MS 500 /* first pause between tries of a seed    */
 #define COVEY_SWIM_SEED_MAX_MS 30000
-#define COVEY_SWIM_HINT_TRIES 10    /* for an address that is only remembered */
+#define COVEY_SWIM_HINT_TRIES 10 /* for an address that is only remembered */
 #define COVEY_SWIM_INDIRECT_MAX 8
-#define COVEY_SWIM_RELAYS_MAX 64    /* probes under way for others            */
-#define COVEY_SWIM_STRANGERS_MAX 3  /* pings with another digest until we ask */
+#define COVEY_SWIM_RELAYS_MAX 64   /* probes under way for others            */
+#define COVEY_SWIM_STRANGERS_MAX 3 /* pings with another digest until we ask \
+                                    */
 #define COVEY_SWIM_NEVER INT64_MAX
 
 typedef struct {
@@ -60,14 +61,14 @@ typedef struct {
     int health_max;         /* of the local health score                      */
     int gossip_ms;
     int gossip_peers;
-    int gossip_mult;        /* an update is told mult * ceil log10 (n + 1)    */
-    int gossip_failed_ms;   /* failed ones still hear what is said of them    */
-    int sync_ms;            /* digest with a random member                    */
-    int reconnect_ms;       /* digest with a random failed one                */
-    int leave_ms;           /* stays up that long after LEAVE                 */
+    int gossip_mult;      /* an update is told mult * ceil log10 (n + 1)    */
+    int gossip_failed_ms; /* failed ones still hear what is said of them    */
+    int sync_ms;          /* digest with a random member                    */
+    int reconnect_ms;     /* digest with a random failed one                */
+    int leave_ms;         /* stays up that long after LEAVE                 */
     int64_t failed_keep_ms;
     int64_t left_keep_ms;
-    size_t message_bytes;   /* of updates in one message; >= 1400             */
+    size_t message_bytes; /* of updates in one message; >= 1400             */
     size_t members_max;
     bool lifeguard; /* false: SWIM alone, for comparison                      */
 } covey_swim_config_t;
@@ -81,9 +82,9 @@ typedef enum {
     COVEY_SWIM_JOIN,    /* address: tried for ever, whenever nobody is there  */
     COVEY_SWIM_HINT,    /* address: remembered from before, tried some times  */
     COVEY_SWIM_LEAVE,
-    COVEY_SWIM_HEARD,   /* id: something else came from it; over a connection
-                           that is as good as an ack                          */
-    COVEY_SWIM_DOUBT    /* id: its connection broke; probe it next            */
+    COVEY_SWIM_HEARD, /* id: something else came from it; over a connection
+                         that is as good as an ack                          */
+    COVEY_SWIM_DOUBT  /* id: its connection broke; probe it next            */
 } covey_swim_event_kind_t;
 
 typedef struct {
@@ -151,7 +152,8 @@ size_t covey_swim_count (const covey_swim_t *self);
 const covey_swim_member_t *covey_swim_at (const covey_swim_t *self,
                                           size_t index);
 size_t covey_swim_live (const covey_swim_t *self); /* alive or suspected      */
-/*  Equal digests: the same live members, at the same epochs and incarnations. */
+/*  Equal digests: the same live members, at the same epochs and incarnations.
+ */
 uint64_t covey_swim_digest (const covey_swim_t *self);
 uint32_t covey_swim_incarnation (const covey_swim_t *self);
 int covey_swim_health (const covey_swim_t *self); /* 0 is best                */

@@ -88,8 +88,8 @@ covey_swim_gossip_claim (const covey_swim_member_t *member, bool full,
     update->epoch = member->epoch;
     update->incarnation = member->incarnation;
     update->state = member->state;
-    if (member->state == COVEY_SWIM_SUSPECTED
-        || member->state == COVEY_SWIM_FAILED) {
+    if (member->state == COVEY_SWIM_SUSPECTED ||
+        member->state == COVEY_SWIM_FAILED) {
         memcpy (update->accuser, member->accuser, 16);
         update->health = member->health;
     }

@@ -10,8 +10,8 @@
 
 #include "node/swim_table.h"
 
-#define COVEY_GOSSIP_SENDS_MAX 64 /* the highest limit                        */
-#define COVEY_GOSSIP_PICK_MAX 64  /* updates in one message                   */
+#define COVEY_GOSSIP_SENDS_MAX 64 /* the highest limit */
+#define COVEY_GOSSIP_PICK_MAX 64  /* updates in one message  */
 
 typedef struct {
     covey_swim_member_t *first[COVEY_GOSSIP_SENDS_MAX];

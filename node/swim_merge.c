@@ -17,7 +17,8 @@ covey_swim_news (covey_swim_t *self, covey_swim_member_t *member,
        whoever hears it from us as news tells it in full (not in the papers). */
     int limit = covey_swim_gossip_limit (self->config.gossip_mult,
                                          covey_swim_group (self));
-    covey_swim_gossip_put (&self->gossip, member, self->hearsay ? limit - 1 : 0);
+    covey_swim_gossip_put (&self->gossip, member,
+                           self->hearsay ? limit - 1 : 0);
     if (self->gossip_due_ms != COVEY_SWIM_NEVER)
         return;
     uint64_t period = (uint64_t)self->config.gossip_ms;
@@ -54,9 +55,9 @@ s_begin_suspicion (covey_swim_t *self, covey_swim_member_t *member,
     covey_suspicion_init (member->suspicion, accuser, expected, min_ms, max_ms,
                           now_ms);
     covey_swim_list_t *suspects = &self->suspects;
-    suspects->items
-        = covey_mem_room (suspects->items, suspects->count, &suspects->capacity,
-                          sizeof (covey_swim_member_t *));
+    suspects->items =
+        covey_mem_room (suspects->items, suspects->count, &suspects->capacity,
+                        sizeof (covey_swim_member_t *));
     member->suspicion->place = (uint32_t)suspects->count;
     suspects->items[suspects->count++] = member;
     s_wake_for (self, member->suspicion);
@@ -124,8 +125,8 @@ static void
 s_alive (covey_swim_t *self, covey_swim_member_t *member,
          const covey_swim_update_t *update, int64_t now_ms)
 {
-    if (member->state == COVEY_SWIM_LEFT
-        || update->incarnation <= member->incarnation)
+    if (member->state == COVEY_SWIM_LEFT ||
+        update->incarnation <= member->incarnation)
         return;
     bool was_alive = member->state == COVEY_SWIM_ALIVE;
     if (!was_alive && !member->address && !update->address)
@@ -146,12 +147,12 @@ s_suspect (covey_swim_t *self, covey_swim_member_t *member,
             covey_swim_news (self, member, now_ms);
         return;
     }
-    if (member->state == COVEY_SWIM_FAILED
-        || update->incarnation < member->incarnation)
+    if (member->state == COVEY_SWIM_FAILED ||
+        update->incarnation < member->incarnation)
         return;
     if (member->state == COVEY_SWIM_SUSPECTED) {
-        bool counts
-            = covey_suspicion_confirm (member->suspicion, update->accuser);
+        bool counts =
+            covey_suspicion_confirm (member->suspicion, update->accuser);
         if (counts)
             s_wake_for (self, member->suspicion);
         if (counts || update->incarnation > member->incarnation)
@@ -168,8 +169,8 @@ static void
 s_fail (covey_swim_t *self, covey_swim_member_t *member,
         const covey_swim_update_t *update, int64_t now_ms)
 {
-    if (member->state >= COVEY_SWIM_FAILED
-        || update->incarnation < member->incarnation)
+    if (member->state >= COVEY_SWIM_FAILED ||
+        update->incarnation < member->incarnation)
         return;
     s_become (self, member, update, COVEY_SWIM_FAILED, now_ms);
     s_tell (self, member, COVEY_SWIM_BECAME_FAILED, "it did not refute");
@@ -194,8 +195,8 @@ s_make_room (covey_swim_t *self)
     covey_swim_member_t *oldest = NULL;
     for (size_t i = 0; i < self->table.all.count; i++) {
         covey_swim_member_t *one = self->table.all.items[i];
-        if (one->state >= COVEY_SWIM_FAILED
-            && (!oldest || one->since_ms < oldest->since_ms))
+        if (one->state >= COVEY_SWIM_FAILED &&
+            (!oldest || one->since_ms < oldest->since_ms))
             oldest = one;
     }
     if (oldest)
@@ -288,8 +289,8 @@ s_merge (covey_swim_t *self, const covey_swim_update_t *update,
         return;
     }
     self->hearsay = from != NULL;
-    covey_swim_member_t *member
-        = covey_swim_table_find (&self->table, update->id);
+    covey_swim_member_t *member =
+        covey_swim_table_find (&self->table, update->id);
     if (!member || update->epoch > member->epoch) {
         s_meet (self, member, update, now_ms);
         return;

@@ -81,8 +81,8 @@ covey_swim_message_write (const covey_swim_message_t *message, covey_buf_t *to)
     packed.text = s_text (message->text);
     packed.n_updates = message->update_count;
     packed.updates = pointers;
-    uint8_t *bytes
-        = covey_buf_extend (to, covey__swim__message__get_packed_size (&packed));
+    uint8_t *bytes =
+        covey_buf_extend (to, covey__swim__message__get_packed_size (&packed));
     if (!bytes)
         return COVEY_LIMIT;
     covey__swim__message__pack (&packed, bytes);
@@ -101,16 +101,15 @@ s_read_id (uint8_t id[16], const ProtobufCBinaryData *bytes)
 static bool
 s_read_update (covey_swim_update_t *to, const Covey__Swim__Update *from)
 {
-    if (!s_read_id (to->id, &from->node_id)
-        || covey_id_is_zero (to->id)
-        || (from->has_accuser && !s_read_id (to->accuser, &from->accuser)))
+    if (!s_read_id (to->id, &from->node_id) || covey_id_is_zero (to->id) ||
+        (from->has_accuser && !s_read_id (to->accuser, &from->accuser)))
         return false;
-    if (from->epoch == 0 || (int)from->state < COVEY_SWIM_ALIVE
-        || (int)from->state > COVEY_SWIM_LEFT
-        || from->meta.len > COVEY_SWIM_META_MAX)
+    if (from->epoch == 0 || (int)from->state < COVEY_SWIM_ALIVE ||
+        (int)from->state > COVEY_SWIM_LEFT ||
+        from->meta.len > COVEY_SWIM_META_MAX)
         return false;
-    if (from->address
-        && (!*from->address || strlen (from->address) > COVEY_SWIM_ADDRESS_MAX))
+    if (from->address &&
+        (!*from->address || strlen (from->address) > COVEY_SWIM_ADDRESS_MAX))
         return false;
     to->epoch = from->epoch;
     to->incarnation = from->incarnation;
@@ -138,12 +137,13 @@ s_free_owner (message_owner_t *owner)
 static bool
 s_read_head (covey_swim_message_t *to, const Covey__Swim__Message *from)
 {
-    if ((int)from->kind < COVEY_SWIM_PING || (int)from->kind > COVEY_SWIM_REFUSE
-        || !s_read_id (to->from, &from->from) || covey_id_is_zero (to->from)
-        || (from->has_target && !s_read_id (to->target, &from->target)))
+    if ((int)from->kind < COVEY_SWIM_PING ||
+        (int)from->kind > COVEY_SWIM_REFUSE ||
+        !s_read_id (to->from, &from->from) || covey_id_is_zero (to->from) ||
+        (from->has_target && !s_read_id (to->target, &from->target)))
         return false;
-    if (!*from->address || strlen (from->address) > COVEY_SWIM_ADDRESS_MAX
-        || (from->text && strlen (from->text) > COVEY_SWIM_TEXT_MAX))
+    if (!*from->address || strlen (from->address) > COVEY_SWIM_ADDRESS_MAX ||
+        (from->text && strlen (from->text) > COVEY_SWIM_TEXT_MAX))
         return false;
     to->kind = (covey_swim_kind_t)from->kind;
     to->seq = from->seq;

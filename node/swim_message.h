@@ -11,7 +11,7 @@
 
 #include "base/buf.h"
 
-#define COVEY_SWIM_UPDATES_MAX 256 /* in one message                          */
+#define COVEY_SWIM_UPDATES_MAX 256 /* in one message */
 #define COVEY_SWIM_ADDRESS_MAX 300
 #define COVEY_SWIM_META_MAX 1024
 #define COVEY_SWIM_TEXT_MAX 300

@@ -13,8 +13,8 @@ covey_swim_feel (covey_swim_t *self, int change)
         return;
     int health = self->health + change;
     health = health < 0 ? 0 : health;
-    self->health = health > self->config.health_max ? self->config.health_max
-                                                    : health;
+    self->health =
+        health > self->config.health_max ? self->config.health_max : health;
 }
 
 /*  Lifeguard, "Local Health Aware Probe": who may be slow asks more rarely and
@@ -52,15 +52,14 @@ s_start (covey_swim_t *self, int64_t now_ms)
     covey_swim_probe_t *probe = &self->probe;
     memset (probe, 0, sizeof *probe);
     self->probe_due_ms = now_ms + s_stretch (self, self->config.probe_ms);
-    covey_swim_member_t *member
-        = covey_swim_table_next (&self->table, &self->prng);
+    covey_swim_member_t *member =
+        covey_swim_table_next (&self->table, &self->prng);
     if (!member || self->leaving)
         return;
     probe->active = true;
     memcpy (probe->id, member->id, 16);
     probe->seq = s_next_seq (self);
-    probe->direct_ms
-        = now_ms + s_stretch (self, self->config.probe_timeout_ms);
+    probe->direct_ms = now_ms + s_stretch (self, self->config.probe_timeout_ms);
     probe->end_ms = self->probe_due_ms;
     s_ping (self, member, probe->seq);
 }
@@ -69,8 +68,8 @@ static void
 s_ask_others (covey_swim_t *self)
 {
     covey_swim_probe_t *probe = &self->probe;
-    const covey_swim_member_t *member
-        = covey_swim_table_find (&self->table, probe->id);
+    const covey_swim_member_t *member =
+        covey_swim_table_find (&self->table, probe->id);
     covey_swim_member_t *helpers[COVEY_SWIM_INDIRECT_MAX];
     probe->asked = true;
     if (!member || !member->address)
@@ -78,9 +77,9 @@ s_ask_others (covey_swim_t *self)
     /* Ask it once more, too: one lost message is no reason to suspect (in the
        place of the ping over a second transport that memberlist tries).      */
     s_ping (self, member, probe->seq);
-    probe->helper_count = covey_swim_table_sample (
-        &self->table, &self->prng, member, (size_t)self->config.indirect,
-        helpers);
+    probe->helper_count =
+        covey_swim_table_sample (&self->table, &self->prng, member,
+                                 (size_t)self->config.indirect, helpers);
     if (probe->helper_count)
         self->stats.probes_indirect++;
     for (size_t i = 0; i < probe->helper_count; i++) {
@@ -100,8 +99,8 @@ s_give_up (covey_swim_t *self, int64_t now_ms)
 {
     covey_swim_probe_t *probe = &self->probe;
     probe->active = false;
-    covey_swim_member_t *member
-        = covey_swim_table_find (&self->table, probe->id);
+    covey_swim_member_t *member =
+        covey_swim_table_find (&self->table, probe->id);
     if (!member || member->state > COVEY_SWIM_SUSPECTED)
         return; /* it left, or failed, meanwhile */
     self->stats.probes_failed++;
@@ -173,9 +172,8 @@ covey_swim_on_ping (covey_swim_t *self, const covey_swim_message_t *message)
     /* Gossip reaches everybody with high probability only: whoever missed
        something sees it, when all is quiet, from the digests of those who ping
        it. Not in the papers, where the next exchange would find out.         */
-    self->strangers = message->digest == covey_swim_digest (self)
-                          ? 0
-                          : self->strangers + 1;
+    self->strangers =
+        message->digest == covey_swim_digest (self) ? 0 : self->strangers + 1;
     if (self->strangers < COVEY_SWIM_STRANGERS_MAX)
         return;
     self->strangers = 0;
@@ -186,8 +184,8 @@ static void
 s_answer (covey_swim_t *self, const covey_swim_relay_t *relay,
           covey_swim_kind_t kind)
 {
-    const covey_swim_member_t *origin
-        = covey_swim_table_find (&self->table, relay->origin);
+    const covey_swim_member_t *origin =
+        covey_swim_table_find (&self->table, relay->origin);
     if (!origin || !origin->address)
         return;
     covey_swim_message_t answer = {.kind = kind, .seq = relay->origin_seq};
@@ -201,11 +199,10 @@ void
 covey_swim_on_ping_req (covey_swim_t *self, const covey_swim_message_t *message,
                         int64_t now_ms)
 {
-    const covey_swim_member_t *target
-        = covey_swim_table_find (&self->table, message->target);
-    covey_swim_relay_t relay = {.used = true,
-                                .nack = message->nack,
-                                .origin_seq = message->seq};
+    const covey_swim_member_t *target =
+        covey_swim_table_find (&self->table, message->target);
+    covey_swim_relay_t relay = {
+        .used = true, .nack = message->nack, .origin_seq = message->seq};
     memcpy (relay.origin, message->from, 16);
     memcpy (relay.target, message->target, 16);
     if (!target || !target->address) {
@@ -226,15 +223,15 @@ void
 covey_swim_on_ack (covey_swim_t *self, const covey_swim_message_t *message)
 {
     covey_swim_probe_t *probe = &self->probe;
-    if (probe->active && message->seq == probe->seq
-        && covey_id_equal (message->target, probe->id)) {
+    if (probe->active && message->seq == probe->seq &&
+        covey_id_equal (message->target, probe->id)) {
         s_succeed (self);
         return;
     }
     for (size_t i = 0; i < COVEY_SWIM_RELAYS_MAX; i++) {
         covey_swim_relay_t *relay = &self->relays[i];
-        if (!relay->used || relay->seq != message->seq
-            || !covey_id_equal (relay->target, message->target))
+        if (!relay->used || relay->seq != message->seq ||
+            !covey_id_equal (relay->target, message->target))
             continue;
         relay->used = false;
         s_answer (self, relay, COVEY_SWIM_ACK);

@@ -19,9 +19,10 @@ typedef struct {
     int64_t start_ms;
     int64_t min_ms;
     int64_t max_ms;
-    uint32_t place;   /* the owner's, to find it in a list                    */
-    uint8_t expected; /* confirmations until the minimum; 0: it is the minimum */
-    uint8_t count;    /* so far, without the first accuser                    */
+    uint32_t place; /* the owner's, to find it in a list                    */
+    uint8_t
+        expected;  /* confirmations until the minimum; 0: it is the minimum */
+    uint8_t count; /* so far, without the first accuser                    */
     uint8_t accusers[COVEY_SUSPICION_CONFIRM_MAX + 1][16]; /* the first: [0]  */
 } covey_suspicion_t;
 

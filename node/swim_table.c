@@ -55,8 +55,8 @@ s_slot_of (const covey_swim_table_t *self, uint64_t hash, const uint8_t id[16])
 {
     size_t at = hash & (self->slot_count - 1);
     for (; self->slots[at].member; at = (at + 1) & (self->slot_count - 1))
-        if (self->slots[at].hash == hash
-            && covey_id_equal (self->slots[at].member->id, id))
+        if (self->slots[at].hash == hash &&
+            covey_id_equal (self->slots[at].member->id, id))
             break;
     return at;
 }
@@ -90,8 +90,8 @@ s_grow (covey_swim_table_t *self)
     self->slots = covey_mem_new (self->slot_count * sizeof *self->slots);
     for (size_t i = 0; i < old_count; i++)
         if (old[i].member)
-            self->slots[s_slot_of (self, old[i].hash, old[i].member->id)]
-                = old[i];
+            self->slots[s_slot_of (self, old[i].hash, old[i].member->id)] =
+                old[i];
     free (old);
 }
 
@@ -235,8 +235,7 @@ covey_swim_table_set (covey_swim_table_t *self, covey_swim_member_t *member,
     member->incarnation = incarnation;
     member->state = state;
     if (s_is_live (member))
-        self->digest
-            += covey_swim_table_mix (member->hash, epoch, incarnation);
+        self->digest += covey_swim_table_mix (member->hash, epoch, incarnation);
     if (s_is_live (member) && !stays)
         s_enter_live (self, member, prng);
     if (state == COVEY_SWIM_FAILED) {
@@ -301,8 +300,8 @@ covey_swim_table_sample (const covey_swim_table_t *self, covey_prng_t *prng,
     size_t count = 0;
     /* Much more people than places: a repeated draw is rare. */
     for (size_t tries = 0; count < want && tries < 4 * want; tries++) {
-        covey_swim_member_t *one
-            = live->items[covey_prng_below (prng, live->count)];
+        covey_swim_member_t *one =
+            live->items[covey_prng_below (prng, live->count)];
         bool fresh = one != except;
         for (size_t i = 0; i < count && fresh; i++)
             fresh = picked[i] != one;

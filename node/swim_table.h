@@ -84,7 +84,8 @@ covey_swim_member_t *covey_swim_table_next (covey_swim_table_t *self,
 /*  Let this live one be the next.                                           */
 void covey_swim_table_prefer (covey_swim_table_t *self,
                               covey_swim_member_t *member);
-/*  Up to `want` different live ones but `except` (or NULL); returns how many. */
+/*  Up to `want` different live ones but `except` (or NULL); returns how many.
+ */
 size_t covey_swim_table_sample (const covey_swim_table_t *self,
                                 covey_prng_t *prng,
                                 const covey_swim_member_t *except, size_t want,

@@ -13,8 +13,7 @@
 
 #include "tests/support/sim_swim.h"
 
-static const sim_link_t s_good
-    = {.delay_us = 500, .jitter_us = 2000};
+static const sim_link_t s_good = {.delay_us = 500, .jitter_us = 2000};
 static const sim_link_t s_bad = {.delay_us = 500,
                                  .jitter_us = 5000,
                                  .loss = 0.05,
@@ -41,8 +40,7 @@ s_mesh (size_t nodes, uint64_t seed, const sim_link_t *link)
     sim_swim_t *mesh = sim_swim_new (nodes, seed, link);
     sim_swim_start_all (mesh, SIM_SECOND);
     assert_true (sim_swim_run_until (mesh, sim_swim_is_complete,
-                                     120 * (int64_t)SIM_SECOND)
-                 >= 0);
+                                     120 * (int64_t)SIM_SECOND) >= 0);
     sim_swim_forget_counts (mesh);
     return mesh;
 }
@@ -124,8 +122,8 @@ s_measure (sim_swim_t *mesh, int seconds)
     double per = (double)mesh->count * seconds;
     return (rates_t){
         (double)(s_sum (mesh, COVEY_SWIM_PING, COVEY_SWIM_NACK) - probes) / per,
-        (double)(s_sum (mesh, COVEY_SWIM_GOSSIP, COVEY_SWIM_SYNC) - gossip)
-            / per,
+        (double)(s_sum (mesh, COVEY_SWIM_GOSSIP, COVEY_SWIM_SYNC) - gossip) /
+            per,
         (double)(sim_swim_sent (mesh, COVEY_SWIM_STATE) - states) / per};
 }
 
@@ -152,23 +150,26 @@ test_the_load_of_a_node_does_not_depend_on_the_number_of_nodes (void **state)
         sim_net_set_link (mesh->net, &s_bad);
         sim_swim_run_for (mesh, 10 * (int64_t)SIM_SECOND);
         lossy[i] = s_measure (mesh, 20);
-        printf ("  %4zu nodes, messages per node and second: calm probes %.2f, "
-                "gossip %.3f, states %.3f; 5 %% loss: probes %.2f, gossip %.2f, "
-                "states %.3f\n",
-                sizes[i], calm[i].probes, calm[i].gossip, calm[i].states,
-                lossy[i].probes, lossy[i].gossip, lossy[i].states);
+        printf (
+            "  %4zu nodes, messages per node and second: calm probes %.2f, "
+            "gossip %.3f, states %.3f; 5 %% loss: probes %.2f, gossip %.2f, "
+            "states %.3f\n",
+            sizes[i], calm[i].probes, calm[i].gossip, calm[i].states,
+            lossy[i].probes, lossy[i].gossip, lossy[i].states);
         sim_swim_destroy (&mesh);
         s_assert_near (calm[i].probes, calm[0].probes);
         s_assert_near (calm[i].gossip, calm[0].gossip);
         s_assert_near (lossy[i].probes, lossy[0].probes);
-        assert_true (lossy[i].gossip <= 15.1); /* 3 peers each 200 ms, digests */
+        assert_true (lossy[i].gossip <=
+                     15.1); /* 3 peers each 200 ms, digests */
     }
 }
 
 /* ------------------------------------------------------------------------ */
 
 /*  What some nodes suffer from, again and again, as on a busy host: they stand
-    still for `pause`, run for a moment of up to `run`. Lifeguard's experiment. */
+    still for `pause`, run for a moment of up to `run`. Lifeguard's experiment.
+ */
 typedef struct {
     const char *name;
     size_t nodes, victims;
@@ -193,13 +194,12 @@ s_suffer (const suffering_t *what, uint64_t seed, bool lifeguard)
         for (size_t node = 0; node < what->victims; node++) {
             if (now_us < next_us[node])
                 continue;
-            int64_t pause_ms
-                = what->pause_min_ms
-                  + (int64_t)covey_prng_below (
-                      &prng,
-                      (uint64_t)(what->pause_max_ms - what->pause_min_ms));
-            int64_t run_ms = (int64_t)covey_prng_below (
-                &prng, (uint64_t)what->run_max_ms);
+            int64_t pause_ms =
+                what->pause_min_ms +
+                (int64_t)covey_prng_below (
+                    &prng, (uint64_t)(what->pause_max_ms - what->pause_min_ms));
+            int64_t run_ms =
+                (int64_t)covey_prng_below (&prng, (uint64_t)what->run_max_ms);
             sim_swim_pause (mesh, node, pause_ms * SIM_MS);
             next_us[node] = now_us + (pause_ms + run_ms) * SIM_MS;
         }
@@ -215,10 +215,10 @@ static void
 test_lifeguard_accuses_fewer_paused_and_healthy_nodes (void **state)
 {
     (void)state;
-    static const suffering_t kinds[]
-        = {{"4 of 16 pause for 2 to 7 s", 16, 4, 2000, 7000, 10000},
-           {"12 of 100 pause for 0.5 to 10 s", 100, 12, 500, 10000, 8000},
-           {"10 of 50 run for 50 ms at a time", 50, 10, 300, 1500, 50}};
+    static const suffering_t kinds[] = {
+        {"4 of 16 pause for 2 to 7 s", 16, 4, 2000, 7000, 10000},
+        {"12 of 100 pause for 0.5 to 10 s", 100, 12, 500, 10000, 8000},
+        {"10 of 50 run for 50 ms at a time", 50, 10, 300, 1500, 50}};
     uint64_t seed = sim_seed ("pauses", 3);
     uint64_t paused[2] = {0, 0}, healthy[2] = {0, 0};
     for (size_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)
@@ -232,8 +232,8 @@ test_lifeguard_accuses_fewer_paused_and_healthy_nodes (void **state)
                     counts.suspected_paused, counts.failed_paused,
                     counts.suspected_healthy, counts.failed_healthy);
             paused[guarded] += counts.failed_paused;
-            healthy[guarded]
-                += counts.suspected_healthy + counts.failed_healthy;
+            healthy[guarded] +=
+                counts.suspected_healthy + counts.failed_healthy;
         }
     assert_true (paused[1] < paused[0]);
     assert_true (healthy[1] < healthy[0]);
@@ -246,8 +246,8 @@ s_is_split (const sim_swim_t *mesh)
 {
     size_t half = mesh->count / 2;
     for (size_t i = 0; i < mesh->count; i++)
-        if (covey_swim_live (mesh->nodes[i].swim)
-            != (i < half ? half : mesh->count - half) - 1)
+        if (covey_swim_live (mesh->nodes[i].swim) !=
+            (i < half ? half : mesh->count - half) - 1)
             return false;
     return true;
 }
@@ -263,8 +263,8 @@ test_a_partition_of_a_minute_heals (void **state)
     assert_true (s_is_split (mesh));
     sim_swim_forget_counts (mesh);
     sim_net_split (mesh->net, 100, false);
-    int64_t took_us = sim_swim_run_until (mesh, sim_swim_is_equal,
-                                          120 * (int64_t)SIM_SECOND);
+    int64_t took_us =
+        sim_swim_run_until (mesh, sim_swim_is_equal, 120 * (int64_t)SIM_SECOND);
     printf ("  2 x 100 nodes, apart for 60 s: one mesh again after %.2f s, "
             "%" PRIu64 " false failures meanwhile\n",
             s_seconds (took_us), mesh->counts.failed_healthy);
@@ -293,8 +293,8 @@ test_seeds_are_tried_for_ever (void **state)
     assert_int_equal (covey_swim_count (mesh->nodes[0].swim), 0);
     assert_int_equal (covey_swim_count (mesh->nodes[9].swim), 8);
     sim_net_split (mesh->net, 1, false);
-    int64_t took_us = sim_swim_run_until (mesh, sim_swim_is_equal,
-                                          60 * (int64_t)SIM_SECOND);
+    int64_t took_us =
+        sim_swim_run_until (mesh, sim_swim_is_equal, 60 * (int64_t)SIM_SECOND);
     printf ("  apart for 10 min and forgotten: joined again after %.2f s\n",
             s_seconds (took_us));
     assert_true (took_us >= 0);
@@ -331,8 +331,7 @@ test_a_mute_node_fails_alone (void **state)
     for (size_t i = 1; i < 20; i++)
         sim_net_cut (mesh->net, 0, i, false);
     assert_true (sim_swim_run_until (mesh, sim_swim_is_equal,
-                                     60 * (int64_t)SIM_SECOND)
-                 >= 0);
+                                     60 * (int64_t)SIM_SECOND) >= 0);
     sim_swim_destroy (&mesh);
 }
 
@@ -422,8 +421,7 @@ s_storm (uint64_t seed)
         else if (what == 1 && !mesh->nodes[node].leaving)
             sim_swim_leave (mesh, node);
         else if (what == 2)
-            sim_swim_pause (mesh, node,
-                            (int64_t)s_draw (mesh, 8 * SIM_SECOND));
+            sim_swim_pause (mesh, node, (int64_t)s_draw (mesh, 8 * SIM_SECOND));
         else if (what == 3)
             sim_net_cut (mesh->net, node, s_draw (mesh, 30), true);
         else if (what == 4)
@@ -433,8 +431,8 @@ s_storm (uint64_t seed)
     for (size_t size = 1; size < 30; size++)
         sim_net_split (mesh->net, size, false);
     sim_net_set_link (mesh->net, &s_good);
-    int64_t took_us = sim_swim_run_until (mesh, sim_swim_is_equal,
-                                          180 * (int64_t)SIM_SECOND);
+    int64_t took_us =
+        sim_swim_run_until (mesh, sim_swim_is_equal, 180 * (int64_t)SIM_SECOND);
     if (took_us < 0)
         fail_msg ("seed %" PRIu64 ": not whole 180 s after the storm", seed);
     uint64_t transcript = mesh->transcript;
@@ -481,6 +479,7 @@ main (void)
         cmocka_unit_test (test_after_any_storm_the_mesh_is_whole),
         cmocka_unit_test (test_the_same_seed_gives_the_same_history),
     };
+    /* a part of them, by a pattern: COVEY_TEST="*partition*" */
     cmocka_set_test_filter (getenv ("COVEY_TEST"));
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

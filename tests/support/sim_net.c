@@ -55,8 +55,7 @@ struct sim_net {
 static bool
 s_before (const sim_event_t *a, const sim_event_t *b)
 {
-    return a->at_us < b->at_us
-           || (a->at_us == b->at_us && a->order < b->order);
+    return a->at_us < b->at_us || (a->at_us == b->at_us && a->order < b->order);
 }
 
 static void
@@ -79,8 +78,8 @@ s_pop (sim_net_t *self)
     sim_event_t last = self->heap[--self->count];
     size_t at = 0;
     for (size_t child = 1; child < self->count; child = 2 * at + 1) {
-        if (child + 1 < self->count
-            && s_before (&self->heap[child + 1], &self->heap[child]))
+        if (child + 1 < self->count &&
+            s_before (&self->heap[child + 1], &self->heap[child]))
             child++;
         if (!s_before (&self->heap[child], &last))
             break;
@@ -103,10 +102,9 @@ sim_net_new (size_t nodes, uint64_t seed, const sim_callbacks_t *callbacks)
     self->node_count = nodes;
     self->nodes = covey_mem_new (nodes * sizeof *self->nodes);
     for (size_t i = 0; i < nodes; i++)
-        self->nodes[i]
-            = (sim_node_t){.up = true, .timer_us = NO_TIMER, .armed_us = NO_TIMER};
-    self->cuts
-        = covey_mem_new ((nodes * nodes / 64 + 1) * sizeof *self->cuts);
+        self->nodes[i] = (sim_node_t){
+            .up = true, .timer_us = NO_TIMER, .armed_us = NO_TIMER};
+    self->cuts = covey_mem_new ((nodes * nodes / 64 + 1) * sizeof *self->cuts);
     return self;
 }
 
@@ -140,8 +138,8 @@ sim_net_set_link (sim_net_t *self, const sim_link_t *link)
 {
     self->link = *link;
     if (link->ordered && !self->arrival)
-        self->arrival = covey_mem_new (self->node_count * self->node_count
-                                       * sizeof *self->arrival);
+        self->arrival = covey_mem_new (self->node_count * self->node_count *
+                                       sizeof *self->arrival);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -165,8 +163,8 @@ static int64_t
 s_arrival_us (sim_net_t *self, size_t from, size_t to)
 {
     const sim_link_t *link = &self->link;
-    int64_t at_us = self->now_us + link->delay_us
-                    + s_draw (self, link->jitter_us);
+    int64_t at_us =
+        self->now_us + link->delay_us + s_draw (self, link->jitter_us);
     if (s_chance (self, link->reorder))
         at_us += s_draw (self, link->reorder_us);
     if (!link->ordered)

@@ -24,7 +24,7 @@ typedef struct {
     int64_t jitter_us; /* plus up to this                                     */
     double loss;       /* share of messages, 0 .. 1                           */
     double duplicate;
-    double reorder;      /* share that takes another reorder_us at most       */
+    double reorder; /* share that takes another reorder_us at most       */
     int64_t reorder_us;
     bool ordered; /* like a connection: none overtakes another of its pair    */
 } sim_link_t;
@@ -44,11 +44,11 @@ typedef struct {
 typedef struct {
     uint64_t sent;
     uint64_t delivered;
-    uint64_t lost;       /* by chance                                         */
-    uint64_t cut;        /* by sim_net_cut                                    */
-    uint64_t dead;       /* to a node that had crashed                        */
+    uint64_t lost; /* by chance                                         */
+    uint64_t cut;  /* by sim_net_cut                                    */
+    uint64_t dead; /* to a node that had crashed                        */
     uint64_t duplicated;
-    uint64_t events;     /* taken off the heap                                */
+    uint64_t events; /* taken off the heap                                */
 } sim_stats_t;
 
 typedef struct sim_net sim_net_t;

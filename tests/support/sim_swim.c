@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define CODEC_SHARE 64   /* one message of so many travels as bytes */
+#define CODEC_SHARE 64     /* one message of so many travels as bytes */
 #define WAKE_UP_US 2000000 /* after a pause, to find its feet */
 
 static void
@@ -52,8 +52,8 @@ s_flatten (const covey_swim_message_t *from, covey_swim_message_t *to)
     size_t count = from->update_count;
     size_t size = sizeof *from + count * sizeof from->updates[0];
     char *base = (char *)to;
-    covey_swim_update_t *updates
-        = to ? (covey_swim_update_t *)(void *)(base + sizeof *to) : NULL;
+    covey_swim_update_t *updates =
+        to ? (covey_swim_update_t *)(void *)(base + sizeof *to) : NULL;
     if (to) {
         *to = *from;
         to->updates = updates;
@@ -88,8 +88,7 @@ static covey_swim_message_t *
 s_copy (sim_swim_t *self, const covey_swim_message_t *message)
 {
     if (self->posted++ % CODEC_SHARE) {
-        covey_swim_message_t *flat
-            = covey_mem_new (s_flatten (message, NULL));
+        covey_swim_message_t *flat = covey_mem_new (s_flatten (message, NULL));
         s_flatten (message, flat);
         return flat;
     }
@@ -161,8 +160,8 @@ s_on_changed (void *arg, const covey_swim_member_t *member,
     sim_swim_t *mesh = node->mesh;
     sim_swim_node_t *subject = &mesh->nodes[s_index_of (member->id)];
     int64_t now_us = sim_net_now_us (mesh->net);
-    uint64_t line[] = {mesh->transcript,  (uint64_t)now_us, node->index,
-                       subject->index,    member->epoch,    member->incarnation,
+    uint64_t line[] = {mesh->transcript, (uint64_t)now_us, node->index,
+                       subject->index,   member->epoch,    member->incarnation,
                        (uint64_t)change};
     mesh->transcript = covey_str_hash (line, sizeof line);
     bool failed = change == COVEY_SWIM_BECAME_FAILED;
@@ -210,8 +209,7 @@ s_on_deliver (void *arg, size_t to, size_t from, const void *message,
     (void)from;
     (void)now_us;
     sim_swim_t *self = arg;
-    covey_swim_event_t event
-        = {.kind = COVEY_SWIM_MESSAGE, .message = message};
+    covey_swim_event_t event = {.kind = COVEY_SWIM_MESSAGE, .message = message};
     s_step (&self->nodes[to], &event);
 }
 
@@ -315,17 +313,17 @@ sim_swim_start_acquainted (sim_swim_t *self)
     }
     for (size_t i = 0; i < self->count; i++)
         for (size_t at = 0; at < self->count; at += COVEY_SWIM_UPDATES_MAX) {
-            covey_swim_message_t message
-                = {.kind = COVEY_SWIM_STATE,
-                   .mesh = covey_str_hash ("sim", 3),
-                   .address = addresses[(i + 1) % self->count],
-                   .updates = &all[at],
-                   .update_count = self->count - at};
+            covey_swim_message_t message = {
+                .kind = COVEY_SWIM_STATE,
+                .mesh = covey_str_hash ("sim", 3),
+                .address = addresses[(i + 1) % self->count],
+                .updates = &all[at],
+                .update_count = self->count - at};
             if (message.update_count > COVEY_SWIM_UPDATES_MAX)
                 message.update_count = COVEY_SWIM_UPDATES_MAX;
             memcpy (message.from, all[(i + 1) % self->count].id, 16);
-            covey_swim_event_t event
-                = {.kind = COVEY_SWIM_MESSAGE, .message = &message};
+            covey_swim_event_t event = {.kind = COVEY_SWIM_MESSAGE,
+                                        .message = &message};
             s_step (&self->nodes[i], &event);
         }
     free (all);
@@ -384,8 +382,8 @@ sim_swim_is_complete (const sim_swim_t *self)
         /* As many as run, and none that does not. */
         for (size_t at = 0; at < covey_swim_count (swim); at++) {
             const covey_swim_member_t *member = covey_swim_at (swim, at);
-            if (member->state <= COVEY_SWIM_SUSPECTED
-                && !self->nodes[s_index_of (member->id)].swim)
+            if (member->state <= COVEY_SWIM_SUSPECTED &&
+                !self->nodes[s_index_of (member->id)].swim)
                 return false;
         }
     }

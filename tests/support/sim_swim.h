@@ -45,11 +45,11 @@ typedef struct sim_swim {
     sim_swim_counts_t counts;
 } sim_swim_t;
 
-sim_swim_t *sim_swim_new (size_t nodes, uint64_t seed,
-                          const sim_link_t *link);
+sim_swim_t *sim_swim_new (size_t nodes, uint64_t seed, const sim_link_t *link);
 void sim_swim_destroy (sim_swim_t **self_p);
 
-/*  Start (again, in a new epoch), to join `seed`, or nobody when it is itself. */
+/*  Start (again, in a new epoch), to join `seed`, or nobody when it is itself.
+ */
 void sim_swim_start (sim_swim_t *self, size_t node, size_t seed);
 /*  All of them within that time, to join node 0; it is over then.           */
 void sim_swim_start_all (sim_swim_t *self, int64_t within_us);
