@@ -210,120 +210,6 @@ s_send_state (covey_swim_t *self, const covey_swim_message_t *to, bool want)
 }
 
 /* ------------------------------------------------------------------------ */
-/*  Seeds: tried for ever, with growing pauses (not in the papers)           */
-
-static int64_t
-s_jitter (covey_swim_t *self, int64_t pause_ms)
-{
-    return pause_ms * 3 / 4 +
-           (int64_t)covey_prng_below (&self->prng, (uint64_t)pause_ms / 2 + 1);
-}
-
-static covey_err_t
-s_add_seed (covey_swim_t *self, const char *address, bool keep, int64_t now_ms)
-{
-    if (!address || !*address || strlen (address) > COVEY_SWIM_ADDRESS_MAX)
-        return COVEY_INVALID;
-    for (size_t i = 0; i < self->seed_count; i++)
-        if (strcmp (self->seeds[i].address, address) == 0) {
-            self->seeds[i].keep |= keep;
-            return COVEY_OK;
-        }
-    if (self->seed_count == COVEY_SWIM_SEEDS_MAX)
-        return COVEY_LIMIT;
-    self->seeds[self->seed_count++] =
-        (covey_swim_seed_t){.address = covey_str_dup (address),
-                            .keep = keep,
-                            .pause_ms = COVEY_SWIM_SEED_MS,
-                            .due_ms = now_ms};
-    self->seed_due_ms = now_ms;
-    return COVEY_OK;
-}
-
-static void
-s_drop_seed (covey_swim_t *self, size_t index)
-{
-    free (self->seeds[index].address);
-    self->seeds[index] = self->seeds[--self->seed_count];
-}
-
-/*  Is there a live member behind it, by its answer or by its address?       */
-static bool
-s_is_satisfied (const covey_swim_t *self, const covey_swim_seed_t *seed)
-{
-    if (seed->is_self || strcmp (seed->address, self->me.address) == 0)
-        return true;
-    const covey_swim_member_t *member =
-        seed->answered ? covey_swim_table_find (&self->table, seed->id) : NULL;
-    if (member && member->state <= COVEY_SWIM_SUSPECTED)
-        return true;
-    for (size_t i = 0; i < self->table.live.count; i++)
-        if (strcmp (self->table.live.items[i]->address, seed->address) == 0)
-            return true;
-    return false;
-}
-
-/*  False: the seed is to be dropped.                                        */
-static bool
-s_try_seed (covey_swim_t *self, covey_swim_seed_t *seed, int64_t now_ms)
-{
-    if (s_is_satisfied (self, seed)) {
-        seed->pause_ms = COVEY_SWIM_SEED_MS;
-        seed->due_ms = now_ms + s_jitter (self, COVEY_SWIM_SEED_MAX_MS / 3);
-        return seed->keep;
-    }
-    if (!seed->keep && seed->tries >= COVEY_SWIM_HINT_TRIES)
-        return false;
-    seed->tries++;
-    if (++self->seq == 0)
-        self->seq = 1;
-    seed->seq = self->seq;
-    seed->due_ms = now_ms + s_jitter (self, seed->pause_ms);
-    seed->pause_ms = seed->pause_ms * 2 > COVEY_SWIM_SEED_MAX_MS
-                         ? COVEY_SWIM_SEED_MAX_MS
-                         : seed->pause_ms * 2;
-    covey_swim_send_sync (self, NULL, seed->address, seed->seq);
-    return true;
-}
-
-static void
-s_seed_tick (covey_swim_t *self, int64_t now_ms)
-{
-    if (now_ms < self->seed_due_ms)
-        return;
-    self->seed_due_ms = COVEY_SWIM_NEVER;
-    for (size_t i = self->seed_count; i-- > 0 && !self->leaving;) {
-        covey_swim_seed_t *seed = &self->seeds[i];
-        if (now_ms >= seed->due_ms && !s_try_seed (self, seed, now_ms)) {
-            s_drop_seed (self, i);
-            continue;
-        }
-        if (seed->due_ms < self->seed_due_ms)
-            self->seed_due_ms = seed->due_ms;
-    }
-}
-
-/*  Did a seed say that?                                                     */
-static covey_swim_seed_t *
-s_seed_of (covey_swim_t *self, const covey_swim_message_t *message)
-{
-    for (size_t i = 0; i < self->seed_count && message->seq; i++)
-        if (self->seeds[i].seq == message->seq)
-            return &self->seeds[i];
-    return NULL;
-}
-
-static void
-s_note_seed (covey_swim_t *self, const covey_swim_message_t *message)
-{
-    covey_swim_seed_t *seed = s_seed_of (self, message);
-    if (!seed)
-        return;
-    seed->answered = true;
-    memcpy (seed->id, message->from, 16);
-}
-
-/* ------------------------------------------------------------------------ */
 /*  Timers                                                                   */
 
 static void
@@ -372,7 +258,8 @@ static void
 s_sync_tick (covey_swim_t *self, int64_t now_ms)
 {
     if (now_ms >= self->sync_due_ms) {
-        self->sync_due_ms = now_ms + s_jitter (self, self->config.sync_ms);
+        self->sync_due_ms =
+            now_ms + covey_swim_jitter (self, self->config.sync_ms);
         s_reap (self, now_ms);
         covey_swim_member_t *peer;
         if (!self->leaving &&
@@ -381,7 +268,7 @@ s_sync_tick (covey_swim_t *self, int64_t now_ms)
     }
     if (now_ms >= self->reconnect_due_ms) {
         self->reconnect_due_ms =
-            now_ms + s_jitter (self, self->config.reconnect_ms);
+            now_ms + covey_swim_jitter (self, self->config.reconnect_ms);
         const covey_swim_list_t *failed = &self->table.failed;
         if (failed->count == 0 || self->leaving)
             return;
@@ -409,7 +296,7 @@ s_tick (covey_swim_t *self, int64_t now_ms)
     covey_swim_relay_tick (self, now_ms);
     s_gossip_tick (self, now_ms);
     s_sync_tick (self, now_ms);
-    s_seed_tick (self, now_ms);
+    covey_swim_seed_tick (self, now_ms);
     s_leave_tick (self, now_ms);
 }
 
@@ -440,7 +327,8 @@ s_start_timers (covey_swim_t *self, int64_t now_ms)
                                       &self->prng, (uint64_t)config->probe_ms);
     self->sync_due_ms = now_ms + (int64_t)covey_prng_below (
                                      &self->prng, (uint64_t)config->sync_ms);
-    self->reconnect_due_ms = now_ms + s_jitter (self, config->reconnect_ms);
+    self->reconnect_due_ms =
+        now_ms + covey_swim_jitter (self, config->reconnect_ms);
 }
 
 static void
@@ -490,7 +378,7 @@ s_refuse (covey_swim_t *self, const covey_swim_message_t *message)
 static void
 s_on_refuse (covey_swim_t *self, const covey_swim_message_t *message)
 {
-    covey_swim_seed_t *seed = s_seed_of (self, message);
+    covey_swim_seed_t *seed = covey_swim_seed_of (self, message);
     if (!seed)
         return;
     seed->pause_ms = COVEY_SWIM_SEED_MAX_MS;
@@ -519,7 +407,7 @@ s_dispatch (covey_swim_t *self, const covey_swim_message_t *message,
             covey_swim_on_ping (self, message);
             break;
         case COVEY_SWIM_ACK:
-            s_note_seed (self, message);
+            covey_swim_seed_note (self, message);
             covey_swim_on_ack (self, message);
             break;
         case COVEY_SWIM_PING_REQ:
@@ -535,7 +423,7 @@ s_dispatch (covey_swim_t *self, const covey_swim_message_t *message,
             s_on_sync (self, message);
             break;
         case COVEY_SWIM_STATE:
-            s_note_seed (self, message);
+            covey_swim_seed_note (self, message);
             if (message->want)
                 s_send_state (self, message, false);
             break;
@@ -558,7 +446,7 @@ s_on_message (covey_swim_t *self, const covey_swim_message_t *message,
         return COVEY_DENIED;
     }
     if (covey_id_equal (message->from, self->me.id)) {
-        covey_swim_seed_t *seed = s_seed_of (self, message);
+        covey_swim_seed_t *seed = covey_swim_seed_of (self, message);
         if (seed)
             seed->is_self = true; /* that address is ours */
         return COVEY_OK;
@@ -613,9 +501,9 @@ covey_swim_step (covey_swim_t *self, const covey_swim_event_t *event)
         case COVEY_SWIM_MESSAGE:
             return s_on_message (self, event->message, now_ms);
         case COVEY_SWIM_JOIN:
-            return s_add_seed (self, event->address, true, now_ms);
+            return covey_swim_seed_add (self, event->address, true, now_ms);
         case COVEY_SWIM_HINT:
-            return s_add_seed (self, event->address, false, now_ms);
+            return covey_swim_seed_add (self, event->address, false, now_ms);
         case COVEY_SWIM_LEAVE:
             return s_leave (self, now_ms);
         case COVEY_SWIM_HEARD:

@@ -40,9 +40,10 @@
 #define COVEY_SWIM_SEED_MAX_MS 30000
 #define COVEY_SWIM_HINT_TRIES 10 /* for an address that is only remembered */
 #define COVEY_SWIM_INDIRECT_MAX 8
-#define COVEY_SWIM_RELAYS_MAX 64   /* probes under way for others            */
-#define COVEY_SWIM_STRANGERS_MAX 3 /* pings with another digest until we ask \
-                                    */
+#define COVEY_SWIM_RELAYS_MAX 64 /* probes under way for others            */
+#define COVEY_SWIM_STRANGERS_MAX                \
+    3 /* pings with another digest until we ask \
+       */
 #define COVEY_SWIM_NEVER INT64_MAX
 
 typedef struct {

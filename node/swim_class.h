@@ -1,6 +1,7 @@
-/*  swim_class - the inside of swim, shared by its three files
+/*  swim_class - the inside of swim, shared by its four files
 
-    swim.c         life, timers, seeds, what a message asks for
+    swim.c         life, timers, what a message asks for
+    swim_seed.c    addresses to join
     swim_probe.c   probes, relayed probes, local health
     swim_merge.c   what a claim about a member changes
 */
@@ -88,6 +89,19 @@ uint64_t covey_swim_group (const covey_swim_t *self);
 /*  "This is what I am, and a digest of what I know."                        */
 void covey_swim_send_sync (covey_swim_t *self, const uint8_t *id,
                            const char *address, uint32_t seq);
+
+/* ---- swim_seed.c ---- */
+
+/*  A quarter more or less.                                                  */
+int64_t covey_swim_jitter (covey_swim_t *self, int64_t pause_ms);
+covey_err_t covey_swim_seed_add (covey_swim_t *self, const char *address,
+                                 bool keep, int64_t now_ms);
+void covey_swim_seed_tick (covey_swim_t *self, int64_t now_ms);
+/*  The seed that this answers, or NULL; and who is behind it.               */
+covey_swim_seed_t *covey_swim_seed_of (covey_swim_t *self,
+                                       const covey_swim_message_t *message);
+void covey_swim_seed_note (covey_swim_t *self,
+                           const covey_swim_message_t *message);
 
 /* ---- swim_probe.c ---- */
 

@@ -343,19 +343,20 @@ test_leaving_is_never_shown_as_failing (void **state)
     (void)state;
     uint64_t seed = sim_seed ("leaving", 8);
     sim_swim_t *mesh = s_mesh (100, seed, &s_bad);
-    int64_t worst_us = 0;
+    int64_t left_us[30], worst_us = 0;
     for (size_t i = 0; i < 30; i++) {
-        int64_t left_us = sim_net_now_us (mesh->net);
-        sim_swim_node_t *node = &mesh->nodes[i * 3];
-        node->said_left = 0;
-        sim_swim_leave (mesh, node->index);
+        left_us[i] = sim_net_now_us (mesh->net);
+        sim_swim_leave (mesh, i * 3);
         sim_swim_run_for (mesh, 5 * (int64_t)SIM_SECOND);
-        assert_null (node->swim); /* it is gone */
-        assert_true (node->said_left >= 99 - i);
-        int64_t us = node->said_us - left_us;
-        worst_us = us > worst_us ? us : worst_us;
+        assert_null (mesh->nodes[i * 3].swim); /* it is gone */
     }
     sim_swim_run_for (mesh, 60 * (int64_t)SIM_SECOND);
+    for (size_t i = 0; i < 30; i++) {
+        const sim_swim_node_t *node = &mesh->nodes[i * 3];
+        assert_true (node->said_left >= 70); /* by all who stayed */
+        int64_t us = node->said_us - left_us[i];
+        worst_us = us > worst_us ? us : worst_us;
+    }
     printf ("  5 %% loss: all know of a leave after %.2f s at worst of 30\n",
             s_seconds (worst_us));
     assert_int_equal (mesh->counts.failed_leaving, 0);
