@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "node/swim.h"
 
-#define SENT_MAX 4096
+#define SENT_MAX 16384
 
 static void
 s_id (uint8_t id[16], unsigned number)
@@ -598,6 +598,51 @@ test_hearsay_of_failure_is_only_doubt (void **state)
     s_free (self);
 }
 
+/*  Node `from` asks `times` times whether we live; our last answer.         */
+static const sent_t *
+s_pinged_by (fixture_t *self, unsigned from, int times)
+{
+    covey_swim_message_t ping = s_message (COVEY_SWIM_PING, from);
+    s_id (ping.target, 1);
+    ping.digest = covey_swim_digest (self->swim);
+    for (int i = 0; i < times; i++)
+        s_hear (self, &ping);
+    return s_find_sent (self, COVEY_SWIM_ACK);
+}
+
+static void
+test_a_suspect_is_always_told_and_new_accusers_are_news (void **state)
+{
+    (void)state;
+    fixture_t *self = s_new (NULL);
+    for (unsigned i = 2; i <= 5; i++)
+        s_claim (self, i, COVEY_SWIM_ALIVE, 1, 1, 0);
+    s_claim (self, 2, COVEY_SWIM_SUSPECTED, 1, 1, 3);
+    assert_int_equal (s_pinged_by (self, 5, 30)->count, 0); /* all is told */
+    assert_int_equal (s_pinged_by (self, 2, 30)->count, 1);
+    s_claim (self, 2, COVEY_SWIM_SUSPECTED, 1, 1, 3); /* again: no news */
+    assert_int_equal (s_pinged_by (self, 5, 1)->count, 0);
+    s_claim (self, 2, COVEY_SWIM_SUSPECTED, 1, 1, 4);
+    const sent_t *ack = s_pinged_by (self, 5, 1);
+    assert_int_equal (ack->count, 1);
+    assert_int_equal (ack->updates[0].accuser[15], 4);
+    s_free (self);
+}
+
+static void
+test_failed_members_are_called_now_and_then (void **state)
+{
+    (void)state;
+    fixture_t *self = s_new (NULL);
+    s_claim (self, 2, COVEY_SWIM_ALIVE, 1, 1, 0);
+    s_claim (self, 2, COVEY_SWIM_FAILED, 1, 1, 3);
+    s_run_to (self, self->now_ms + 60000);
+    assert_in_range (s_count_sent (self, COVEY_SWIM_SYNC), 4, 8);
+    s_run_to (self, self->now_ms + 24 * 3600 * 1000);
+    assert_int_equal (covey_swim_count (self->swim), 0); /* forgotten */
+    s_free (self);
+}
+
 static void
 test_different_digests_in_pings_lead_to_an_exchange (void **state)
 {
@@ -710,6 +755,9 @@ main (void)
             test_seeds_are_retried_with_growing_pauses_hints_given_up),
         cmocka_unit_test (test_the_table_is_bounded_and_the_gone_make_room),
         cmocka_unit_test (test_hearsay_of_failure_is_only_doubt),
+        cmocka_unit_test (
+            test_a_suspect_is_always_told_and_new_accusers_are_news),
+        cmocka_unit_test (test_failed_members_are_called_now_and_then),
         cmocka_unit_test (test_different_digests_in_pings_lead_to_an_exchange),
         cmocka_unit_test (test_a_large_state_comes_in_parts),
         cmocka_unit_test (test_who_leaves_says_so_and_stays_a_moment),
