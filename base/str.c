@@ -55,12 +55,28 @@ s_utf8_lead (uint8_t lead, uint8_t *low, uint8_t *high)
     return 4;
 }
 
+/*  The end of the ASCII without NUL that can be seen in steps of 8 bytes.   */
+static const uint8_t *
+s_skip_ascii (const uint8_t *p, const uint8_t *end)
+{
+    const uint64_t ones = UINT64_C (0x0101010101010101);
+    uint64_t word;
+    for (; end - p >= 8; p += 8) {
+        memcpy (&word, p, 8);
+        /* A zero byte borrows; the high bit is set by it or was before. */
+        if (((word - ones) | word) & ones << 7)
+            break;
+    }
+    return p;
+}
+
 bool
 covey_str_is_utf8 (const void *data, size_t size)
 {
     if (!size)
         return true; /* data may be NULL */
     const uint8_t *p = data, *end = p + size;
+    p = s_skip_ascii (p, end);
     while (p < end) {
         uint8_t low, high;
         int length = s_utf8_lead (*p, &low, &high);
@@ -81,12 +97,12 @@ covey_str_is_agent_id (const char *text, size_t size)
 {
     if (size == 0 || size > COVEY_AGENT_ID_MAX)
         return false;
+    /* A bit for each good byte: -./0-9: below 64, @A-Z_a-z above. */
+    static const uint64_t good[4] = {UINT64_C (0x07ffe00000000000),
+                                     UINT64_C (0x07fffffe87ffffff), 0, 0};
     for (size_t i = 0; i < size; i++) {
-        char c = text[i];
-        bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                    (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                    c == ':' || c == '@' || c == '/' || c == '-';
-        if (!good)
+        uint8_t c = (uint8_t)text[i];
+        if (!(good[c / 64] >> c % 64 & 1))
             return false;
     }
     return true;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/str.h"
 #include "proto/bounds.h"
 #include "proto/cursor.h"
@@ -16,9 +17,11 @@
 #include "proto/json_map.h"
 #include "proto/peek.h"
 
-#define FIELDS_MAX 96 /* of one message; Event has the most */
-#define TYPE_FIRST 10 /* the oneof, newer members included */
+#define FIELDS_MAX 96    /* of one message; Event has the most */
+#define ENVELOPE_FIRST 9 /* fields of Event before the oneof           */
+#define TYPE_FIRST 10    /* the oneof, newer members included */
 #define TYPE_LAST 499
+#define FIELD_METADATA 503
 
 typedef ProtobufCMessageDescriptor schema_t;
 typedef ProtobufCFieldDescriptor field_t;
@@ -89,19 +92,24 @@ static const entry_t s_bounds[] = {
 #undef COVEY_X
 };
 
-static int
-s_compare (const void *name, const void *entry)
-{
-    return strcmp (name, ((const entry_t *)entry)->field);
-}
-
+/*  By first letter, which tells nearly all names apart, then by name.       */
 static covey_bound_t
 s_bound (const field_t *field)
 {
-    const entry_t *entry =
-        bsearch (field->name, s_bounds, sizeof s_bounds / sizeof s_bounds[0],
-                 sizeof s_bounds[0], s_compare);
-    return entry ? entry->bound : COVEY_BOUND_NONE;
+    const char *name = field->name;
+    size_t count = sizeof s_bounds / sizeof s_bounds[0];
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (s_bounds[middle].field[0] < name[0])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && s_bounds[low].field[0] == name[0]; low++)
+        if (strcmp (s_bounds[low].field, name) == 0)
+            return s_bounds[low].bound;
+    return COVEY_BOUND_NONE;
 }
 
 static covey_err_t
@@ -117,6 +125,8 @@ static covey_err_t
 s_check_string (const place_t *place, const covey_wire_field_t *value)
 {
     const char *text = (const char *)value->bytes;
+    if (covey_str_is_agent_id (text, value->size))
+        return COVEY_OK; /* the narrowest bound, so every other one too       */
     covey_bound_t bound = s_bound (place->field);
     size_t max = bound == COVEY_BOUND_AGENT_ID ? COVEY_AGENT_ID_MAX
                  : bound == COVEY_BOUND_TEXT   ? COVEY_TEXT_MAX
@@ -137,6 +147,8 @@ s_check_string (const place_t *place, const covey_wire_field_t *value)
 static covey_err_t
 s_check_bytes (const place_t *place, const covey_wire_field_t *value)
 {
+    if (value->size == sizeof (covey_id_t))
+        return COVEY_OK; /* fits every bound                                  */
     covey_bound_t bound = s_bound (place->field);
     if (bound == COVEY_BOUND_ID && value->size != 16)
         return s_fail (place, COVEY_INVALID, "has %zu bytes; an id has 16",
@@ -339,7 +351,10 @@ static covey_err_t
 s_check_missing (const place_t *place, const schema_t *schema,
                  const seen_t *seen)
 {
-    for (unsigned i = 0; i < schema->n_fields; i++) {
+    /* Fields are sorted by number; of the envelope the first ones count. */
+    unsigned count = schema == &covey__v1__event__descriptor ? ENVELOPE_FIRST
+                                                             : schema->n_fields;
+    for (unsigned i = 0; i < count; i++) {
         const field_t *field = &schema->fields[i];
         if (seen->counts[i] == 0 && s_is_required (schema, field)) {
             place_t missing = {place, field, 0, place->err};
@@ -374,42 +389,29 @@ s_check_json (const place_t *place, const seen_t *seen)
                    seen->size);
 }
 
-static covey_err_t
-s_check_message (const place_t *place, const schema_t *schema,
-                 const uint8_t *bytes, size_t size)
+/*  Writers send fields in the order of their numbers, and `fields` has them in
+    this order: it is the one seen last, or the next, more often than not.    */
+static const field_t *
+s_find_field (const schema_t *schema, const field_t *last, uint32_t number)
 {
-    assert (schema->n_fields <= FIELDS_MAX);
-    bool is_payload = schema == &covey__v1__payload__descriptor;
-    covey_cursor_t cursor = covey_cursor_of (bytes, size);
-    covey_wire_field_t value = {0};
-    covey_err_t code = COVEY_OK;
-    seen_t seen;
-    memset (&seen, 0, sizeof seen);
-    while (cursor.at < cursor.end && code == COVEY_OK) {
-        if (!covey_cursor_next (&cursor, &value))
-            return s_fail (place, COVEY_MALFORMED,
-                           "is no protobuf message, or cut off");
-        const field_t *field =
-            protobuf_c_message_descriptor_get_field (schema, value.number);
-        if (!field) {
-            code = s_check_unknown (place, schema, &value, &seen);
-            continue;
-        }
-        place_t inner = {place, field, seen.counts[field - schema->fields],
-                         place->err};
-        code = s_check_field (&inner, schema, &value, &seen);
-        if (is_payload)
-            s_note_payload (field, &value, &seen);
-    }
-    if (code == COVEY_OK)
-        code = s_check_missing (place, schema, &seen);
-    if (code == COVEY_OK && is_payload)
-        code = s_check_json (place, &seen);
-    return code;
+    ptrdiff_t left = schema->fields + schema->n_fields - last;
+    if (left > 0 && last->id == number)
+        return last;
+    if (left > 1 && last[1].id == number)
+        return last + 1;
+    return protobuf_c_message_descriptor_get_field (schema, number);
 }
 
-/* ------------------------------------------------------------------------ */
-/*  The event                                                                 */
+/*  Clears no more of the counters than there are fields.                     */
+static void
+s_see_nothing (seen_t *seen, const schema_t *schema)
+{
+    memset (seen->counts, 0, schema->n_fields * sizeof seen->counts[0]);
+    seen->unknown = seen->data = 0;
+    seen->is_json = false;
+    seen->bytes = NULL;
+    seen->size = 0;
+}
 
 static bool
 s_is_same (covey_slice_t a, covey_slice_t b)
@@ -423,7 +425,7 @@ s_is_same (covey_slice_t a, covey_slice_t b)
 static covey_err_t
 s_check_metadata (const place_t *place, const uint8_t *bytes, size_t size)
 {
-    enum { FIELD_METADATA = 503, FIELD_KEY = 1 };
+    enum { FIELD_KEY = 1 };
     covey_slice_t keys[COVEY_LIST_MAX];
     size_t count = 0;
     covey_cursor_t cursor = covey_cursor_of (bytes, size);
@@ -446,6 +448,49 @@ s_check_metadata (const place_t *place, const uint8_t *bytes, size_t size)
     return COVEY_OK;
 }
 
+static covey_err_t
+s_check_message (const place_t *place, const schema_t *schema,
+                 const uint8_t *bytes, size_t size)
+{
+    assert (schema->n_fields <= FIELDS_MAX);
+    bool is_payload = schema == &covey__v1__payload__descriptor;
+    bool is_event = schema == &covey__v1__event__descriptor;
+    bool has_metadata = false;
+    covey_cursor_t cursor = covey_cursor_of (bytes, size);
+    covey_wire_field_t value = {0};
+    covey_err_t code = COVEY_OK;
+    const field_t *last = schema->fields;
+    seen_t seen;
+    s_see_nothing (&seen, schema);
+    while (cursor.at < cursor.end && code == COVEY_OK) {
+        if (!covey_cursor_next (&cursor, &value))
+            return s_fail (place, COVEY_MALFORMED,
+                           "is no protobuf message, or cut off");
+        const field_t *field = s_find_field (schema, last, value.number);
+        if (!field) {
+            code = s_check_unknown (place, schema, &value, &seen);
+            continue;
+        }
+        last = field;
+        has_metadata |= is_event && field->id == FIELD_METADATA;
+        place_t inner = {place, field, seen.counts[field - schema->fields],
+                         place->err};
+        code = s_check_field (&inner, schema, &value, &seen);
+        if (is_payload)
+            s_note_payload (field, &value, &seen);
+    }
+    if (code == COVEY_OK)
+        code = s_check_missing (place, schema, &seen);
+    if (code == COVEY_OK && is_payload)
+        code = s_check_json (place, &seen);
+    if (code == COVEY_OK && has_metadata)
+        code = s_check_metadata (place, bytes, size);
+    return code;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  The event                                                                 */
+
 covey_err_t
 covey_event_check (const void *data, size_t size, covey_errbuf_t *err)
 {
@@ -454,7 +499,5 @@ covey_event_check (const void *data, size_t size, covey_errbuf_t *err)
     if (code == COVEY_OK)
         code =
             s_check_message (&event, &covey__v1__event__descriptor, data, size);
-    if (code == COVEY_OK)
-        code = s_check_metadata (&event, data, size);
     return code;
 }
