@@ -17,6 +17,11 @@
 #define S_UNPACK_BASE ((size_t)1 << 20)
 #define S_UNPACK_FACTOR 8
 
+/*  Where it comes from: room for the usual event, blocks for all others.    */
+#define S_ROOM_BASE ((size_t)1024)
+#define S_BLOCK_SIZE ((size_t)4096)
+#define S_ALIGN sizeof (void *)
+
 /* ------------------------------------------------------------------------ */
 /*  Life                                                                      */
 
@@ -80,9 +85,16 @@ covey_event_destroy (covey_event_t **self_p)
 {
     if (!self_p || !*self_p)
         return;
-    covey__v1__event__free_unpacked ((*self_p)->message, NULL);
-    free (*self_p);
+    covey_event_t *self = *self_p;
     *self_p = NULL;
+    if (!self->is_slab)
+        covey__v1__event__free_unpacked (self->message, NULL);
+    while (self->blocks) {
+        covey_event_block_t *block = self->blocks;
+        self->blocks = block->next;
+        free (block);
+    }
+    free (self);
 }
 
 covey_event_t *
@@ -179,25 +191,80 @@ covey_event_type_text (int type, char text[COVEY_EVENT_SLOT])
 /* ------------------------------------------------------------------------ */
 /*  Bytes                                                                     */
 
-/*  Every block gets a NUL behind it, so that payloads end with one.         */
+/*  Events come in far more often than they are changed: all of one lies in one
+    allocation, made and freed as a whole.                                    */
+typedef struct {
+    covey_event_t *event;
+    char *at, *end;
+    size_t budget;
+} slab_t;
+
+static bool
+s_grow (slab_t *slab, size_t room)
+{
+    size_t size = room > S_BLOCK_SIZE ? room : S_BLOCK_SIZE;
+    covey_event_block_t *block = malloc (sizeof *block + size);
+    if (!block)
+        return false;
+    block->next = slab->event->blocks;
+    slab->event->blocks = block;
+    slab->at = block->bytes;
+    slab->end = block->bytes + size;
+    return true;
+}
+
+/*  Every piece gets a NUL behind it, so that payloads end with one.         */
 static void *
 s_alloc (void *arg, size_t size)
 {
-    size_t *budget = arg;
-    if (size >= *budget)
+    slab_t *slab = arg;
+    if (size >= slab->budget)
         return NULL;
-    *budget -= size;
-    char *block = malloc (size + 1);
-    if (block)
-        block[size] = '\0';
-    return block;
+    slab->budget -= size;
+    size_t room = (size / S_ALIGN + 1) * S_ALIGN;
+    if (room > (size_t)(slab->end - slab->at) && !s_grow (slab, room))
+        return NULL;
+    char *piece = slab->at;
+    slab->at += room;
+    piece[size] = '\0';
+    return piece;
 }
 
 static void
-s_free (void *arg, void *block)
+s_free (void *arg, void *piece)
 {
     (void)arg;
-    free (block);
+    (void)piece;
+}
+
+/*  An event without message, and `room` bytes for one behind it.            */
+static covey_event_t *
+s_new_slab (size_t room, slab_t *slab)
+{
+    covey_event_t *self = malloc (sizeof *self + COVEY_EVENT_SLOT + room);
+    if (!self)
+        return NULL;
+    *self = (covey_event_t){.offset = -1, .is_slab = true};
+    self->slot = (char *)(self + 1);
+    self->slot[0] = '\0';
+    slab->event = self;
+    slab->at = self->slot + COVEY_EVENT_SLOT;
+    slab->end = slab->at + room;
+    return self;
+}
+
+covey_err_t
+covey_event_own (covey_event_t *self)
+{
+    if (!self->is_slab)
+        return COVEY_OK;
+    ProtobufCMessage *copy = covey_pb_dup (&self->message->base);
+    if (!copy)
+        return covey_fail (covey_errbuf (), COVEY_NOMEM,
+                           "no memory for an event");
+    self->message = (Covey__V1__Event *)copy;
+    self->is_slab = false;
+    return COVEY_OK;
 }
 
 covey_err_t
@@ -207,23 +274,24 @@ covey_event_unpack (const void *data, size_t size, covey_event_t **event_p,
     covey_err_t rc = covey_event_check (data, size, err);
     if (rc != COVEY_OK)
         return rc;
-    size_t budget = S_UNPACK_BASE + S_UNPACK_FACTOR * size;
-    ProtobufCAllocator allocator = {s_alloc, s_free, &budget};
-    Covey__V1__Event *message =
-        covey__v1__event__unpack (&allocator, size, data);
-    if (!message)
+    slab_t slab = {.budget = S_UNPACK_BASE + S_UNPACK_FACTOR * size};
+    covey_event_t *self = s_new_slab (S_ROOM_BASE + 2 * size, &slab);
+    if (!self)
+        return covey_fail (err, COVEY_NOMEM, "no memory for an event");
+    ProtobufCAllocator allocator = {s_alloc, s_free, &slab};
+    self->message = covey__v1__event__unpack (&allocator, size, data);
+    if (!self->message) {
+        covey_event_destroy (&self);
         return covey_fail (err, COVEY_MALFORMED,
                            "%zu bytes are no event, or one with too many "
                            "fields",
                            size);
+    }
     /* normal is the default and goes without saying. */
-    if (message->priority == COVEY__V1__PRIORITY__NORMAL)
-        message->has_priority = false;
-    s_settle_unknown_type (message);
-    covey_event_t *event = covey_event_wrap (message);
-    if (!event)
-        return covey_fail (err, COVEY_NOMEM, "no memory for an event");
-    *event_p = event;
+    if (self->message->priority == COVEY__V1__PRIORITY__NORMAL)
+        self->message->has_priority = false;
+    s_settle_unknown_type (self->message);
+    *event_p = self;
     return COVEY_OK;
 }
 
@@ -238,7 +306,7 @@ s_find_missing (const ProtobufCMessage *message, char *path, size_t size)
         bool required = covey_json_is_required (descriptor, field);
         size_t count = covey_pb_count (message, field);
         bool missing = required && !count;
-        if (!missing && field->type != PROTOBUF_C_TYPE_MESSAGE)
+        if (!missing && (!count || field->type != PROTOBUF_C_TYPE_MESSAGE))
             continue;
         char name[COVEY_JSON_NAME_MAX];
         covey_json_name (field, name);

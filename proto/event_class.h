@@ -11,14 +11,28 @@
 
 #define COVEY_EVENT_SLOT 64
 
+/*  Memory of an unpacked event beyond what lies behind its struct.          */
+typedef struct covey_event_block {
+    struct covey_event_block *next;
+    char bytes[];
+} covey_event_block_t;
+
 struct covey_event {
     Covey__V1__Event *message;
     int64_t offset; /* in the journal; -1: not from there                     */
     char *slot;     /* COVEY_EVENT_SLOT bytes for names made up by getters    */
+    bool is_slab;   /* `message` lies in one piece behind the struct and in
+                       `blocks`, as it was unpacked: nothing in it may be freed
+                       or grow, see covey_event_own                           */
+    covey_event_block_t *blocks;
 };
 
 /*  Takes the message; NULL (and the message freed) without memory.          */
 covey_event_t *covey_event_wrap (Covey__V1__Event *message);
+
+/*  Before any change but of plain numbers: gives each part of the message its
+    own memory, if it has not. What getters returned before stays valid.      */
+covey_err_t covey_event_own (covey_event_t *self);
 
 /*  The message of the type, NULL when the type is unknown.                  */
 ProtobufCMessage *covey_event_data (const covey_event_t *self);

@@ -1,5 +1,6 @@
 /*  The envelope of an event: getters and setters.                           */
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,7 +187,7 @@ s_check_agent_id (const char *name, const char *value)
 }
 
 static covey_err_t
-s_set_text (char **member, const char *value)
+s_replace_text (char **member, const char *value)
 {
     char *copy;
     if (!covey_pb_set_string (&copy, value, strlen (value)))
@@ -194,6 +195,16 @@ s_set_text (char **member, const char *value)
     free (*member);
     *member = copy;
     return COVEY_OK;
+}
+
+/*  A text of the envelope, by its place in the message, which may move.     */
+static covey_err_t
+s_set_text (covey_event_t *self, size_t offset, const char *value)
+{
+    covey_err_t rc = covey_event_own (self);
+    if (rc != COVEY_OK)
+        return rc;
+    return s_replace_text ((char **)((char *)self->message + offset), value);
 }
 
 static covey_err_t
@@ -222,6 +233,9 @@ covey_event_envelope (const char *name)
 static covey_err_t
 s_append (covey_event_t *self, const char *list, const char *value)
 {
+    covey_err_t rc = covey_event_own (self);
+    if (rc != COVEY_OK)
+        return rc;
     ProtobufCMessage *message = &self->message->base;
     const ProtobufCFieldDescriptor *field = covey_event_envelope (list);
     if (covey_pb_count (message, field) >= COVEY_LIST_MAX)
@@ -243,6 +257,9 @@ s_append (covey_event_t *self, const char *list, const char *value)
 covey_err_t
 covey_event_set_id (covey_event_t *self, const uint8_t id[16])
 {
+    covey_err_t rc = covey_event_own (self);
+    if (rc != COVEY_OK)
+        return rc;
     return s_set_bytes (&self->message->has_id, &self->message->id, id);
 }
 
@@ -250,7 +267,10 @@ covey_err_t
 covey_event_set_source (covey_event_t *self, const char *agent_id)
 {
     covey_err_t rc = s_check_agent_id ("source", agent_id);
-    return rc == COVEY_OK ? s_set_text (&self->message->source, agent_id) : rc;
+    return rc == COVEY_OK
+               ? s_set_text (self, offsetof (Covey__V1__Event, source),
+                             agent_id)
+               : rc;
 }
 
 covey_err_t
@@ -263,9 +283,10 @@ covey_event_add_target (covey_event_t *self, const char *agent_id)
 void
 covey_event_clear_targets (covey_event_t *self)
 {
-    for (size_t i = 0; i < self->message->n_target; i++)
+    for (size_t i = 0; !self->is_slab && i < self->message->n_target; i++)
         free (self->message->target[i]);
-    free (self->message->target);
+    if (!self->is_slab)
+        free (self->message->target);
     self->message->target = NULL;
     self->message->n_target = 0;
 }
@@ -282,13 +303,18 @@ covey_err_t
 covey_event_set_correlation_id (covey_event_t *self, const char *id)
 {
     covey_err_t rc = s_check_text ("correlationId", id, COVEY_NAME_MAX);
-    return rc == COVEY_OK ? s_set_text (&self->message->correlation_id, id)
-                          : rc;
+    return rc == COVEY_OK
+               ? s_set_text (self, offsetof (Covey__V1__Event, correlation_id),
+                             id)
+               : rc;
 }
 
 covey_err_t
 covey_event_set_causation_id (covey_event_t *self, const uint8_t id[16])
 {
+    covey_err_t rc = covey_event_own (self);
+    if (rc != COVEY_OK)
+        return rc;
     return s_set_bytes (&self->message->has_causation_id,
                         &self->message->causation_id, id);
 }
@@ -297,7 +323,9 @@ covey_err_t
 covey_event_set_session_id (covey_event_t *self, const char *id)
 {
     covey_err_t rc = s_check_text ("sessionId", id, COVEY_NAME_MAX);
-    return rc == COVEY_OK ? s_set_text (&self->message->session_id, id) : rc;
+    return rc == COVEY_OK
+               ? s_set_text (self, offsetof (Covey__V1__Event, session_id), id)
+               : rc;
 }
 
 covey_err_t
@@ -326,8 +354,10 @@ covey_err_t
 covey_event_set_traceparent (covey_event_t *self, const char *value)
 {
     covey_err_t rc = s_check_text ("traceparent", value, COVEY_NAME_MAX);
-    return rc == COVEY_OK ? s_set_text (&self->message->traceparent, value)
-                          : rc;
+    return rc == COVEY_OK
+               ? s_set_text (self, offsetof (Covey__V1__Event, traceparent),
+                             value)
+               : rc;
 }
 
 covey_err_t
@@ -344,11 +374,13 @@ covey_event_set_metadata (covey_event_t *self, const char *key,
     covey_err_t rc = s_check_text ("metadata key", key, COVEY_NAME_MAX);
     if (rc == COVEY_OK)
         rc = s_check_text ("metadata value", value, COVEY_TEXT_MAX);
+    if (rc == COVEY_OK)
+        rc = covey_event_own (self);
     if (rc != COVEY_OK)
         return rc;
     Covey__V1__MetadataEntry *entry = s_find_metadata (self, key);
     if (entry)
-        return s_set_text (&entry->value, value);
+        return s_replace_text (&entry->value, value);
     const ProtobufCFieldDescriptor *field = covey_event_envelope ("metadata");
     if (self->message->n_metadata >= COVEY_LIST_MAX)
         return covey_fail (covey_errbuf (), COVEY_LIMIT,

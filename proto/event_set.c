@@ -104,11 +104,12 @@ s_fits_json (const ProtobufCFieldDescriptor *field)
 }
 
 static covey_err_t
-s_find_for (const covey_event_t *self, const char *path, s_fits_fn *fits,
+s_find_for (covey_event_t *self, const char *path, s_fits_fn *fits,
             covey_event_place_t *place)
 {
-    covey_err_t rc =
-        covey_event_find (self, path, false, place, covey_errbuf ());
+    covey_err_t rc = covey_event_own (self);
+    if (rc == COVEY_OK)
+        rc = covey_event_find (self, path, false, place, covey_errbuf ());
     if (rc != COVEY_OK)
         return rc;
     assert (place->field);

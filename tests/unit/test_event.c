@@ -493,6 +493,62 @@ test_requests_and_answers_belong_together (void **state)
     covey_event_destroy (&request);
 }
 
+/*  What came out of bytes lies in one piece until it is changed. */
+static void
+test_an_unpacked_event_can_be_changed (void **state)
+{
+    (void)state;
+    covey_event_t *task = s_task (), *event;
+    OK (covey_event_add_target (task, "worker-2"));
+    OK (covey_event_add_tag (task, "red"));
+    OK (covey_event_set_metadata (task, "key", "old"));
+    uint8_t *data;
+    size_t size;
+    OK (covey_event_encode (task, &data, &size));
+    for (int first = 0; first < 8; first++) {
+        OK (covey_event_decode (data, size, &event));
+        const char *source = covey_event_source (event);
+        /* Each setter is once the first one to change it. */
+        for (int i = 0; i < 8; i++)
+            switch ((first + i) % 8) {
+                case 0:
+                    OK (covey_event_set_str (event, "taskId", "t2"));
+                    break;
+                case 1:
+                    OK (covey_event_set_source (event, source));
+                    break;
+                case 2:
+                    OK (covey_event_add_target (event, "worker-3"));
+                    break;
+                case 3:
+                    OK (covey_event_set_metadata (event, "key", "new"));
+                    break;
+                case 4:
+                    OK (covey_event_set_id (event, s_id));
+                    break;
+                case 5:
+                    OK (covey_event_add_tag (event, "blue"));
+                    break;
+                case 6:
+                    OK (covey_event_set_causation_id (event, s_id));
+                    break;
+                default:
+                    covey_event_clear_targets (event);
+                    break;
+            }
+        assert_string_equal (covey_event_str (event, "taskId"), "t2");
+        assert_string_equal (covey_event_source (event), "worker-1");
+        assert_string_equal (covey_event_metadata (event, "key"), "new");
+        assert_string_equal (covey_event_tag (event, 1), "blue");
+        assert_memory_equal (covey_event_id (event), s_id, 16);
+        assert_int_equal (covey_event_target_count (event),
+                          first > 2 ? 1 : 0); /* added behind the clearing */
+        covey_event_destroy (&event);
+    }
+    free (data);
+    covey_event_destroy (&task);
+}
+
 int
 main (void)
 {
@@ -513,6 +569,7 @@ main (void)
         cmocka_unit_test (test_normal_priority_goes_without_saying),
         cmocka_unit_test (
             test_white_space_in_json_payloads_is_kept_but_means_nothing),
+        cmocka_unit_test (test_an_unpacked_event_can_be_changed),
         cmocka_unit_test (test_payload_that_was_decoded_ends_with_nul),
         cmocka_unit_test (test_requests_and_answers_belong_together)};
     return cmocka_run_group_tests (tests, NULL, NULL);
