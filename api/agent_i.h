@@ -190,6 +190,7 @@ struct covey_agent {
 
     /* Publishing. */
     covey_hlc_t hlc;
+    int64_t wall_us; /* when the frames in work were taken                    */
     uint8_t (*published)[16]; /* ids without verdict: ring of `ids_capacity`  */
     size_t ids_capacity;
     uint64_t ids_first, ids_next; /* tickets                                  */

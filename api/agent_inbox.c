@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-
 covey_entry_t *
 covey_entry_new (covey_entry_kind_t kind, const void *data, size_t size,
                  const uint32_t *handles, size_t handle_count)
@@ -113,18 +111,17 @@ static void
 s_follow_clock (covey_agent_t *self, const covey_peek_t *view)
 {
     if (!view->hlc ||
-        covey_hlc_receive (&self->hlc, view->hlc, covey_clock_wall_us ()) ||
+        covey_hlc_receive (&self->hlc, view->hlc, self->wall_us) ||
         self->skew_reported)
         return;
     char source[COVEY_AGENT_ID_MAX + 1], text[300];
     covey_slice_copy (view->source, source, sizeof source);
-    snprintf (
-        text, sizeof text,
-        "the clock of %s is %lld ms ahead of this one, more than the %d "
-        "ms that are followed; check the clocks of both hosts",
-        source,
-        (long long)(covey_hlc_ms (view->hlc) - covey_clock_wall_us () / 1000),
-        COVEY_HLC_MAX_SKEW_MS);
+    snprintf (text, sizeof text,
+              "the clock of %s is %lld ms ahead of this one, more than the %d "
+              "ms that are followed; check the clocks of both hosts",
+              source,
+              (long long)(covey_hlc_ms (view->hlc) - self->wall_us / 1000),
+              COVEY_HLC_MAX_SKEW_MS);
     self->skew_reported = true;
     covey_i_agent_notice (self, COVEY_NOTICE_REFUSED, COVEY_LIMIT, view->id,
                           text);

@@ -264,6 +264,7 @@ s_take_frames (covey_agent_t *self, int64_t now_ms)
             return;
         }
         self->is_heard = true;
+        self->wall_us = covey_clock_wall_us (); /* once for all its events    */
         /* The session counts what is malformed. */
         (void)covey_session_receive (self->session, zmq_msg_data (&msg),
                                      zmq_msg_size (&msg), now_ms);

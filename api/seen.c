@@ -2,12 +2,16 @@
 
 #include <string.h>
 
-#include "base/str.h"
-
+/*  Ids are 16 bytes, so two multiplications mix them well enough.           */
 static size_t
 s_home (const uint8_t id[16])
 {
-    return (size_t)covey_str_hash (id, 16) & (COVEY_SEEN_SLOTS - 1);
+    uint64_t low, high;
+    memcpy (&low, id, sizeof low);
+    memcpy (&high, id + sizeof low, sizeof high);
+    uint64_t mixed = low * UINT64_C (0x9e3779b97f4a7c15) ^
+                     (high + (low >> 32)) * UINT64_C (0xc2b2ae3d27d4eb4f);
+    return (size_t)(mixed >> 32) & (COVEY_SEEN_SLOTS - 1);
 }
 
 void

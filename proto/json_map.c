@@ -104,6 +104,10 @@ covey_json_field (const ProtobufCMessageDescriptor *descriptor,
         char known[COVEY_JSON_NAME_MAX];
         if (!size || field->name[0] != name[0])
             continue;
+        /* One word is the same in both spellings. */
+        if (strncmp (field->name, name, size) == 0 && !field->name[size] &&
+            !memchr (name, '_', size))
+            return field;
         covey_json_name (field, known);
         if (strlen (known) == size && memcmp (known, name, size) == 0)
             return field;
