@@ -42,6 +42,16 @@ s_on_request (covey_agent_t *agent, const covey_event_t *request, void *arg)
                                 sizeof body);
 }
 
+/*  An event that was dropped never arrives: better to say so than to wait.  */
+static void
+s_on_notice (covey_agent_t *agent, const covey_notice_t *notice, void *arg)
+{
+    (void)agent;
+    (void)arg;
+    if (notice->kind == COVEY_NOTICE_UNDELIVERED)
+        bench_die ("an event was dropped", notice->text);
+}
+
 static covey_node_t *
 s_node (const char *name, const char *join, const char *data)
 {
@@ -132,6 +142,7 @@ s_open (s_near_t *near, s_far_t *far, const char *data)
     near->node = s_node ("near", NULL, data);
     bench_write_line (near->child.to_child, covey_node_endpoint (near->node));
     near->agent = covey_agent_new ("near", "sender");
+    covey_agent_on_notice (near->agent, s_on_notice, NULL);
     bench_check (covey_agent_attach (near->agent, near->node, 10000), "attach");
     char line[64];
     bench_read_line (near->child.from_child, line, sizeof line);
