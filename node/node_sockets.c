@@ -94,6 +94,8 @@ s_bind (void *socket, const char *endpoint, const char *what,
             break;
         zclock_sleep (BIND_PAUSE_MS);
     }
+    if (errno != EADDRINUSE)
+        advice = "choose an address of this host, as 127.0.0.1 or 0.0.0.0";
     return covey_fail (err, COVEY_IO, "cannot listen on %s for %s: %s; %s",
                        endpoint, what, zmq_strerror (errno), advice);
 }
