@@ -80,9 +80,9 @@ s_fetch_rest (covey_agent_t *self, const Covey__Store__EventQuery *query,
         rc = COVEY_MALFORMED;
     while (!rc && row->event.len < row->event_size) {
         rest.part_from = row->event.len;
-        Covey__Store__EventPage *page;
+        Covey__Store__EventPage *page = NULL;
         rc = s_fetch_answer (self, &rest, timeout_ms, &page);
-        if (rc)
+        if (rc || !page)
             return rc;
         ProtobufCBinaryData *part = page->n_rows ? &page->rows[0]->event : NULL;
         uint8_t *all = NULL;
@@ -107,9 +107,9 @@ static covey_err_t
 s_fetch_page (covey_agent_t *self, const Covey__Store__EventQuery *query,
               int timeout_ms, Covey__Store__EventPage **page_p)
 {
-    Covey__Store__EventPage *page;
+    Covey__Store__EventPage *page = NULL;
     covey_err_t rc = s_fetch_answer (self, query, timeout_ms, &page);
-    for (size_t i = 0; !rc && i < page->n_rows; i++)
+    for (size_t i = 0; !rc && page && i < page->n_rows; i++)
         if (page->rows[i]->has_event_size) {
             rc = s_fetch_rest (self, query, timeout_ms, page->rows[i]);
             if (rc)

@@ -39,8 +39,11 @@ covey_vfail (covey_errbuf_t *err, covey_err_t code, const char *fmt,
     char text[sizeof err->text];
     vsnprintf (text, sizeof text, fmt, args);
     size_t i = 0;
-    for (; text[i]; i++)
-        err->text[i] = (unsigned char)text[i] < 0x20 ? ' ' : text[i];
+    for (; text[i]; i++) {
+        err->text[i] = text[i];
+        if ((unsigned char)text[i] < 0x20)
+            err->text[i] = ' ';
+    }
     err->text[i] = '\0';
     return code;
 }

@@ -46,7 +46,7 @@ covey_log_write (covey_log_t *self, covey_log_level_t level,
     size_t used = n > 0 ? (size_t)n : 0;
     va_list args;
     va_start (args, fmt);
-    n = vsnprintf (line + used, sizeof line - 1 - used, fmt, args);
+    vsnprintf (line + used, sizeof line - 1 - used, fmt, args);
     va_end (args);
     used = strlen (line);
     line[used++] = '\n';
@@ -74,7 +74,10 @@ covey_log_quote (covey_log_quoted_t *to, const char *text)
     for (; *text && p < end; text++) {
         if (*text == '"' || *text == '\\')
             *p++ = '\\';
-        *p++ = (unsigned char)*text < 0x20 ? ' ' : *text;
+        char c = *text;
+        if ((unsigned char)c < 0x20)
+            c = ' ';
+        *p++ = c;
     }
     *p++ = '"';
     *p = '\0';
