@@ -229,6 +229,7 @@ s_start_persister (covey_node_t *self, const covey_settings_t *settings)
     covey_persister_config_t config;
     covey_persister_config_init (&config);
     config.node_id = self->id;
+    config.node_name = self->name;
     config.endpoint = covey_node_actor_inproc (self->actor);
     config.data_dir = self->dir ? covey_datadir_path (self->dir) : NULL;
     config.persist_all = covey_options_flag (self->options, "persist-all");

@@ -20,6 +20,7 @@
 struct covey_persister_actor {
     covey_persister_config_t config;
     char *endpoint, *data_dir;
+    char *node_name;
     int *types;
     covey_journal_t *journal;
     covey_reader_actor_t *reader;
@@ -329,6 +330,8 @@ covey_persister_actor_new (const covey_persister_config_t *config,
     self->config = *config;
     self->config.endpoint = self->endpoint = covey_str_dup (config->endpoint);
     self->config.data_dir = self->data_dir = covey_str_dup (config->data_dir);
+    self->config.node_name = self->node_name =
+        covey_str_dup (config->node_name);
     if (config->persist_type_count)
         self->types =
             covey_mem_dup (config->persist_types,
@@ -359,6 +362,7 @@ covey_persister_actor_destroy (covey_persister_actor_t **self_p)
     covey_journal_close (&self->journal);
     free (self->endpoint);
     free (self->data_dir);
+    free (self->node_name);
     free (self->types);
     free (self);
     *self_p = NULL;

@@ -13,6 +13,7 @@
 
 typedef struct {
     covey_id_t node_id;
+    const char *node_name; /* shown in the status; NULL: the id */
     const char *endpoint; /* of the local node, "inproc://…"                 */
     const char *data_dir; /* journal.db is in it; NULL: in memory            */
     bool persist_all;     /* default true                                    */

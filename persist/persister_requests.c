@@ -322,7 +322,8 @@ s_on_status (covey_i_persister_t *self, covey_event_t **request_p,
     char id[37];
     (void)params_p;
     covey_id_text (self->config.node_id.bytes, id);
-    status.primary = id;
+    status.primary =
+        self->config.node_name ? (char *)self->config.node_name : id;
     status.has_offset = status.has_events = status.has_bytes = 1;
     status.has_commits = status.has_duplicates = status.has_gaps = 1;
     status.offset = covey_journal_last_offset (self->journal);
