@@ -236,6 +236,7 @@ s_targeted (void)
     s_far_t far = {.expected = count};
     s_open (&near, &far, NULL);
     char line[64];
+    bench_check (covey_agent_start (near.agent), "start"); /* for notices */
     int64_t start = bench_now_ns ();
     s_post_all (near.agent, COVEY_EVENT_MESSAGE_SENT, "far-0", count);
     bench_read_line (near.child.from_child, line, sizeof line);
