@@ -450,3 +450,76 @@ support_json_int (const char *json, const char *key)
     const char *at = strstr (json, quoted);
     return at ? strtoll (at + strlen (quoted), NULL, 10) : -1;
 }
+
+/* ------------------------------------------------------------------------ */
+/*  A persister                                                              */
+
+void
+support_agent_send_raw (support_agent_t *self, const void *data, size_t size)
+{
+    assert_true (zmq_send (self->dealer, data, size, 0) >= 0);
+}
+
+static uint64_t *
+s_store_of (support_agent_t *self, const uint8_t origin[16])
+{
+    static const uint8_t none[16];
+    for (size_t i = 0; i < sizeof self->stores / sizeof self->stores[0]; i++) {
+        if (memcmp (self->stores[i].origin, none, 16) == 0)
+            memcpy (self->stores[i].origin, origin, 16);
+        if (memcmp (self->stores[i].origin, origin, 16) == 0)
+            return &self->stores[i].seq;
+    }
+    fail_msg ("more origins than a test should have");
+    return NULL;
+}
+
+static void
+s_take (const covey_frame_t *frame, const Covey__Wire__Journal *journal,
+        uint64_t *seq)
+{
+    covey_frame_t items = *frame;
+    const uint8_t *item;
+    size_t size;
+    for (uint64_t at = journal->first_seq;
+         covey_frame_next (&items, &item, &size) == COVEY_OK; at++) {
+        covey_peek_t view;
+        assert_int_equal (covey_peek (item, size, &view), COVEY_OK);
+        assert_int_equal (view.origin_seq, at);
+        assert_memory_equal (view.origin, journal->origin.data, 16);
+        if (at == *seq + 1)
+            *seq = at;
+    }
+}
+
+void
+support_persist (support_agent_t *self, const covey_frame_t *frame)
+{
+    if (frame->kind != COVEY_FRAME_JOURNAL)
+        return;
+    int *skip = self->arg;
+    if (skip && *skip) {
+        (*skip)--;
+        return;
+    }
+    Covey__Wire__Journal *journal = (Covey__Wire__Journal *)covey_wire_unpack (
+        &covey__wire__journal__descriptor, frame->header, frame->header_size);
+    assert_non_null (journal);
+    uint64_t *seq = s_store_of (self, journal->origin.data);
+    Covey__Wire__JournalAck ack = COVEY__WIRE__JOURNAL_ACK__INIT;
+    ack.origin = journal->origin;
+    uint64_t before = *seq;
+    if (journal->first_seq > *seq + 1) {
+        ack.has_expect = true;
+        ack.expect = *seq + 1;
+    } else
+        s_take (frame, journal, seq);
+    ack.seq = *seq;
+    int64_t offsets[COVEY_SESSION_WINDOW];
+    ack.offsets = offsets;
+    for (; before < *seq && ack.n_offsets < COVEY_SESSION_WINDOW; before++)
+        offsets[ack.n_offsets++] = ++self->offset;
+    covey_session_send_frame (self->session, COVEY_FRAME_JOURNAL_ACK,
+                              &ack.base);
+    protobuf_c_message_free_unpacked (&journal->base, NULL);
+}

@@ -48,6 +48,12 @@ struct support_agent {
     void (*on_frame) (support_agent_t *self, const covey_frame_t *frame);
     void (*on_event) (support_agent_t *self, const covey_peek_t *event);
     void *arg;
+    /* support_persist: what is stored of each origin                         */
+    struct {
+        uint8_t origin[16];
+        uint64_t seq;
+    } stores[8];
+    int64_t offset;
 };
 
 typedef struct {
@@ -81,6 +87,14 @@ void support_agent_kill (support_crowd_t *crowd, support_agent_t *agent);
 /*  With BYE.                                                                */
 void support_agent_bye (support_crowd_t *crowd, support_agent_t *agent);
 void support_crowd_end (support_crowd_t *crowd);
+
+/*  An on_frame that plays a persister: acknowledges what comes in sequence and
+    says what it expects otherwise. `arg`, when there is one, is an int: so many
+    frames are lost first. Events without `origin_seq` fail the test.         */
+void support_persist (support_agent_t *self, const covey_frame_t *frame);
+/*  Bytes that are no frame.                                                 */
+void support_agent_send_raw (support_agent_t *self, const void *data,
+                             size_t size);
 
 /*  Once around all agents; waits at most `wait_ms` for something to come.   */
 void support_pump (support_crowd_t *crowd, int wait_ms);
