@@ -235,7 +235,7 @@ s_remove_node (covey_directory_t *self, covey_table_t *table,
                const uint8_t node_id[16], covey_directory_fn *fn, void *arg)
 {
     /* Removing moves slots: collect first. */
-    directory_record_t **found = covey_mem_new (table->count * sizeof *found);
+    directory_record_t **found = covey_mem_new (table->count * sizeof (void *));
     size_t count = 0, cursor = 0;
     directory_record_t *record;
     while ((record = covey_table_next (table, &cursor)))

@@ -377,15 +377,22 @@ covey_host_unhold (covey_host_t *self)
 /* ------------------------------------------------------------------------ */
 /*  What it gets                                                             */
 
+bool
+covey_host_has_room (const covey_host_t *self, size_t size)
+{
+    size_t count = self->flight.count + self->waiting.count;
+    return count == 0 || (count < self->config.events_max &&
+                          self->bytes < self->config.bytes_max &&
+                          size <= self->config.bytes_max - self->bytes);
+}
+
 covey_err_t
 covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel)
 {
     size_t match_count = self->match_count;
     self->match_count = 0;
     self->touched = false;
-    size_t count = self->flight.count + self->waiting.count;
-    if (count && (count >= self->config.events_max ||
-                  self->bytes + parcel->size > self->config.bytes_max)) {
+    if (!covey_host_has_room (self, parcel->size)) {
         self->stats.full++;
         return COVEY_EAGAIN;
     }

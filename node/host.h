@@ -97,6 +97,8 @@ covey_err_t covey_host_hold (covey_host_t *self, covey_parcel_t *parcel,
 const covey_host_held_t *covey_host_held (const covey_host_t *self);
 void covey_host_unhold (covey_host_t *self);
 
+/*  Is there room for an event of `size` bytes?                              */
+bool covey_host_has_room (const covey_host_t *self, size_t size);
 /*  Queue a delivery with the matches noted so far, which are forgotten.
     EAGAIN: full.                                                             */
 covey_err_t covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel);

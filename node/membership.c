@@ -151,7 +151,7 @@ s_add (covey_membership_t *self, const char *address, int64_t now_ms)
     peer->address = covey_str_dup (address);
     peer->since_ms = now_ms;
     self->peers = covey_mem_room (self->peers, self->count, &self->capacity,
-                                  sizeof *self->peers);
+                                  sizeof (void *));
     self->peers[self->count++] = peer;
     return peer;
 }
@@ -716,7 +716,7 @@ covey_membership_tick (covey_membership_t *self, int64_t now_ms)
     s_seek_seeds (self, now_ms);
     for (size_t i = 0; i < self->count; i++) {
         covey_peer_t *peer = self->peers[i];
-        if (slept_ms > 2 * self->config.heartbeat_ms)
+        if (slept_ms > 2 * (int64_t)self->config.heartbeat_ms)
             covey_detector_forgive (&peer->detector,
                                     slept_ms - self->config.heartbeat_ms);
         s_tick_peer (self, peer, now_ms);

@@ -87,7 +87,7 @@ s_on_match (void *arg, void *owner, uint32_t handle)
     if (covey_host_touch (host)) {
         self->touched =
             covey_mem_room (self->touched, self->touched_count,
-                            &self->touched_capacity, sizeof *self->touched);
+                            &self->touched_capacity, sizeof (void *));
         self->touched[self->touched_count++] = host;
     }
     /* By scope: only worth saying beside a subscription. */

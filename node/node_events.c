@@ -41,7 +41,7 @@ s_all (const covey_err_t *codes, size_t count)
     return COVEY_OK;
 }
 
-#define S_ALL(codes) s_all (codes, sizeof codes / sizeof codes[0])
+#define S_ALL(codes) s_all ((codes), sizeof (codes) / sizeof (codes)[0])
 
 static int64_t
 s_wall_us (const covey_hub_t *self, int64_t mono_ms)

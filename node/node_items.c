@@ -71,7 +71,7 @@ static Covey__Wire__AgentInfo **
 s_pointers (const items_list_t *list)
 {
     Covey__Wire__AgentInfo **pointers =
-        covey_mem_new (list->count * sizeof *pointers);
+        covey_mem_new (list->count * sizeof (void *));
     for (size_t i = 0; i < list->count; i++)
         pointers[i] = &list->infos[i];
     return pointers;
@@ -147,7 +147,7 @@ s_view_nodes (covey_hub_t *self, covey_host_t *host, bool more)
 {
     size_t max = covey_membership_count (self->membership) + 1;
     Covey__Wire__NodeInfo *infos = covey_mem_new (max * sizeof *infos);
-    Covey__Wire__NodeInfo **list = covey_mem_new (max * sizeof *list);
+    Covey__Wire__NodeInfo **list = covey_mem_new (max * sizeof (void *));
     Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
     s_fill_node (self, NULL, &infos[0]);
     size_t count = 1;
@@ -281,7 +281,7 @@ s_take_agent (covey_hub_peer_t *peer, const Covey__Wire__AgentInfo *info)
 
 typedef struct {
     const covey_hub_peer_t *peer;
-    const Covey__Wire__View *view;
+    covey_table_t named; /* ids of the view                                   */
     const covey_directory_entry_t **missing;
     size_t count;
     size_t capacity;
@@ -291,13 +291,11 @@ static void
 s_note_missing (void *arg, const covey_directory_entry_t *entry)
 {
     items_sweep_t *sweep = arg;
-    if (!covey_id_equal (entry->node_id, sweep->peer->peer->id))
+    if (!covey_id_equal (entry->node_id, sweep->peer->peer->id) ||
+        covey_table_get (&sweep->named, entry->id, strlen (entry->id)))
         return;
-    for (size_t i = 0; i < sweep->view->n_agents; i++)
-        if (strcmp (sweep->view->agents[i]->agent_id, entry->id) == 0)
-            return;
     sweep->missing = covey_mem_room (sweep->missing, sweep->count,
-                                     &sweep->capacity, sizeof *sweep->missing);
+                                     &sweep->capacity, sizeof (void *));
     sweep->missing[sweep->count++] = entry;
 }
 
@@ -306,7 +304,11 @@ static void
 s_sweep (covey_hub_peer_t *peer, const Covey__Wire__View *view)
 {
     covey_hub_t *self = peer->hub;
-    items_sweep_t sweep = {.peer = peer, .view = view};
+    items_sweep_t sweep = {.peer = peer};
+    covey_table_init (&sweep.named);
+    for (size_t i = 0; i < view->n_agents; i++)
+        covey_table_put (&sweep.named, view->agents[i]->agent_id,
+                         strlen (view->agents[i]->agent_id), view->agents[i]);
     covey_directory_each (self->directory, s_note_missing, &sweep);
     for (size_t i = 0; i < sweep.count; i++) {
         const covey_directory_entry_t *entry = sweep.missing[i];
@@ -318,6 +320,7 @@ s_sweep (covey_hub_peer_t *peer, const Covey__Wire__View *view)
         covey_directory_remove (self->directory, id, strlen (id),
                                 peer->peer->id);
     }
+    covey_table_deinit (&sweep.named);
     free (sweep.missing);
 }
 

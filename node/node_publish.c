@@ -159,11 +159,17 @@ s_check_room (publish_t *self)
                            covey_outbox_count (hub->outbox),
                            covey_outbox_bytes (hub->outbox));
     for (uint32_t i = 0; i < self->view.target_count; i++) {
-        const covey_hub_peer_t *peer = self->routes[i].peer;
-        if (peer && !covey_link_has_room (peer->link, size))
+        const publish_route_t *route = &self->routes[i];
+        if (route->peer && !covey_link_has_room (route->peer->link, size))
             return covey_fail (&self->err, COVEY_EAGAIN,
                                "the link to node %s is full: %zu events wait",
-                               peer->peer->name, covey_link_count (peer->link));
+                               route->peer->peer->name,
+                               covey_link_count (route->peer->link));
+        if (route->host && !covey_host_has_room (route->host, size))
+            return covey_fail (&self->err, COVEY_EAGAIN,
+                               "the queue of agent %s is full (%zu events)",
+                               covey_host_agent_id (route->host),
+                               covey_host_queued (route->host));
     }
     return COVEY_OK;
 }

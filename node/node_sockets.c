@@ -348,9 +348,8 @@ s_skip_parts (void *socket)
     while (more) {
         zmq_msg_t part;
         zmq_msg_init (&part);
-        if (zmq_msg_recv (&part, socket, ZMQ_DONTWAIT) < 0)
-            more = 0;
-        else if (zmq_getsockopt (socket, ZMQ_RCVMORE, &more, &size) != 0)
+        if (zmq_msg_recv (&part, socket, ZMQ_DONTWAIT) < 0 ||
+            zmq_getsockopt (socket, ZMQ_RCVMORE, &more, &size) != 0)
             more = 0;
         zmq_msg_close (&part);
     }

@@ -287,7 +287,7 @@ s_collect (void *arg, const covey_directory_entry_t *entry)
     if (!list->all && (entry->client || *entry->service))
         return;
     list->entries = covey_mem_room (list->entries, list->count, &list->capacity,
-                                    sizeof *list->entries);
+                                    sizeof (void *));
     list->entries[list->count++] = entry;
 }
 
@@ -346,7 +346,7 @@ covey_hub_write_agents (const covey_hub_t *self, bool all, covey_buf_t *to)
     status_agents_t list = {.all = all};
     covey_directory_each (self->directory, s_collect, &list);
     if (list.count)
-        qsort (list.entries, list.count, sizeof *list.entries, s_compare);
+        qsort (list.entries, list.count, sizeof (void *), s_compare);
     covey_buf_putc (to, '[');
     for (size_t i = 0; i < list.count; i++) {
         if (i)

@@ -173,7 +173,7 @@ s_add (covey_session_table_t *self, const Covey__Wire__Hello *hello)
     record->number = ++self->last_number;
     record->host = covey_host_new (&self->config.host, hello, record->number);
     self->all = covey_mem_room (self->all, self->count, &self->capacity,
-                                sizeof *self->all);
+                                sizeof (void *));
     record->index = self->count;
     self->all[self->count++] = record;
     covey_table_put (&self->by_number, &record->number, sizeof record->number,

@@ -61,7 +61,7 @@ s_status (fixture_t *self, support_agent_t *agent, const char *key)
 }
 
 static void
-test_full_agent_returns_messages_and_announces_broadcasts (void **state)
+test_full_agent_takes_no_messages_and_hears_of_broadcasts (void **state)
 {
     fixture_t *self = *state;
     self->config.session_events_max = 50;
@@ -72,14 +72,38 @@ test_full_agent_returns_messages_and_announces_broadcasts (void **state)
     for (int i = 0; i < 80; i++)
         support_agent_publish (a, support_message (a, "b", "x"),
                                COVEY_LEVEL_ACCEPTED, 0);
-    support_until (&self->crowd, a->accepted == 80 && a->undelivered == 30);
-    assert_int_equal (a->undelivered_code, COVEY_EAGAIN);
+    support_until (&self->crowd, a->accepted == 50 && a->refused == 30);
+    assert_int_equal (a->refused_code, COVEY_EAGAIN);
+    assert_non_null (strstr (a->refused_text, "agent b"));
     for (int i = 0; i < 10; i++)
         support_agent_publish (a, support_broadcast (a, "t"),
                                COVEY_LEVEL_ACCEPTED, 0);
     support_until (&self->crowd, b->gap_events == 10);
-    assert_int_equal (s_status (self, a, "sessionFull"), 40);
+    assert_int_equal (s_status (self, a, "sessionFull"), 10);
     assert_int_equal (b->events_seen, 50);
+}
+
+static void
+test_full_agent_of_another_node_returns_messages (void **state)
+{
+    fixture_t *self = *state;
+    self->config.session_events_max = 50;
+    self->node = support_node_open (&self->config);
+    covey_node_actor_t *other =
+        support_node ("beta", covey_node_actor_endpoint (self->node));
+    support_nodes_wait (other, 2);
+    support_agent_t *a = support_agent (&self->crowd, other, "a");
+    support_agent_t *b = s_agent (self, "b");
+    support_agents_wait (other, 2);
+    b->hoard = true;
+    for (int i = 0; i < 80; i++)
+        support_agent_publish (a, support_message (a, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->accepted == 80 && a->undelivered == 30);
+    assert_int_equal (a->undelivered_code, COVEY_EAGAIN);
+    assert_string_equal (a->undelivered_target, "b");
+    assert_int_equal (b->events_seen, 50);
+    covey_node_actor_destroy (&other);
 }
 
 static void
@@ -323,7 +347,8 @@ main (void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
-        CASE (test_full_agent_returns_messages_and_announces_broadcasts),
+        CASE (test_full_agent_takes_no_messages_and_hears_of_broadcasts),
+        CASE (test_full_agent_of_another_node_returns_messages),
         CASE (test_full_outbox_refuses_or_waits_in_order),
         CASE (test_held_publish_goes_on_when_there_is_room),
         CASE (test_session_that_comes_back_misses_nothing),
