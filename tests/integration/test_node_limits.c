@@ -253,8 +253,8 @@ test_busy_port_is_named (void **state)
     self->node = support_node_open (&self->config);
     covey_node_config_t second;
     support_node_config (&second, "beta");
-    second.port =
-        atoi (strrchr (covey_node_actor_endpoint (self->node), ':') + 1);
+    const char *colon = strrchr (covey_node_actor_endpoint (self->node), ':');
+    second.port = (int)strtol (colon + 1, NULL, 10);
     covey_node_actor_t *node = NULL;
     covey_errbuf_t err;
     assert_int_equal (covey_node_actor_new (&second, &node, &err), COVEY_IO);
