@@ -49,7 +49,8 @@ typedef enum {
     COVEY_FRAME_GOODBYE = 0x23,
     COVEY_FRAME_DATA = 0x24,
     COVEY_FRAME_DATA_ACK = 0x25,
-    COVEY_FRAME_SUB_SYNC = 0x26,
+    COVEY_FRAME_SUB_SYNC =
+        0x26, /* not used: XPUB tells who subscribed to what */
     COVEY_FRAME_PEER_REFUSE = 0x27,
     /* PUB -> SUB, topic in front */
     COVEY_FRAME_BROADCAST = 0x31,
@@ -63,7 +64,8 @@ typedef enum {
 /*  First byte of an item on the reliable stream between nodes.              */
 typedef enum {
     COVEY_ITEM_EVENT = 0x01,       /* a packed event for agents over there    */
-    COVEY_ITEM_UNDELIVERED = 0x02, /* Undelivered                             */
+    COVEY_ITEM_UNDELIVERED = 0x02, /* size of a source u8, source, Undelivered:
+                                      for the agent that published            */
     COVEY_ITEM_DIRECTORY = 0x03,   /* View: agents that the sender hosts      */
     COVEY_ITEM_JOURNAL = 0x04, /* Journal header size u32 LE, header, items */
     COVEY_ITEM_JOURNAL_ACK = 0x05, /* JournalAck                              */
