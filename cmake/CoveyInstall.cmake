@@ -10,9 +10,11 @@ install(TARGETS covey_shared EXPORT CoveyTargets
 # its own, so that who links the shared one needs none of them.
 install(TARGETS covey_static EXPORT CoveyStaticTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
-if(TARGET covey)
-  install(TARGETS covey RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-endif()
+install(TARGETS covey RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY ${CMAKE_BINARY_DIR}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1
+  FILES_MATCHING PATTERN "*.1")
+install(FILES ${CMAKE_BINARY_DIR}/man/covey.bash
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME covey)
 install(FILES include/covey.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES proto/event.proto proto/wire.proto proto/control.proto proto/store.proto
   DESTINATION ${CMAKE_INSTALL_DATADIR}/covey/proto)

@@ -46,8 +46,10 @@ echo "find_package: three examples built and ran"
 printf '#include <covey.h>\nint main (void) { return 0; }\n' > "$work/alone.c"
 "$cc" -std=c11 -Wall -Wextra -Wpedantic -Werror -I "$prefix/include" \
     -fsyntax-only "$work/alone.c"
-if [ -x "$prefix/bin/covey" ]; then
-    "$prefix/bin/covey" version > "$work/version.log"
-    grep -q "$version" "$work/version.log"
-    echo "the installed command runs"
-fi
+"$prefix/bin/covey" version > "$work/version.log"
+grep -q "$version" "$work/version.log"
+for page in covey covey-up covey-agent-run covey-vote-propose; do
+    grep -q '^\.TH' "$prefix/share/man/man1/$page.1"
+done
+grep -q complete "$prefix/share/bash-completion/completions/covey"
+echo "the installed command runs and has its man pages"
