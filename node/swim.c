@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/str.h"
 
+#define DAY_MS 86400000
+
 /*  Times and numbers of a local network: SWIM 5 and Lifeguard's table of
     parameters, with a suspicion of 3 instead of 5 log10 n probes, so that 1,000
     nodes know of a failure within 15 s (measured in tests/sim/test_swim.c).  */
@@ -30,8 +32,8 @@ covey_swim_config_init (covey_swim_config_t *config)
     config->sync_ms = 30000;
     config->reconnect_ms = 10000;
     config->leave_ms = 1000;
-    config->failed_keep_ms = 24 * 3600 * 1000;
-    config->left_keep_ms = 24 * 3600 * 1000;
+    config->failed_keep_ms = DAY_MS;
+    config->left_keep_ms = DAY_MS;
     config->message_bytes = 4096;
     config->members_max = 4096;
     config->lifeguard = true;
