@@ -33,6 +33,7 @@
 #define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again */
 #define COVEY_HUB_SYNC_MAX_MS 5000  /* then the agent is told                */
 #define COVEY_HUB_RETURN_MS 30000   /* failed peer: its events go back       */
+#define COVEY_HUB_LAST_MS 1000 /* left peer: its last broadcasts come yet */
 #define COVEY_HUB_ADDRESS_MAX 320
 #define COVEY_HUB_LIST_MS 1000  /* after a swarm fact: ask for the list  */
 #define COVEY_HUB_WARN_MS 60000 /* one warning per peer and cause        */
@@ -93,6 +94,7 @@ typedef struct {
     bool has_origin;
     uint8_t origin[16]; /* under which it numbers its journaled events        */
     int64_t return_ms;  /* failed: when its events go back; 0: done           */
+    int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
 } covey_hub_peer_t;
 

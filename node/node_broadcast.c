@@ -475,7 +475,8 @@ s_on_cast (covey_hub_t *self, uint32_t code, const covey_frame_t *frame)
     } else {
         covey_hub_peer_t *peer =
             covey_hub_find_peer (self, header->node_id.data);
-        if (!peer || !peer->intake || !covey_hub_is_member (peer))
+        if (!peer || !peer->intake ||
+            !(covey_hub_is_member (peer) || peer->last_ms))
             covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);
         else if (covey_intake_epoch (peer->intake, header->epoch) &&
                  s_is_needed (self, code) &&

@@ -168,6 +168,7 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
         shell->intake = covey_hub_new_intake (shell);
     (void)covey_intake_epoch (shell->intake, peer->epoch);
     shell->return_ms = 0;
+    shell->last_ms = 0;
     shell->synced = 0;
     self->round_due = true;
     s_listen (shell, peer->pub_endpoint);
@@ -264,9 +265,20 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
         covey_intake_give_up (shell->intake, self->now_ms);
     if (!left)
         return;
+    /* Its goodbye may have overtaken broadcasts: they have a way of their own.
+     */
     s_unroute (shell);
-    s_listen (shell, "");
     covey_link_destroy (&shell->link);
+    shell->last_ms = self->now_ms + COVEY_HUB_LAST_MS;
+}
+
+static void
+s_stop_listening (covey_hub_peer_t *shell)
+{
+    shell->last_ms = 0;
+    s_listen (shell, "");
+    if (shell->intake)
+        covey_intake_give_up (shell->intake, shell->hub->now_ms);
     covey_intake_destroy (&shell->intake);
 }
 
@@ -570,6 +582,8 @@ covey_hub_tick_peers (covey_hub_t *self)
         if (!shell)
             continue;
         s_read_dealer (self, shell);
+        if (shell->last_ms && self->now_ms >= shell->last_ms)
+            s_stop_listening (shell);
         if (shell->return_ms && self->now_ms >= shell->return_ms) {
             shell->return_ms = 0;
             s_return_events (shell, true);

@@ -194,6 +194,34 @@ test_leaving_node_takes_its_agents_along (void **state)
     assert_int_equal (a->refused_code, COVEY_NOAGENT);
 }
 
+/*  Its goodbye takes another way than its broadcasts, and is shorter.        */
+static void
+test_last_broadcasts_of_a_leaving_node_arrive (void **state)
+{
+    enum { COUNT = 100, SIZE = 200000 };
+    fixture_t *self = *state;
+    s_mesh (self, 2);
+    support_agent_t *a = support_agent (&self->crowd, self->nodes[0], "a");
+    support_agent_t *b = support_agent (&self->crowd, self->nodes[1], "b");
+    support_agent_subscribe (b, 1, COVEY_EVENT_BROADCAST, false);
+    support_until (&self->crowd, b->subscribed == 1);
+    char *large = calloc (1, SIZE);
+    for (int i = 0; i < COUNT; i++) {
+        covey_event_t *event = support_broadcast (a, "last words");
+        assert_int_equal (covey_event_set_payload (event, "content",
+                                                   COVEY_CONTENT_BINARY, large,
+                                                   SIZE),
+                          COVEY_OK);
+        support_agent_publish (a, event, COVEY_LEVEL_ACCEPTED, 5000);
+    }
+    free (large);
+    support_until (&self->crowd, a->accepted == COUNT);
+    assert_int_equal (covey_node_actor_stop (self->nodes[0], 5000), COVEY_OK);
+    support_until (&self->crowd, b->events_seen == COUNT || b->gaps);
+    assert_int_equal (b->gaps, 0);
+    assert_int_equal (b->events_seen, COUNT);
+}
+
 static void
 test_killed_node_is_suspected_then_failed (void **state)
 {
@@ -320,6 +348,7 @@ main (void)
         CASE (test_subscribed_means_that_nothing_is_missed),
         CASE (test_observer_on_another_node_gets_copies),
         CASE (test_leaving_node_takes_its_agents_along),
+        CASE (test_last_broadcasts_of_a_leaving_node_arrive),
         CASE (test_killed_node_is_suspected_then_failed),
         CASE (test_restarted_node_is_found_again),
         CASE (test_same_node_id_in_a_new_incarnation),
