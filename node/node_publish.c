@@ -287,13 +287,13 @@ s_carry_out (publish_t *self)
         (void)code;
     }
     hub->counters.published++;
-    s_note_state (self);
     if (s_is_expired (self))
         covey_hub_drop (hub, COVEY_DROP_EXPIRED);
     else if (self->view.target_count)
         s_route_targets (self, parcel);
     else
         covey_hub_cast (hub, 'E', parcel);
+    s_note_state (self); /* last: it takes room on links, too                */
     covey_parcel_drop (&parcel);
     return COVEY_OK;
 }

@@ -319,6 +319,33 @@ test_agent_that_moves_supersedes_itself (void **state)
     support_until (&self->crowd, moved->event_count == 1);
 }
 
+/*  What an agent says of its state takes room on the same link as the event. */
+static void
+test_state_for_a_target_on_a_full_link (void **state)
+{
+    fixture_t *self = *state;
+    covey_node_config_t config;
+    support_node_config (&config, "narrow");
+    config.link_events_max = 1;
+    self->nodes[0] = support_node_open (&config);
+    self->nodes[1] =
+        support_node ("beta", covey_node_actor_endpoint (self->nodes[0]));
+    support_nodes_wait (self->nodes[0], 2);
+    support_agent_t *a = support_agent (&self->crowd, self->nodes[0], "a");
+    support_agent_t *b = support_agent (&self->crowd, self->nodes[1], "b");
+    support_agents_wait (self->nodes[0], 2);
+    for (size_t i = 0; i < 20; i++) {
+        covey_event_t *event = covey_event_new (COVEY_EVENT_AGENT_IDLE);
+        assert_int_equal (covey_event_set_source (event, "a"), COVEY_OK);
+        assert_int_equal (covey_event_set_str (event, "agentId", "a"),
+                          COVEY_OK);
+        assert_int_equal (covey_event_add_target (event, "b"), COVEY_OK);
+        support_agent_publish (a, event, COVEY_LEVEL_ACCEPTED, 5000);
+        support_until (&self->crowd, b->event_count == i + 1);
+    }
+    assert_int_equal (a->refused, 0);
+}
+
 static void
 test_foreign_mesh_stays_outside (void **state)
 {
@@ -353,6 +380,7 @@ main (void)
         CASE (test_restarted_node_is_found_again),
         CASE (test_same_node_id_in_a_new_incarnation),
         CASE (test_agent_that_moves_supersedes_itself),
+        CASE (test_state_for_a_target_on_a_full_link),
         CASE (test_foreign_mesh_stays_outside),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
