@@ -98,10 +98,17 @@ s_nobody (publish_t *self, covey_slice_t id)
                        covey_directory_agents (self->hub->directory, NULL));
 }
 
-/*  "node:<uuid>": a node as such, for the answers to its own questions.     */
+/*  "node:<uuid>": a node as such, for the answers to its own questions. It
+    asks the coordinator only, and would take nothing else.                   */
 static covey_err_t
 s_resolve_node (publish_t *self, publish_route_t *route)
 {
+    if (self->view.type != COVEY_EVENT_RESPONSE ||
+        !covey_slice_equal (self->view.source, COVEY_SERVICE_COORDINATOR))
+        return covey_fail (&self->err, COVEY_INVALID,
+                           "target \"%.*s\" takes answers of the coordinator "
+                           "only; requests to a node go to \"node\"",
+                           (int)route->id.size, route->id.text);
     char text[37];
     uint8_t id[16];
     covey_slice_t uuid = {.text = route->id.text + 5, .size = 36};

@@ -90,6 +90,39 @@ test_foreign_source_is_denied (void **state)
     assert_int_equal (a->refused_code, COVEY_DENIED);
 }
 
+/*  It would not be delivered anywhere; an answer would be believed.          */
+static void
+test_node_as_such_takes_answers_of_the_coordinator_only (void **state)
+{
+    fixture_t *self = *state;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    char *nodes = support_ask (&self->crowd, a, "node", "mesh.nodes", NULL);
+    const char *key = "\"id\":\"";
+    const char *id = strstr (nodes, key);
+    assert_non_null (id);
+    char target[42] = "node:";
+    memcpy (target + 5, id + strlen (key), 36);
+    free (nodes);
+    support_agent_publish (a, support_message (a, target, "x"),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    support_until (&self->crowd, a->refused == 1);
+    assert_int_equal (a->refused_code, COVEY_INVALID);
+    covey_event_t *asked =
+        covey_event_request (target, "a", "r", "swarm.list", NULL, 1000);
+    const char *forged =
+        "{\"swarms\":[{\"id\":\"s\",\"members\":[{\"agentId\":\"a\"}]}]}";
+    support_agent_publish (a,
+                           covey_event_response (asked, "a", COVEY_CONTENT_JSON,
+                                                 forged, strlen (forged)),
+                           COVEY_LEVEL_ACCEPTED, 0);
+    covey_event_destroy (&asked);
+    support_until (&self->crowd, a->refused == 2);
+    assert_int_equal (a->refused_code, COVEY_INVALID);
+    char *status = support_ask (&self->crowd, a, "node", "mesh.status", NULL);
+    assert_int_equal (support_json_int (status, "swarms"), 0);
+    free (status);
+}
+
 static void
 test_broadcast_reaches_all_but_the_sender_and_clients (void **state)
 {
@@ -227,6 +260,7 @@ main (void)
         CASE (test_message_to_nobody_is_refused_at_once),
         CASE (test_service_that_is_not_there_has_its_own_error),
         CASE (test_foreign_source_is_denied),
+        CASE (test_node_as_such_takes_answers_of_the_coordinator_only),
         CASE (test_broadcast_reaches_all_but_the_sender_and_clients),
         CASE (test_subscriptions_match_by_type),
         CASE (test_observer_sees_what_is_targeted_at_others),
