@@ -1,7 +1,9 @@
 #include "node/hub.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 #include "node/fields.h"
 #include "proto/event.h"
@@ -226,9 +228,10 @@ s_list (covey_hub_t *self, const covey_host_t *host,
 static void
 s_send_welcome (covey_hub_t *self, const covey_host_t *host, bool known)
 {
-    enum { REFUSALS = 1024 };
-    Covey__Wire__Refusal refusals[REFUSALS];
-    Covey__Wire__Refusal *list[REFUSALS];
+    /* All that an agent which keeps to its window may not know: what is not
+       in the list would be taken for accepted. */
+    enum { REFUSALS = COVEY_HOST_WINDOW + 1 };
+    Covey__Wire__Refusal *refusals = NULL, **list = NULL;
     Covey__Wire__Welcome welcome = COVEY__WIRE__WELCOME__INIT;
     welcome.protocol = COVEY_PROTOCOL_VERSION;
     welcome.node_id.data = self->config.node_id.bytes;
@@ -242,6 +245,8 @@ s_send_welcome (covey_hub_t *self, const covey_host_t *host, bool known)
     if (known) {
         welcome.has_publish_seq = true;
         welcome.publish_seq = covey_host_verdict_seq (host);
+        refusals = covey_mem_new (REFUSALS * sizeof *refusals);
+        list = covey_mem_new (REFUSALS * sizeof *list);
         welcome.n_refusals = covey_host_refusals (host, refusals, REFUSALS);
         welcome.refusals = list;
         for (size_t i = 0; i < welcome.n_refusals; i++)
@@ -250,6 +255,8 @@ s_send_welcome (covey_hub_t *self, const covey_host_t *host, bool known)
     size_t key_size;
     const uint8_t *key = covey_host_route (host, &key_size);
     s_send_direct (self, key, key_size, COVEY_FRAME_WELCOME, &welcome.base);
+    free (refusals);
+    free (list);
 }
 
 static void

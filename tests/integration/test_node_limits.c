@@ -182,6 +182,28 @@ test_session_that_comes_back_misses_nothing (void **state)
     assert_int_equal (a->undelivered, 0);
 }
 
+/*  Whoever missed the receipts must not take a refused event for accepted.   */
+static void
+test_resumed_session_knows_all_refusals (void **state)
+{
+    enum { COUNT = 3000 };
+    fixture_t *self = *state;
+    self->node = support_node_open (&self->config);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    for (int i = 0; i < COUNT; i++)
+        support_agent_publish (a, support_message (a, "ghost", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_flush (a->session, support_node_now_ms ());
+    a->mute = true;
+    support_until (&self->crowd, s_status (self, b, "publishRefused") == COUNT);
+    covey_session_close (a->session, NULL);
+    a->mute = false;
+    support_agent_redial (a, covey_node_actor_inproc (self->node));
+    support_until (&self->crowd, a->accepted + a->refused >= COUNT);
+    assert_int_equal (a->refused, COUNT);
+}
+
 static void
 test_expired_event_is_accepted_but_not_delivered (void **state)
 {
@@ -352,6 +374,7 @@ main (void)
         CASE (test_full_outbox_refuses_or_waits_in_order),
         CASE (test_held_publish_goes_on_when_there_is_room),
         CASE (test_session_that_comes_back_misses_nothing),
+        CASE (test_resumed_session_knows_all_refusals),
         CASE (test_expired_event_is_accepted_but_not_delivered),
         CASE (test_paused_agent_gets_everything_later),
         CASE (test_agents_over_ipc_and_tcp),
