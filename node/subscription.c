@@ -336,6 +336,15 @@ covey_subscriptions_destroy (covey_subscriptions_t **self_p)
     free (self);
 }
 
+static bool
+s_has_handle (const owner_t *owner, uint32_t handle)
+{
+    for (size_t i = 0; i < owner->count; i++)
+        if (owner->list[i]->handle == handle)
+            return true;
+    return false;
+}
+
 covey_err_t
 covey_subscriptions_add (covey_subscriptions_t *self, void *owner_ptr,
                          const Covey__Wire__Subscribe *subscribe,
@@ -346,7 +355,8 @@ covey_subscriptions_add (covey_subscriptions_t *self, void *owner_ptr,
     if (result)
         return result;
     owner_t *owner = s_owner (self, owner_ptr);
-    if (owner && owner->count >= COVEY_SUBSCRIPTION_MAX)
+    if (owner && owner->count >= COVEY_SUBSCRIPTION_MAX &&
+        !s_has_handle (owner, subscribe->handle))
         return covey_fail (err, COVEY_LIMIT,
                            "%zu subscriptions, at most %d are allowed per "
                            "agent",

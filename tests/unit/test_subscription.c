@@ -255,6 +255,8 @@ test_bounds (void **state)
                       COVEY_OK);
     for (uint32_t i = 2; i <= COVEY_SUBSCRIPTION_MAX; i++)
         s_add (self, &s_alice, i, 30, false);
+    /* A session that resumes says again what it has. */
+    s_add (self, &s_alice, COVEY_SUBSCRIPTION_MAX, 30, false);
     subscribe.handle = COVEY_SUBSCRIPTION_MAX + 1;
     assert_int_equal (covey_subscriptions_add (self->subscriptions, &s_alice,
                                                &subscribe, &err),
