@@ -124,7 +124,8 @@ covey_membership_destroy (covey_membership_t **self_p)
     free (self);
 }
 
-/*  Room for one more: who left longest ago, or is only hearsay, goes.       */
+/*  Room for one more: who left or failed longest ago, or is only hearsay,
+    goes.                                                                     */
 static bool
 s_make_room (covey_membership_t *self)
 {
@@ -133,7 +134,8 @@ s_make_room (covey_membership_t *self)
     covey_peer_t *oldest = NULL;
     for (size_t i = 0; i < self->count; i++) {
         covey_peer_t *peer = self->peers[i];
-        bool spare = peer->state == COVEY_PEER_LEFT || peer->expires_ms;
+        bool spare = peer->state == COVEY_PEER_LEFT ||
+                     peer->state == COVEY_PEER_FAILED || peer->expires_ms;
         if (spare && (!oldest || peer->since_ms < oldest->since_ms))
             oldest = peer;
     }

@@ -301,12 +301,16 @@ s_on_change (void *arg, covey_peer_t *peer, covey_peer_change_t change,
 static void
 s_forgotten (void *arg, covey_peer_t *peer)
 {
-    (void)arg;
+    covey_hub_t *self = arg;
     covey_hub_peer_t *shell = peer->shell;
     if (!shell)
         return;
+    if (shell->return_ms) /* it failed, and somebody needs its place          */
+        s_return_events (shell, true);
     peer->shell = NULL;
     s_unroute (shell);
+    if (self->sub)
+        s_listen (shell, "");
     covey_hub_close_socket (&shell->dealer);
     covey_link_destroy (&shell->link);
     covey_intake_destroy (&shell->intake);
