@@ -230,6 +230,7 @@ covey_host_attach (covey_host_t *self, const uint8_t *route, size_t route_size,
     self->route_size = route_size;
     self->attached = true;
     self->window = window ? window : 1;
+    self->paused = false; /* an agent that still wants it says it again      */
     self->flight_sent = 0;
     self->heard_ms = now_ms;
 }

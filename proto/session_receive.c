@@ -85,9 +85,11 @@ s_on_welcome (covey_session_t *self, const covey_frame_t *frame,
     if (welcome->protocol != COVEY_PROTOCOL_VERSION)
         covey_session_end (self, COVEY_VERSION,
                            "the node speaks another protocol", true);
-    else if (self->state == COVEY_SESSION_OPEN && welcome->has_publish_seq)
+    else if (self->state == COVEY_SESSION_OPEN && welcome->has_publish_seq) {
         covey_session_put_subscriptions (self);
-    else
+        if (self->paused)
+            covey_session_put_flow (self);
+    } else
         s_open (self, welcome);
     return COVEY_OK;
 }

@@ -285,6 +285,19 @@ test_paused_session_gets_receipts_only (void **state)
     s_expect (self, host, "deliver 1+1(0) ");
 }
 
+/*  It may have gone on while it was detached, without being heard.           */
+static void
+test_pause_ends_with_the_connection (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    covey_host_flow (host, true);
+    assert_int_equal (s_deliver (host), COVEY_OK);
+    covey_host_detach (host);
+    covey_host_attach (host, (const uint8_t *)"r", 1, 8, 0);
+    s_expect (self, host, "deliver 1+1(0) ");
+}
+
 static void
 test_expired_events_are_not_delivered (void **state)
 {
@@ -472,6 +485,7 @@ main (void)
         CASE (test_full_queue_and_its_gap),
         CASE (test_handles_travel_with_their_event),
         CASE (test_paused_session_gets_receipts_only),
+        CASE (test_pause_ends_with_the_connection),
         CASE (test_expired_events_are_not_delivered),
         CASE (test_session_that_comes_back_gets_what_it_did_not_acknowledge),
         CASE (test_gone_session_returns_everything),
