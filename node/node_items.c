@@ -351,7 +351,14 @@ s_on_journal (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 static void
 s_on_journal_ack (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 {
-    covey_hub_on_journal_ack (peer->hub, body, size);
+    covey_hub_t *self = peer->hub;
+    /* One of a persister that is not in charge any more counts for nothing:
+       its successor was handed all that was not acknowledged. */
+    if (self->has_persister &&
+        covey_id_equal (self->persister_node, peer->peer->id))
+        covey_hub_on_journal_ack (self, body, size);
+    else
+        covey_hub_drop (self, COVEY_DROP_JOURNAL_ITEM);
 }
 
 static void
