@@ -461,6 +461,7 @@ void
 covey_i_agent_close (covey_agent_t *self, const char *reason)
 {
     if (self->session) {
+        covey_i_agent_flush (self); /* posts that still wait for others      */
         covey_session_close (self->session, reason);
         covey_session_destroy (&self->session);
     }

@@ -136,6 +136,26 @@ refused_post_comes_as_notice (void **state)
 }
 
 static void
+posts_leave_before_their_agent_is_destroyed (void **state)
+{
+    (void)state;
+    covey_agent_t *brief = covey_agent_new ("brief", "worker");
+    expect_ok (covey_agent_attach (brief, covey_testmesh_node (mesh, 0),
+                                   SUPPORT_WAIT_MS));
+    for (int i = 0; i < 10; i++) {
+        covey_event_t *event = covey_event_new (COVEY_EVENT_MESSAGE_SENT);
+        expect_ok (covey_event_add_target (event, "bob"));
+        expect_ok (covey_event_set_str (event, "messageId", "m"));
+        expect_ok (covey_event_set_str (event, "contentType", "text"));
+        expect_ok (covey_event_set_payload (event, "content",
+                                            COVEY_CONTENT_TEXT, "x", 1));
+        expect_ok (covey_agent_post (brief, &event));
+    }
+    covey_agent_destroy (&brief);
+    assert_true (support_log_wait (messages, 10, SUPPORT_WAIT_MS));
+}
+
+static void
 invalid_event_is_refused_before_it_leaves (void **state)
 {
     (void)state;
@@ -341,6 +361,7 @@ main (void)
         TEST (message_arrives_on_the_same_and_on_another_node),
         TEST (message_to_nobody_is_refused_at_once),
         TEST (refused_post_comes_as_notice),
+        TEST (posts_leave_before_their_agent_is_destroyed),
         TEST (invalid_event_is_refused_before_it_leaves),
         TEST (request_gets_its_answer),
         TEST (error_response_has_code_and_message),
