@@ -115,8 +115,9 @@ covey_i_agent_wait (covey_agent_t *self, int64_t until_ms)
         s_clear_fd (self->kick_fd);
     }
     covey_i_agent_pump (self);
-    /* The next one may lead now. */
-    pthread_cond_signal (&self->changed);
+    /* The next one may lead now. A signal could meet one who leaves, or stop,
+       which never leads. */
+    pthread_cond_broadcast (&self->changed);
 }
 
 /* ------------------------------------------------------------------------ */
