@@ -66,7 +66,9 @@ s_fail_line (input_t *self, covey_err_t rc)
     int number = s_take_column (text);
     if (number)
         snprintf (column, sizeof column, ", column %d", number);
-    if (self->published)
+    if (rc == COVEY_TIMEOUT)
+        snprintf (done, sizeof done, "it may be stored yet: covey events");
+    else if (self->published)
         snprintf (done, sizeof done, "the %zu before it %s published",
                   self->published, self->published == 1 ? "is" : "are");
     return covey_cli_fail (self->cli, covey_cli_exit_code (rc),

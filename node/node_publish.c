@@ -362,12 +362,27 @@ s_queue (publish_t *self, uint32_t wait_ms)
     return code;
 }
 
+/*  Nothing promises a level that nobody keeps: a standby persister and the sync
+    to Supabase do not exist.                                                 */
+static covey_err_t
+s_check_level (publish_t *self)
+{
+    if (self->level <= COVEY_LEVEL_STORED)
+        return COVEY_OK;
+    return covey_fail (&self->err, COVEY_INVALID,
+                       "level %s: nobody in this mesh can promise it; the "
+                       "highest is stored",
+                       covey_level_name ((int)self->level));
+}
+
 static covey_err_t
 s_take (publish_t *self, uint32_t wait_ms)
 {
     if (covey_host_held (self->host))
         return s_queue (self, wait_ms);
-    covey_err_t code = s_check (self);
+    covey_err_t code = s_check_level (self);
+    if (!code)
+        code = s_check (self);
     if (!code)
         code = s_publish (self);
     if (code == COVEY_EAGAIN && wait_ms)

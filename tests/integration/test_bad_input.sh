@@ -178,6 +178,10 @@ if support_up alpha; then
     refused 4 '--timeout|0 of 1' subscribe --limit 1 --timeout 200ms --type system:alert --data "$data"
     printf '{"type":' >"$dir/half"
     stdin=$dir/half refused 2 'standard input: line 1, column' publish --data "$data"
+    printf '{"type":"system:info","data":{"component":"x","message":"y"}}\n' >"$dir/good"
+    for level in replicated synced; do
+        stdin=$dir/good refused 2 "line 1: level $level|stored|nothing was published" publish --wait "$level" --data "$data"
+    done
     printf 'not json' >"$dir/text"
     stdin=$dir/text refused 2 'JSON|line 1, column' request coordinator task.list - --data "$data"
     support_down "$up_pid"
