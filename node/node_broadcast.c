@@ -269,11 +269,36 @@ s_send_mark (covey_hub_t *self, const uint8_t token[TOKEN_SIZE])
     free (list.next);
 }
 
+/*  Incarnations that are gone, or never were.                                */
+static void
+s_forget_hearers (covey_hub_t *self)
+{
+    covey_table_t kept;
+    covey_table_init (&kept);
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_peer_t *peer = covey_membership_at (self->membership, i);
+        uint64_t hash = s_token_hash (peer->id, peer->epoch);
+        uint64_t *known =
+            covey_table_remove (&self->hearers, &hash, sizeof hash);
+        if (known)
+            covey_table_put (&kept, known, sizeof *known, known);
+    }
+    size_t cursor = 0;
+    void *value;
+    while ((value = covey_table_next (&self->hearers, &cursor)))
+        free (value);
+    covey_table_deinit (&self->hearers);
+    self->hearers = kept;
+}
+
 static void
 s_note_hearer (covey_hub_t *self, uint64_t hash)
 {
-    if (covey_table_get (&self->hearers, &hash, sizeof hash) ||
-        self->hearers.count >= HEARERS_MAX)
+    if (covey_table_get (&self->hearers, &hash, sizeof hash))
+        return;
+    if (self->hearers.count >= HEARERS_MAX)
+        s_forget_hearers (self);
+    if (self->hearers.count >= HEARERS_MAX)
         return;
     uint64_t *kept = covey_mem_new (sizeof *kept);
     *kept = hash;

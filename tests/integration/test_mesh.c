@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <czmq.h>
 
 #include "tests/support/support_node.h"
 
@@ -346,6 +347,51 @@ test_state_for_a_target_on_a_full_link (void **state)
     assert_int_equal (a->refused, 0);
 }
 
+static int
+s_free_port (void)
+{
+    void *socket = zmq_socket (zsys_init (), ZMQ_REP);
+    char endpoint[64];
+    size_t size = sizeof endpoint;
+    assert_int_equal (zmq_bind (socket, "tcp://127.0.0.1:*"), 0);
+    assert_int_equal (
+        zmq_getsockopt (socket, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    zmq_close (socket);
+    return (int)strtol (strrchr (endpoint, ':') + 1, NULL, 10);
+}
+
+/*  A node that lives long sees many incarnations of the others.              */
+static void
+test_incarnations_that_are_gone_make_room (void **state)
+{
+    enum { INCARNATIONS = 5000, BATCH = 50 };
+    fixture_t *self = *state;
+    covey_node_config_t config;
+    support_node_config (&config, "old");
+    config.pub_port = s_free_port ();
+    self->nodes[0] = support_node_open (&config);
+    void *sub = zmq_socket (zsys_init (), ZMQ_SUB);
+    char endpoint[64];
+    int timeout_ms = SUPPORT_NODE_WAIT_MS, zero = 0;
+    zmq_setsockopt (sub, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+    zmq_setsockopt (sub, ZMQ_LINGER, &zero, sizeof zero);
+    snprintf (endpoint, sizeof endpoint, "tcp://127.0.0.1:%d",
+              (int)config.pub_port);
+    assert_int_equal (zmq_connect (sub, endpoint), 0);
+    for (uint32_t i = 1; i <= INCARNATIONS; i++) {
+        uint8_t topic[17] = {'Y'};
+        memcpy (topic + 1, &i, sizeof i);
+        zmq_setsockopt (sub, ZMQ_SUBSCRIBE, topic, sizeof topic);
+        char mark[256];
+        for (int j = 0; i % BATCH == 0 && j < BATCH; j++)
+            assert_true (zmq_recv (sub, mark, sizeof mark, 0) > 0);
+    }
+    zmq_close (sub);
+    self->nodes[1] =
+        support_node ("young", covey_node_actor_endpoint (self->nodes[0]));
+    support_nodes_wait (self->nodes[0], 2);
+}
+
 static void
 test_foreign_mesh_stays_outside (void **state)
 {
@@ -381,6 +427,7 @@ main (void)
         CASE (test_same_node_id_in_a_new_incarnation),
         CASE (test_agent_that_moves_supersedes_itself),
         CASE (test_state_for_a_target_on_a_full_link),
+        CASE (test_incarnations_that_are_gone_make_room),
         CASE (test_foreign_mesh_stays_outside),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
