@@ -47,14 +47,6 @@ covey_task_move (covey_task_state_t state, covey_task_verb_t verb,
 }
 
 bool
-covey_task_state_is_held (covey_task_state_t state)
-{
-    return state == COVEY_TASK_STATE_ASSIGNED ||
-           state == COVEY_TASK_STATE_ACCEPTED ||
-           state == COVEY_TASK_STATE_STARTED;
-}
-
-bool
 covey_task_state_is_ended (covey_task_state_t state)
 {
     return state >= COVEY_TASK_STATE_COMPLETED;

@@ -71,7 +71,6 @@ typedef enum {
 covey_task_move_t covey_task_move (covey_task_state_t state,
                                    covey_task_verb_t verb,
                                    covey_task_state_t *next_p);
-bool covey_task_state_is_held (covey_task_state_t state);
 bool covey_task_state_is_ended (covey_task_state_t state);
 const char *covey_task_state_name (covey_task_state_t state);
 /*  -1 for a name that is no state.                                          */

@@ -111,15 +111,6 @@ covey_tree_first (const covey_tree_t *self)
 }
 
 void *
-covey_tree_last (const covey_tree_t *self)
-{
-    const covey_link_t *link = self->root;
-    while (link && link->right)
-        link = link->right;
-    return s_item (self, link);
-}
-
-void *
 covey_tree_next (const covey_tree_t *self, const void *item)
 {
     const covey_link_t *link = s_link (self, item);

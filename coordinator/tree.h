@@ -45,7 +45,6 @@ bool covey_link_is_in (const covey_link_t *link);
 
 /*  NULL: there is none.                                                     */
 void *covey_tree_first (const covey_tree_t *self);
-void *covey_tree_last (const covey_tree_t *self);
 void *covey_tree_next (const covey_tree_t *self, const void *item);
 /*  The item that equals the key; the first item behind the key.             */
 void *covey_tree_find (const covey_tree_t *self, const void *key,
