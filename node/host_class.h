@@ -1,0 +1,88 @@
+/*  host_class - the inside of node/host.h, for its three files
+
+    host.c          who it is, the connection, the verdicts on publishes
+    host_deliver.c  what waits for the agent
+    host_flush.c    frames to the agent
+*/
+#ifndef COVEY_HOST_CLASS_H_INCLUDED
+#define COVEY_HOST_CLASS_H_INCLUDED
+
+#include "node/fifo.h"
+#include "node/host.h"
+
+#define COVEY_HOST_FRAME_HANDLES 4096 /* in one Deliver frame */
+
+typedef struct {
+    covey_parcel_t *parcel;
+    uint32_t *handles; /* NULL: none                                          */
+    uint32_t handle_count;
+} covey_host_delivery_t;
+
+typedef struct {
+    uint64_t seq;
+    covey_err_t code;
+    char *text;
+} covey_host_refusal_t;
+
+typedef struct {
+    uint64_t seq;
+    covey_level_t level;
+    int64_t offset;
+} covey_host_stored_t;
+
+typedef struct {
+    uint8_t node_id[16];
+    uint32_t type;
+    uint64_t first;
+    uint64_t last;
+} covey_host_gap_t;
+
+typedef struct {
+    uint8_t *data;
+    size_t size;
+} covey_host_notice_t;
+
+struct covey_host {
+    covey_host_config_t config;
+    covey_host_stats_t stats;
+    uint64_t number;
+    char *agent_id;
+    char *service;
+    uint8_t session_id[16];
+    bool client;
+    /* the connection                                                         */
+    bool attached;
+    uint8_t route[COVEY_HOST_ROUTE_MAX];
+    size_t route_size;
+    uint32_t window;
+    bool paused;
+    int64_t heard_ms;
+    /* from the agent                                                         */
+    bool started; /* the first publish is here                                */
+    uint64_t offered_seq;
+    uint64_t verdict_seq;
+    bool receipt_due;
+    covey_fifo_t refusals; /* also those told, while the agent may not know   */
+    size_t refusals_sent;
+    covey_fifo_t stored;
+    covey_fifo_t held;
+    size_t held_bytes;
+    /* to the agent                                                           */
+    covey_fifo_t flight;  /* numbered from acked + 1                          */
+    covey_fifo_t waiting; /* not numbered yet                                 */
+    size_t flight_sent;   /* of flight, in this attachment                    */
+    uint64_t acked;
+    size_t bytes;
+    covey_fifo_t gaps;
+    covey_fifo_t notices;
+    bool touched;
+    uint32_t *matches;
+    size_t match_count;
+    size_t match_capacity;
+};
+
+/*  host_deliver.c: forget the first of `flight` or `waiting`.               */
+void covey_host_pop_delivery (covey_host_t *self, covey_fifo_t *fifo);
+void covey_host_pop_notice (covey_host_t *self);
+
+#endif

@@ -1,0 +1,196 @@
+#include "node/host_class.h"
+
+#define HOST_RECEIPT_ENTRIES 512 /* in one Receipt frame */
+
+typedef struct {
+    covey_host_t *host;
+    covey_buf_t *frame;
+    covey_host_send_fn *send;
+    void *arg;
+    int64_t now_us;
+    bool blocked;
+} host_flush_t;
+
+static bool
+s_send (host_flush_t *flush)
+{
+    covey_err_t err = flush->send (flush->arg, flush->host, flush->frame);
+    if (err == COVEY_OK)
+        return true;
+    flush->blocked = true;
+    if (err == COVEY_UNREACHABLE)
+        covey_host_detach (flush->host);
+    return false;
+}
+
+static bool
+s_send_receipt (host_flush_t *flush)
+{
+    covey_host_t *self = flush->host;
+    Covey__Wire__Receipt receipt = COVEY__WIRE__RECEIPT__INIT;
+    Covey__Wire__Refusal refusals[HOST_RECEIPT_ENTRIES];
+    Covey__Wire__Refusal *refusal_list[HOST_RECEIPT_ENTRIES];
+    Covey__Wire__Stored stored[HOST_RECEIPT_ENTRIES];
+    Covey__Wire__Stored *stored_list[HOST_RECEIPT_ENTRIES];
+    receipt.refusals = refusal_list;
+    receipt.stored = stored_list;
+    receipt.accepted = self->verdict_seq;
+    while (self->refusals_sent + receipt.n_refusals < self->refusals.count &&
+           receipt.n_refusals < HOST_RECEIPT_ENTRIES) {
+        size_t i = receipt.n_refusals++;
+        covey_host_refusal_t *from =
+            covey_fifo_at (&self->refusals, self->refusals_sent + i);
+        covey__wire__refusal__init (&refusals[i]);
+        refusals[i].seq = from->seq;
+        refusals[i].code = from->code;
+        refusals[i].text = from->text;
+        refusal_list[i] = &refusals[i];
+        /* Not to accept what has a refusal that did not fit. */
+        if (receipt.n_refusals == HOST_RECEIPT_ENTRIES)
+            receipt.accepted = from->seq;
+    }
+    while (receipt.n_stored < self->stored.count &&
+           receipt.n_stored < HOST_RECEIPT_ENTRIES) {
+        size_t i = receipt.n_stored++;
+        covey_host_stored_t *from = covey_fifo_at (&self->stored, i);
+        covey__wire__stored__init (&stored[i]);
+        stored[i].seq = from->seq;
+        stored[i].level = (uint32_t)from->level;
+        stored[i].offset = from->offset;
+        stored_list[i] = &stored[i];
+    }
+    covey_buf_clear (flush->frame);
+    if (covey_frame_begin (flush->frame, COVEY_FRAME_RECEIPT, &receipt.base) !=
+            COVEY_OK ||
+        !s_send (flush))
+        return false;
+    self->refusals_sent += receipt.n_refusals;
+    for (size_t i = 0; i < receipt.n_stored; i++)
+        covey_fifo_pop (&self->stored);
+    self->receipt_due = false;
+    return true;
+}
+
+static bool
+s_send_notices (host_flush_t *flush)
+{
+    covey_host_t *self = flush->host;
+    while (self->notices.count) {
+        covey_host_notice_t *notice = covey_fifo_at (&self->notices, 0);
+        covey_buf_clear (flush->frame);
+        if (covey_buf_append (flush->frame, notice->data, notice->size) !=
+                COVEY_OK ||
+            !s_send (flush))
+            return false;
+        covey_host_pop_notice (self);
+    }
+    while (self->gaps.count) {
+        covey_host_gap_t *from = covey_fifo_at (&self->gaps, 0);
+        Covey__Wire__Gap gap = COVEY__WIRE__GAP__INIT;
+        gap.node_id.data = from->node_id;
+        gap.node_id.len = 16;
+        gap.type = from->type;
+        gap.first = from->first;
+        gap.last = from->last;
+        covey_buf_clear (flush->frame);
+        if (covey_frame_begin (flush->frame, COVEY_FRAME_GAP, &gap.base) !=
+                COVEY_OK ||
+            !s_send (flush))
+            return false;
+        covey_fifo_pop (&self->gaps);
+    }
+    return true;
+}
+
+static bool
+s_is_expired (const covey_parcel_t *parcel, int64_t now_us)
+{
+    return parcel->view.ttl_ms &&
+           now_us >
+               parcel->view.timestamp_us + (int64_t)parcel->view.ttl_ms * 1000;
+}
+
+/*  Number waiting deliveries as far as the window allows.                   */
+static void
+s_admit (covey_host_t *self, int64_t now_us)
+{
+    while (self->waiting.count && self->flight.count < self->window) {
+        covey_host_delivery_t *next = covey_fifo_at (&self->waiting, 0);
+        if (s_is_expired (next->parcel, now_us)) {
+            self->stats.expired++;
+            covey_host_pop_delivery (self, &self->waiting);
+            continue;
+        }
+        *(covey_host_delivery_t *)covey_fifo_push (&self->flight) = *next;
+        covey_fifo_pop (&self->waiting);
+    }
+}
+
+/*  One frame from flight[flight_sent..].                                    */
+static bool
+s_send_deliveries (host_flush_t *flush)
+{
+    covey_host_t *self = flush->host;
+    uint32_t counts[COVEY_HOST_FRAME_EVENTS];
+    uint32_t handles[COVEY_HOST_FRAME_HANDLES];
+    Covey__Wire__Deliver deliver = COVEY__WIRE__DELIVER__INIT;
+    deliver.first_seq = self->acked + self->flight_sent + 1;
+    deliver.handle_counts = counts;
+    deliver.handles = handles;
+    size_t count = 0, bytes = 0;
+    while (self->flight_sent + count < self->flight.count &&
+           count < COVEY_HOST_FRAME_EVENTS) {
+        covey_host_delivery_t *next =
+            covey_fifo_at (&self->flight, self->flight_sent + count);
+        if (count &&
+            (bytes + next->parcel->size > COVEY_FRAME_BATCH ||
+             deliver.n_handles + next->handle_count > COVEY_HOST_FRAME_HANDLES))
+            break;
+        counts[count++] = next->handle_count;
+        for (uint32_t i = 0; i < next->handle_count; i++)
+            handles[deliver.n_handles++] = next->handles[i];
+        bytes += next->parcel->size;
+    }
+    deliver.n_handle_counts = count;
+    covey_buf_clear (flush->frame);
+    covey_err_t err =
+        covey_frame_begin (flush->frame, COVEY_FRAME_DELIVER, &deliver.base);
+    for (size_t i = 0; i < count && !err; i++) {
+        covey_host_delivery_t *next =
+            covey_fifo_at (&self->flight, self->flight_sent + i);
+        err = covey_frame_add (flush->frame, next->parcel->bytes,
+                               next->parcel->size);
+    }
+    if (err || !s_send (flush))
+        return false;
+    self->flight_sent += count;
+    self->stats.delivered += count;
+    return true;
+}
+
+bool
+covey_host_flush (covey_host_t *self, covey_buf_t *scratch,
+                  covey_host_send_fn *send, void *arg, int64_t now_us)
+{
+    if (!self->attached)
+        return false;
+    host_flush_t flush = {.host = self,
+                          .frame = scratch,
+                          .send = send,
+                          .arg = arg,
+                          .now_us = now_us};
+    while (self->receipt_due || self->stored.count ||
+           self->refusals_sent < self->refusals.count)
+        if (!s_send_receipt (&flush))
+            return flush.blocked && self->attached;
+    if (!s_send_notices (&flush))
+        return flush.blocked && self->attached;
+    while (!self->paused) {
+        s_admit (self, now_us);
+        if (self->flight_sent >= self->flight.count)
+            break;
+        if (!s_send_deliveries (&flush))
+            return flush.blocked && self->attached;
+    }
+    return false;
+}
