@@ -199,7 +199,23 @@ struct covey_hub {
     covey_hub_shared_t shared;
 };
 
-/* node_sockets.c ---------------------------------------------------------- */
+/* node_hub.c -------------------------------------------------------------- */
+
+covey_err_t covey_hub_check_config (const covey_node_config_t *config,
+                                    covey_errbuf_t *err);
+/*  Without sockets and cores yet. Everything random follows from `seed`.    */
+covey_hub_t *covey_hub_new (const covey_node_config_t *config, uint64_t seed,
+                            int64_t now_ms, int64_t now_us);
+/*  After the sockets: peers are told their addresses.                       */
+void covey_hub_open_cores (covey_hub_t *self);
+void covey_hub_destroy (covey_hub_t **self_p);
+/*  A pass of the loop: what came in was handled, then the timers, then all
+    that goes out; and how long nothing needs to be done.                     */
+void covey_hub_tick (covey_hub_t *self);
+void covey_hub_flush (covey_hub_t *self);
+int covey_hub_wait_ms (const covey_hub_t *self);
+
+/* node_sockets.c: the only file that knows ZeroMQ, besides the actor ------- */
 
 covey_err_t covey_hub_open_sockets (covey_hub_t *self, covey_errbuf_t *err);
 void covey_hub_close_sockets (covey_hub_t *self);
@@ -210,11 +226,24 @@ covey_err_t covey_hub_send (void *socket, const void *data, size_t size);
 covey_err_t covey_hub_send_to (void *socket, const uint8_t *route,
                                size_t route_size, const void *data,
                                size_t size);
+/*  To all whose SUB sockets want what begins with `topic`; lost when the socket
+    is full: receivers notice the hole and ask. `items` may be NULL.          */
+void covey_hub_send_broadcast (covey_hub_t *self, const uint8_t *topic,
+                               size_t topic_size, const covey_buf_t *frame,
+                               const covey_buf_t *items);
+/*  The SUB socket: topics, and whose broadcasts. IO: not an address.        */
+void covey_hub_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size,
+                          bool on);
+covey_err_t covey_hub_hear (covey_hub_t *self, const char *address);
+void covey_hub_unhear (covey_hub_t *self, const char *address);
 /*  Read at most COVEY_HUB_DRAIN_MAX messages; `route` is empty for sockets
     without. True: there may be more.                                         */
 typedef void (covey_hub_message_fn) (covey_hub_t *self, void *socket,
                                      const uint8_t *route, size_t route_size,
                                      const uint8_t *data, size_t size);
+/*  One message; false: there was none.                                      */
+bool covey_hub_receive (covey_hub_t *self, void *socket, bool routed,
+                        covey_hub_message_fn *fn);
 bool covey_hub_drain (covey_hub_t *self, void *socket, bool routed,
                       covey_hub_message_fn *fn);
 

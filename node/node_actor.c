@@ -12,39 +12,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
-#include "proto/event.h"
-
-#define WAIT_MAX_MS 50 /* timers are looked at at least this often         */
-#define WAIT_HELD_MS 5 /* while publishes wait for room                    */
-#define CAST_MAX (COVEY_FRAME_MAX + COVEY_FRAME_BATCH)
 
 struct covey_node_actor {
     covey_hub_t *hub;
     zactor_t *actor;
 };
-
-void
-covey_node_config_init (covey_node_config_t *self)
-{
-    *self = (covey_node_config_t){
-        .name = "node",
-        .mesh = "covey",
-        .host = "127.0.0.1",
-        .heartbeat_ms = 500,
-        .suspect_ms = 2000,
-        .fail_ms = 5000,
-        .outbox_events_max = 262144,
-        .outbox_bytes_max = 256u << 20,
-        .link_events_max = 65536,
-        .link_bytes_max = 64u << 20,
-        .session_events_max = 65536,
-        .session_bytes_max = 64u << 20,
-        .sessions_max = 4096,
-        .peers_max = 256,
-        .replay_events_max = 65536,
-        .replay_bytes_max = 64u << 20,
-    };
-}
 
 /* ------------------------------------------------------------------------ */
 /*  The thread                                                               */
@@ -54,23 +26,6 @@ s_read_clock (covey_hub_t *self)
 {
     self->now_ms = covey_clock_mono_ms ();
     self->now_us = covey_clock_wall_us ();
-}
-
-static int
-s_wait_ms (const covey_hub_t *self)
-{
-    if (self->busy)
-        return 0;
-    if (self->blocked)
-        return COVEY_HUB_RETRY_MS;
-    int64_t wait_ms =
-        covey_membership_next_ms (self->membership) - self->now_ms;
-    for (size_t i = 0; i < covey_session_table_count (self->table); i++)
-        if (covey_host_held (covey_session_table_at (self->table, i)))
-            wait_ms = wait_ms < WAIT_HELD_MS ? wait_ms : WAIT_HELD_MS;
-    if (wait_ms > WAIT_MAX_MS)
-        return WAIT_MAX_MS;
-    return wait_ms < 0 ? 0 : (int)wait_ms;
 }
 
 static void
@@ -105,7 +60,7 @@ s_poll (covey_hub_t *self)
     };
     if (!self->sessions) /* none: an item that never fires                    */
         items[SESSIONS].fd = -1;
-    int wait_ms = s_wait_ms (self);
+    int wait_ms = covey_hub_wait_ms (self);
     int rc = zmq_poll (items, COUNT, wait_ms);
     s_read_clock (self);
     self->busy = self->blocked = false;
@@ -132,35 +87,6 @@ s_poll (covey_hub_t *self)
             covey_hub_drain (self, self->sessions, true, covey_hub_on_session);
 }
 
-static void
-s_tick (covey_hub_t *self)
-{
-    if (self->now_ms - self->tick_ms < COVEY_HUB_TICK_MS &&
-        self->now_ms < covey_membership_next_ms (self->membership))
-        return;
-    self->tick_ms = self->now_ms;
-    covey_hub_tick_peers (self);
-    covey_hub_tick_sessions (self);
-    covey_hub_tick_casts (self);
-    covey_hub_tick_service (self);
-    covey_hub_tick_requests (self);
-}
-
-/*  Once per pass, so that what came in together goes out together.          */
-static void
-s_flush (covey_hub_t *self)
-{
-    covey_hub_retry_held (self);
-    if (self->view_due)
-        covey_hub_send_view (self);
-    covey_hub_flush_outbox (self);
-    covey_hub_answer_waiters (self);
-    covey_hub_flush_casts (self);
-    covey_hub_flush_sessions (self);
-    covey_hub_flush_peers (self);
-    covey_hub_share (self);
-}
-
 /*  Draining has come to its end, one way or the other.                      */
 static void
 s_finish (covey_hub_t *self)
@@ -184,8 +110,8 @@ s_run (zsock_t *pipe, void *arg)
     zsock_signal (pipe, 0);
     while (!self->ended) {
         s_poll (self);
-        s_tick (self);
-        s_flush (self);
+        covey_hub_tick (self);
+        covey_hub_flush (self);
         if (self->stopping && !self->ended)
             s_finish (self);
     }
@@ -195,180 +121,24 @@ s_run (zsock_t *pipe, void *arg)
     pthread_mutex_unlock (&self->shared.mutex);
 }
 
-/* ------------------------------------------------------------------------ */
-/*  Making and freeing                                                       */
-
-static const char *const *
-s_dup_texts (const char *const *from, size_t count)
-{
-    char **copy = covey_mem_new (count * sizeof *copy);
-    for (size_t i = 0; i < count; i++)
-        copy[i] = covey_str_dup (from[i]);
-    return (const char *const *)copy;
-}
-
-static void
-s_free_texts (const char *const *texts, size_t count)
-{
-    for (size_t i = 0; texts && i < count; i++)
-        free ((char *)texts[i]);
-    free ((char **)texts);
-}
-
-static void
-s_copy_config (covey_node_config_t *to, const covey_node_config_t *from)
-{
-    *to = *from;
-    to->name = covey_str_dup (from->name);
-    to->mesh = covey_str_dup (from->mesh);
-    to->host = covey_str_dup (from->host);
-    to->advertise = covey_str_dup (from->advertise);
-    to->sessions = s_dup_texts (from->sessions, from->session_count);
-    to->joins = s_dup_texts (from->joins, from->join_count);
-    to->roles = s_dup_texts (from->roles, from->role_count);
-}
-
-static void
-s_free_config (covey_node_config_t *self)
-{
-    free ((char *)self->name);
-    free ((char *)self->mesh);
-    free ((char *)self->host);
-    free ((char *)self->advertise);
-    s_free_texts (self->sessions, self->session_count);
-    s_free_texts (self->joins, self->join_count);
-    s_free_texts (self->roles, self->role_count);
-}
-
-static void
-s_open_cores (covey_hub_t *self)
-{
-    const covey_node_config_t *config = &self->config;
-    covey_session_table_config_t table = {
-        .host = {.events_max = config->session_events_max,
-                 .bytes_max = config->session_bytes_max},
-        .sessions_max = config->sessions_max,
-        .mesh = config->mesh,
-        .grace_ms = COVEY_HUB_GRACE_MS};
-    covey_outbox_callbacks_t callbacks = {.arg = self,
-                                          .stored = covey_hub_stored};
-    self->directory = covey_directory_new ();
-    self->table = covey_session_table_new (&table);
-    self->outbox = covey_outbox_new (config->outbox_events_max,
-                                     config->outbox_bytes_max, &callbacks);
-    self->replay =
-        covey_replay_new (config->replay_events_max, config->replay_bytes_max);
-    self->scopes = covey_scope_new ();
-    self->requests = covey_requests_new ();
-    self->subscriptions = covey_subscriptions_new (covey_hub_need_topic, self);
-    covey_hub_open_membership (self);
-    /* What agents get without subscribing, and what the node itself learns. */
-    const int types[] = {COVEY_EVENT_BROADCAST, COVEY_EVENT_SWARM_FORMED,
-                         COVEY_EVENT_SWARM_JOINED, COVEY_EVENT_SWARM_LEFT,
-                         COVEY_EVENT_SWARM_DISBANDED};
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        covey_hub_need_topic (self, 'E', types[i], true);
-}
-
-static covey_hub_t *
-s_new_hub (const covey_node_config_t *config)
-{
-    covey_hub_t *self = covey_mem_new (sizeof *self);
-    s_copy_config (&self->config, config);
-    s_read_clock (self);
-    covey_id_t incarnation = covey_id_new ();
-    memcpy (self->incarnation, incarnation.bytes, 16);
-    self->epoch = (uint64_t)self->now_us / 1000;
-    covey_id_text (config->node_id.bytes, self->id_text);
-    snprintf (self->source, sizeof self->source, "node:%s", self->id_text);
-    self->list_ms = INT64_MAX;
-    covey_prng_init (&self->prng, covey_clock_seed ());
-    covey_idgen_init (&self->idgen, covey_clock_seed ());
-    covey_hlc_init (&self->hlc, COVEY_HLC_MAX_SKEW_MS);
-    covey_table_init (&self->routes);
-    covey_table_init (&self->topics);
-    covey_table_init (&self->hearers);
-    covey_fifo_init (&self->waiters, sizeof (covey_hub_waiter_t));
-    covey_buf_init (&self->frame, CAST_MAX);
-    covey_buf_init (&self->tail, COVEY_ORIGIN_SIZE_MAX);
-    covey_buf_init (&self->cast, CAST_MAX);
-    pthread_mutex_init (&self->shared.mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init (&attributes);
-    pthread_condattr_setclock (&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init (&self->shared.changed, &attributes);
-    pthread_condattr_destroy (&attributes);
-    self->shared.nodes = 1;
-    return self;
-}
-
-static void
-s_free_hub (covey_hub_t **self_p)
-{
-    covey_hub_t *self = *self_p;
-    *self_p = NULL;
-    covey_membership_destroy (&self->membership);
-    covey_subscriptions_destroy (&self->subscriptions);
-    covey_session_table_destroy (&self->table);
-    covey_directory_destroy (&self->directory);
-    covey_outbox_destroy (&self->outbox);
-    covey_replay_destroy (&self->replay);
-    covey_scope_destroy (&self->scopes);
-    covey_requests_destroy (&self->requests);
-    covey_hub_close_sockets (self);
-    covey_hub_close_casts (self);
-    covey_table_deinit (&self->routes);
-    covey_fifo_deinit (&self->waiters);
-    covey_buf_deinit (&self->frame);
-    covey_buf_deinit (&self->tail);
-    covey_buf_deinit (&self->cast);
-    free (self->touched);
-    pthread_cond_destroy (&self->shared.changed);
-    pthread_mutex_destroy (&self->shared.mutex);
-    s_free_config (&self->config);
-    free (self);
-}
-
-static covey_err_t
-s_check_config (const covey_node_config_t *config, covey_errbuf_t *err)
-{
-    if (!config->name || !config->mesh || !config->host)
-        return covey_fail (err, COVEY_INVALID,
-                           "a node needs a name, a mesh and a host");
-    if (config->heartbeat_ms <= 0 ||
-        config->suspect_ms < config->heartbeat_ms ||
-        config->fail_ms < config->suspect_ms)
-        return covey_fail (err, COVEY_INVALID,
-                           "heartbeat %d ms, suspicion %d ms and failure %d ms "
-                           "must be in this order, and above 0",
-                           config->heartbeat_ms, config->suspect_ms,
-                           config->fail_ms);
-    if (!config->outbox_events_max || !config->outbox_bytes_max ||
-        !config->link_events_max || !config->link_bytes_max ||
-        !config->session_events_max || !config->session_bytes_max ||
-        !config->sessions_max || !config->peers_max ||
-        !config->replay_events_max || !config->replay_bytes_max)
-        return covey_fail (err, COVEY_INVALID,
-                           "the limits of a node must be above 0");
-    return COVEY_OK;
-}
-
 covey_err_t
 covey_node_actor_new (const covey_node_config_t *config,
                       covey_node_actor_t **actor_p, covey_errbuf_t *err)
 {
-    covey_err_t code = s_check_config (config, err);
+    covey_err_t code = covey_hub_check_config (config, err);
     if (code)
         return code;
     zsys_handler_set (NULL); /* signals belong to the program                 */
     zsys_init ();
-    covey_hub_t *hub = s_new_hub (config);
+    covey_hub_t *hub =
+        covey_hub_new (config, covey_clock_seed (), covey_clock_mono_ms (),
+                       covey_clock_wall_us ());
     code = covey_hub_open_sockets (hub, err);
     if (code) {
-        s_free_hub (&hub);
+        covey_hub_destroy (&hub);
         return code;
     }
-    s_open_cores (hub);
+    covey_hub_open_cores (hub);
     covey_node_actor_t *self = covey_mem_new (sizeof *self);
     self->hub = hub;
     sigset_t all, before; /* no signal is handled in this thread              */
@@ -377,7 +147,7 @@ covey_node_actor_new (const covey_node_config_t *config,
     self->actor = zactor_new (s_run, hub);
     pthread_sigmask (SIG_SETMASK, &before, NULL);
     if (!self->actor) {
-        s_free_hub (&hub);
+        covey_hub_destroy (&hub);
         free (self);
         return covey_fail (err, COVEY_IO, "cannot start a thread");
     }
@@ -409,7 +179,7 @@ covey_node_actor_destroy (covey_node_actor_t **self_p)
     if (!self)
         return;
     zactor_destroy (&self->actor);
-    s_free_hub (&self->hub);
+    covey_hub_destroy (&self->hub);
     free (self);
 }
 

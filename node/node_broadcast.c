@@ -6,11 +6,8 @@
    the peer only after all its earlier subscriptions have taken effect here. */
 #include "node/hub.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <zmq.h>
 
 #include "base/id.h"
 #include "base/mem.h"
@@ -84,24 +81,6 @@ covey_hub_close_casts (covey_hub_t *self)
 /* ------------------------------------------------------------------------ */
 /*  Out                                                                      */
 
-/*  A broadcast frame behind its topic.                                      */
-static void
-s_send (covey_hub_t *self, const uint8_t *topic, size_t topic_size,
-        const covey_buf_t *frame, const covey_buf_t *items)
-{
-    zmq_msg_t message;
-    size_t size = topic_size + frame->size + (items ? items->size : 0);
-    if (zmq_msg_init_size (&message, size) != 0)
-        return; /* lost on the way: the receiver will notice and ask          */
-    uint8_t *to = zmq_msg_data (&message);
-    memcpy (to, topic, topic_size);
-    memcpy (to + topic_size, frame->data, frame->size);
-    if (items && items->size)
-        memcpy (to + topic_size + frame->size, items->data, items->size);
-    if (zmq_msg_send (&message, self->pub, ZMQ_DONTWAIT) < 0)
-        zmq_msg_close (&message);
-}
-
 static void
 s_send_cast (covey_hub_t *self, uint32_t code, uint64_t first,
              const covey_buf_t *items)
@@ -116,7 +95,8 @@ s_send_cast (covey_hub_t *self, uint32_t code, uint64_t first,
     covey_buf_clear (&self->frame);
     if (covey_frame_begin (&self->frame, COVEY_FRAME_BROADCAST, &header.base) ==
         COVEY_OK)
-        s_send (self, topic, sizeof topic, &self->frame, items);
+        covey_hub_send_broadcast (self, topic, sizeof topic, &self->frame,
+                                  items);
 }
 
 void
@@ -264,7 +244,8 @@ s_send_mark (covey_hub_t *self, const uint8_t token[TOKEN_SIZE])
     covey_buf_clear (&self->frame);
     if (covey_frame_begin (&self->frame, COVEY_FRAME_SYNC_MARK, &mark.base) ==
         COVEY_OK)
-        s_send (self, topic, sizeof topic, &self->frame, NULL);
+        covey_hub_send_broadcast (self, topic, sizeof topic, &self->frame,
+                                  NULL);
     free (list.topics);
     free (list.next);
 }
@@ -336,15 +317,6 @@ covey_hub_on_interest (covey_hub_t *self, void *socket, const uint8_t *route,
 /* ------------------------------------------------------------------------ */
 /*  What we subscribe to                                                     */
 
-static void
-s_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size, bool on)
-{
-    int rc = zmq_setsockopt (self->sub, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE,
-                             topic, size);
-    assert (rc == 0);
-    (void)rc;
-}
-
 /*  Numbers of topics that we stop to hear must not be taken for gaps later. */
 static void
 s_unlisten (covey_hub_t *self, uint32_t code)
@@ -371,7 +343,7 @@ covey_hub_need_topic (void *arg, char class_byte, int type, bool needed)
     uint32_t code = COVEY_TOPIC_CODE (class_byte, type);
     uint8_t topic[COVEY_TOPIC_SIZE];
     s_write_topic (code, topic);
-    s_subscribe (self, topic, type ? sizeof topic : 1, needed);
+    covey_hub_subscribe (self, topic, type ? sizeof topic : 1, needed);
     s_topic (self, code)->needed += needed ? 1 : -1;
     if (needed)
         self->round_due = true;
@@ -385,14 +357,14 @@ covey_hub_sync (covey_hub_t *self)
     uint8_t topic[COVEY_TOPIC_SYNC_SIZE] = {'Y'};
     if (self->round) {
         s_make_token (self, topic + 1);
-        s_subscribe (self, topic, sizeof topic, false);
+        covey_hub_subscribe (self, topic, sizeof topic, false);
     }
     self->round++;
     self->round_due = false;
     self->round_ms = self->now_ms;
     self->counters.syncs++;
     s_make_token (self, topic + 1);
-    s_subscribe (self, topic, sizeof topic, true);
+    covey_hub_subscribe (self, topic, sizeof topic, true);
 }
 
 bool

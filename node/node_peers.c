@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zmq.h>
-
 #include "base/id.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -133,18 +131,14 @@ static void
 s_listen (covey_hub_peer_t *shell, const char *pub)
 {
     covey_hub_t *self = shell->hub;
-    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
     if (strcmp (shell->pub, pub) == 0)
         return;
-    if (*shell->pub) {
-        snprintf (endpoint, sizeof endpoint, "tcp://%s", shell->pub);
-        (void)zmq_disconnect (self->sub, endpoint); /* gone is gone          */
-    }
+    if (*shell->pub)
+        covey_hub_unhear (self, shell->pub);
     shell->pub[0] = '\0';
     if (!*pub || !covey_str_copy (shell->pub, sizeof shell->pub, pub))
         return;
-    snprintf (endpoint, sizeof endpoint, "tcp://%s", shell->pub);
-    if (zmq_connect (self->sub, endpoint) != 0) {
+    if (covey_hub_hear (self, pub) != COVEY_OK) {
         shell->pub[0] = '\0';
         covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
                          "peer_address_unusable", "address=%s", pub);
@@ -554,24 +548,32 @@ s_on_refuse (covey_hub_t *self, covey_hub_peer_t *shell,
 }
 
 static void
-s_read_dealer (covey_hub_t *self, covey_hub_peer_t *shell)
+s_on_answer (covey_hub_t *self, void *socket, const uint8_t *route,
+             size_t route_size, const uint8_t *data, size_t size)
 {
-    for (int i = 0; i < COVEY_HUB_DRAIN_MAX && shell->dealer; i++) {
-        zmq_msg_t message;
-        zmq_msg_init (&message);
-        if (zmq_msg_recv (&message, shell->dealer, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close (&message);
-            return;
-        }
-        covey_frame_t frame;
-        if (covey_frame_parse (zmq_msg_data (&message), zmq_msg_size (&message),
-                               &frame) == COVEY_OK &&
-            frame.kind == COVEY_FRAME_PEER_REFUSE)
-            s_on_refuse (self, shell, &frame);
-        else
-            covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
-        zmq_msg_close (&message);
+    (void)route;
+    (void)route_size;
+    covey_hub_peer_t *shell = NULL;
+    for (size_t i = 0; !shell && i < covey_membership_count (self->membership);
+         i++) {
+        covey_hub_peer_t *one =
+            covey_membership_at (self->membership, i)->shell;
+        shell = one && one->dealer == socket ? one : NULL;
     }
+    covey_frame_t frame;
+    if (shell && covey_frame_parse (data, size, &frame) == COVEY_OK &&
+        frame.kind == COVEY_FRAME_PEER_REFUSE)
+        s_on_refuse (self, shell, &frame);
+    else
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+}
+
+static void
+s_read_dealer (covey_hub_t *self, const covey_hub_peer_t *shell)
+{
+    for (int i = 0; i < COVEY_HUB_DRAIN_MAX && shell->dealer; i++)
+        if (!covey_hub_receive (self, shell->dealer, false, s_on_answer))
+            return;
 }
 
 /* ------------------------------------------------------------------------ */

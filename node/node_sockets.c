@@ -339,6 +339,50 @@ covey_hub_send_to (void *socket, const uint8_t *route, size_t route_size,
     return COVEY_OK;
 }
 
+void
+covey_hub_send_broadcast (covey_hub_t *self, const uint8_t *topic,
+                          size_t topic_size, const covey_buf_t *frame,
+                          const covey_buf_t *items)
+{
+    zmq_msg_t message;
+    size_t size = topic_size + frame->size + (items ? items->size : 0);
+    if (zmq_msg_init_size (&message, size) != 0)
+        return; /* lost on the way: the receiver will notice and ask          */
+    uint8_t *to = zmq_msg_data (&message);
+    memcpy (to, topic, topic_size);
+    memcpy (to + topic_size, frame->data, frame->size);
+    if (items && items->size)
+        memcpy (to + topic_size + frame->size, items->data, items->size);
+    if (zmq_msg_send (&message, self->pub, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close (&message);
+}
+
+void
+covey_hub_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size,
+                     bool on)
+{
+    int rc = zmq_setsockopt (self->sub, on ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE,
+                             topic, size);
+    assert (rc == 0);
+    (void)rc;
+}
+
+covey_err_t
+covey_hub_hear (covey_hub_t *self, const char *address)
+{
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
+    snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    return zmq_connect (self->sub, endpoint) == 0 ? COVEY_OK : COVEY_IO;
+}
+
+void
+covey_hub_unhear (covey_hub_t *self, const char *address)
+{
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
+    snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    (void)zmq_disconnect (self->sub, endpoint); /* gone is gone              */
+}
+
 /*  The rest of a message with more parts than agreed.                       */
 static void
 s_skip_parts (void *socket)
@@ -355,10 +399,9 @@ s_skip_parts (void *socket)
     }
 }
 
-/*  One message; false: there was none.                                      */
-static bool
-s_receive (covey_hub_t *self, void *socket, bool routed,
-           covey_hub_message_fn *fn)
+bool
+covey_hub_receive (covey_hub_t *self, void *socket, bool routed,
+                   covey_hub_message_fn *fn)
 {
     zmq_msg_t route, body;
     zmq_msg_init (&route);
@@ -391,7 +434,7 @@ covey_hub_drain (covey_hub_t *self, void *socket, bool routed,
                  covey_hub_message_fn *fn)
 {
     for (int i = 0; i < COVEY_HUB_DRAIN_MAX; i++)
-        if (!s_receive (self, socket, routed, fn))
+        if (!covey_hub_receive (self, socket, routed, fn))
             return false;
     return true;
 }
