@@ -21,12 +21,11 @@ covey_host_new (const covey_host_config_t *config,
     memcpy (self->session_id, hello->session_id.data, 16);
     self->client = hello->client;
     covey_fifo_init (&self->refusals, sizeof (covey_host_refusal_t));
-    covey_fifo_init (&self->stored, sizeof (covey_host_stored_t));
     covey_fifo_init (&self->held, sizeof (covey_host_held_t));
     covey_fifo_init (&self->flight, sizeof (covey_host_delivery_t));
     covey_fifo_init (&self->waiting, sizeof (covey_host_delivery_t));
-    covey_fifo_init (&self->gaps, sizeof (covey_host_gap_t));
-    covey_fifo_init (&self->notices, sizeof (covey_host_notice_t));
+    covey_notices_init (&self->notices, hello->notice_acks);
+    covey_fifo_init (&self->frames, sizeof (covey_host_frame_t));
     return self;
 }
 
@@ -55,15 +54,14 @@ covey_host_destroy (covey_host_t **self_p)
         covey_host_pop_delivery (self, &self->flight);
     while (self->waiting.count)
         covey_host_pop_delivery (self, &self->waiting);
-    while (self->notices.count)
-        covey_host_pop_notice (self);
+    while (self->frames.count)
+        covey_host_pop_frame (self);
     covey_fifo_deinit (&self->refusals);
-    covey_fifo_deinit (&self->stored);
     covey_fifo_deinit (&self->held);
     covey_fifo_deinit (&self->flight);
     covey_fifo_deinit (&self->waiting);
-    covey_fifo_deinit (&self->gaps);
-    covey_fifo_deinit (&self->notices);
+    covey_notices_deinit (&self->notices);
+    covey_fifo_deinit (&self->frames);
     free (self->matches);
     free (self->agent_id);
     free (self->service);
@@ -111,6 +109,7 @@ covey_host_attach (covey_host_t *self, const uint8_t *route, size_t route_size,
     self->window = window ? window : 1;
     self->paused = false; /* an agent that still wants it says it again      */
     self->flight_sent = 0;
+    covey_notices_rewind (&self->notices);
     self->heard_ms = now_ms;
 }
 
@@ -206,15 +205,6 @@ covey_host_refusals (const covey_host_t *self, Covey__Wire__Refusal *to,
     return self->refusals.count - skip;
 }
 
-void
-covey_host_stored (covey_host_t *self, uint64_t seq, covey_level_t level,
-                   int64_t offset)
-{
-    covey_host_stored_t *stored = covey_fifo_push (&self->stored);
-    *stored =
-        (covey_host_stored_t){.seq = seq, .level = level, .offset = offset};
-}
-
 uint64_t
 covey_host_verdict_seq (const covey_host_t *self)
 {
@@ -259,4 +249,10 @@ const covey_host_stats_t *
 covey_host_stats (const covey_host_t *self)
 {
     return &self->stats;
+}
+
+const covey_notices_t *
+covey_host_notices (const covey_host_t *self)
+{
+    return &self->notices;
 }

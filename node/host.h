@@ -6,7 +6,8 @@
               here until the agent acknowledged it, so that a session that
               comes back within the grace time misses nothing
     Limits    events_max and bytes_max of deliveries; COVEY_HOST_HELD_BYTES of
-              publishes that wait for room; COVEY_HOST_NOTICES_MAX notices
+              publishes that wait for room; COVEY_HOST_FRAMES_MAX other
+              frames; notices: node/notices.h
     Time      now_ms: monotonic milliseconds; now_us: wall clock, for ttl only;
               both supplied by the caller
 */
@@ -14,13 +15,13 @@
 #define COVEY_HOST_H_INCLUDED
 
 #include "base/buf.h"
+#include "node/notices.h"
 #include "node/parcel.h"
 #include "proto/frame.h"
 
 #define COVEY_HOST_WINDOW 4096 /* publishes without verdict             */
 #define COVEY_HOST_HELD_BYTES (16u << 20)
-#define COVEY_HOST_NOTICES_MAX 65536
-#define COVEY_HOST_GAPS_MAX 1024
+#define COVEY_HOST_FRAMES_MAX 65536
 #define COVEY_HOST_FRAME_EVENTS 1024 /* in one Deliver frame */
 #define COVEY_HOST_ROUTE_MAX 256     /* bytes of a ZeroMQ routing id + 1      */
 
@@ -42,7 +43,7 @@ typedef struct {
     uint64_t delivered;
     uint64_t expired; /* past their ttl before they went out            */
     uint64_t full;    /* deliveries that found no room                  */
-    uint64_t notices_dropped;
+    uint64_t frames_dropped; /* that are no notices                       */
 } covey_host_stats_t;
 
 typedef struct covey_host covey_host_t;
@@ -102,7 +103,10 @@ bool covey_host_has_room (const covey_host_t *self, size_t size);
 /*  Queue a delivery with the matches noted so far, which are forgotten.
     EAGAIN: full.                                                             */
 covey_err_t covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel);
-/*  One broadcast did not find room: told to the agent as a range.           */
+/*  What the agent is told, kept until it acknowledged that: an event of its
+    did not arrive; one broadcast found no room here, told as a range.        */
+void covey_host_undelivered (covey_host_t *self,
+                             const Covey__Wire__Undelivered *notice);
 void covey_host_gap (covey_host_t *self, const uint8_t node_id[16],
                      uint32_t type, uint64_t first, uint64_t last);
 /*  Any other frame.                                                         */
@@ -110,6 +114,7 @@ void covey_host_notice (covey_host_t *self, covey_frame_kind_t kind,
                         const ProtobufCMessage *header);
 /*  LIMIT: acknowledges what was never sent.                                 */
 covey_err_t covey_host_ack (covey_host_t *self, uint64_t seq);
+covey_err_t covey_host_ack_notices (covey_host_t *self, uint64_t number);
 void covey_host_flow (covey_host_t *self, bool paused);
 size_t covey_host_queued (const covey_host_t *self);
 
@@ -127,5 +132,6 @@ void covey_host_return (covey_host_t *self, covey_host_parcel_fn *fn,
                         void *arg);
 
 const covey_host_stats_t *covey_host_stats (const covey_host_t *self);
+const covey_notices_t *covey_host_notices (const covey_host_t *self);
 
 #endif

@@ -25,22 +25,9 @@ typedef struct {
 } covey_host_refusal_t;
 
 typedef struct {
-    uint64_t seq;
-    covey_level_t level;
-    int64_t offset;
-} covey_host_stored_t;
-
-typedef struct {
-    uint8_t node_id[16];
-    uint32_t type;
-    uint64_t first;
-    uint64_t last;
-} covey_host_gap_t;
-
-typedef struct {
     uint8_t *data;
     size_t size;
-} covey_host_notice_t;
+} covey_host_frame_t;
 
 struct covey_host {
     covey_host_config_t config;
@@ -64,7 +51,6 @@ struct covey_host {
     bool receipt_due;
     covey_fifo_t refusals; /* also those told, while the agent may not know   */
     size_t refusals_sent;
-    covey_fifo_t stored;
     covey_fifo_t held;
     size_t held_bytes;
     /* to the agent                                                           */
@@ -73,8 +59,8 @@ struct covey_host {
     size_t flight_sent;   /* of flight, in this attachment                    */
     uint64_t acked;
     size_t bytes;
-    covey_fifo_t gaps;
-    covey_fifo_t notices;
+    covey_notices_t notices;
+    covey_fifo_t frames; /* of any other kind; sent once */
     bool touched;
     uint32_t *matches;
     size_t match_count;
@@ -83,6 +69,6 @@ struct covey_host {
 
 /*  host_deliver.c: forget the first of `flight` or `waiting`.               */
 void covey_host_pop_delivery (covey_host_t *self, covey_fifo_t *fifo);
-void covey_host_pop_notice (covey_host_t *self);
+void covey_host_pop_frame (covey_host_t *self);
 
 #endif

@@ -36,11 +36,11 @@ covey_host_untouch (covey_host_t *self)
 }
 
 void
-covey_host_pop_notice (covey_host_t *self)
+covey_host_pop_frame (covey_host_t *self)
 {
-    covey_host_notice_t *notice = covey_fifo_at (&self->notices, 0);
-    free (notice->data);
-    covey_fifo_pop (&self->notices);
+    covey_host_frame_t *frame = covey_fifo_at (&self->frames, 0);
+    free (frame->data);
+    covey_fifo_pop (&self->frames);
 }
 
 void
@@ -88,50 +88,46 @@ covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel)
 }
 
 void
+covey_host_stored (covey_host_t *self, uint64_t seq, covey_level_t level,
+                   int64_t offset)
+{
+    covey_notices_add_stored (&self->notices, seq, level, offset);
+}
+
+void
+covey_host_undelivered (covey_host_t *self,
+                        const Covey__Wire__Undelivered *notice)
+{
+    covey_notices_add_undelivered (&self->notices, notice);
+}
+
+void
 covey_host_gap (covey_host_t *self, const uint8_t node_id[16], uint32_t type,
                 uint64_t first, uint64_t last)
 {
-    covey_host_gap_t *same = NULL;
-    for (size_t i = self->gaps.count; i-- > 0 && !same;) {
-        covey_host_gap_t *gap = covey_fifo_at (&self->gaps, i);
-        if (gap->type == type && memcmp (gap->node_id, node_id, 16) == 0)
-            same = gap;
-    }
-    bool full = self->gaps.count >= COVEY_HOST_GAPS_MAX;
-    if (same && (same->last + 1 == first || full)) {
-        /* Full: rather too much announced than too little. */
-        same->last = last > same->last ? last : same->last;
-        same->first = first < same->first ? first : same->first;
-        return;
-    }
-    if (full) {
-        self->stats.notices_dropped++;
-        return;
-    }
-    covey_host_gap_t *gap = covey_fifo_push (&self->gaps);
-    memcpy (gap->node_id, node_id, 16);
-    gap->type = type;
-    gap->first = first;
-    gap->last = last;
+    covey_notices_add_gap (&self->notices, node_id, type, first, last);
+}
+
+covey_err_t
+covey_host_ack_notices (covey_host_t *self, uint64_t number)
+{
+    return covey_notices_ack (&self->notices, number);
 }
 
 void
 covey_host_notice (covey_host_t *self, covey_frame_kind_t kind,
                    const ProtobufCMessage *header)
 {
-    if (self->notices.count >= COVEY_HOST_NOTICES_MAX) {
-        self->stats.notices_dropped++;
-        return;
-    }
-    covey_buf_t frame;
-    covey_buf_init (&frame, COVEY_FRAME_MAX);
-    if (covey_frame_begin (&frame, kind, header) == COVEY_OK) {
-        covey_host_notice_t *notice = covey_fifo_push (&self->notices);
-        notice->size = frame.size;
-        notice->data = (uint8_t *)covey_buf_steal (&frame);
+    covey_buf_t data;
+    covey_buf_init (&data, COVEY_FRAME_MAX);
+    if (self->frames.count < COVEY_HOST_FRAMES_MAX &&
+        covey_frame_begin (&data, kind, header) == COVEY_OK) {
+        covey_host_frame_t *frame = covey_fifo_push (&self->frames);
+        frame->size = data.size;
+        frame->data = (uint8_t *)covey_buf_steal (&data);
     } else
-        self->stats.notices_dropped++;
-    covey_buf_deinit (&frame);
+        self->stats.frames_dropped++;
+    covey_buf_deinit (&data);
 }
 
 covey_err_t

@@ -23,6 +23,27 @@ s_send (host_flush_t *flush)
     return false;
 }
 
+/*  What was stored and comes next among the notices.                        */
+static size_t
+s_fill_stored (covey_host_t *self, Covey__Wire__Receipt *receipt,
+               Covey__Wire__Stored *stored)
+{
+    const covey_notice_entry_t *from =
+        covey_notices_next (&self->notices, &receipt->stored_first);
+    size_t count = 0;
+    while (from && !from->frame && count < HOST_RECEIPT_ENTRIES) {
+        covey__wire__stored__init (&stored[count]);
+        stored[count].seq = from->publish_seq;
+        stored[count].level = (uint32_t)from->level;
+        stored[count].offset = from->offset;
+        receipt->stored[count] = &stored[count];
+        count++;
+        from = covey_notices_peek (&self->notices, count);
+    }
+    receipt->has_stored_first = count > 0;
+    return count;
+}
+
 static bool
 s_send_receipt (host_flush_t *flush)
 {
@@ -49,55 +70,51 @@ s_send_receipt (host_flush_t *flush)
         if (receipt.n_refusals == HOST_RECEIPT_ENTRIES)
             receipt.accepted = from->seq;
     }
-    while (receipt.n_stored < self->stored.count &&
-           receipt.n_stored < HOST_RECEIPT_ENTRIES) {
-        size_t i = receipt.n_stored++;
-        covey_host_stored_t *from = covey_fifo_at (&self->stored, i);
-        covey__wire__stored__init (&stored[i]);
-        stored[i].seq = from->seq;
-        stored[i].level = (uint32_t)from->level;
-        stored[i].offset = from->offset;
-        stored_list[i] = &stored[i];
-    }
+    receipt.n_stored = s_fill_stored (self, &receipt, stored);
     covey_buf_clear (flush->frame);
     if (covey_frame_begin (flush->frame, COVEY_FRAME_RECEIPT, &receipt.base) !=
             COVEY_OK ||
         !s_send (flush))
         return false;
     self->refusals_sent += receipt.n_refusals;
-    for (size_t i = 0; i < receipt.n_stored; i++)
-        covey_fifo_pop (&self->stored);
+    covey_notices_mark_sent (&self->notices, receipt.n_stored);
     self->receipt_due = false;
     return true;
 }
 
 static bool
+s_send_bytes (host_flush_t *flush, const uint8_t *data, size_t size)
+{
+    covey_buf_clear (flush->frame);
+    return covey_buf_append (flush->frame, data, size) == COVEY_OK &&
+           s_send (flush);
+}
+
+/*  Receipts first: a notice is about something accepted.                    */
+static bool
 s_send_notices (host_flush_t *flush)
 {
     covey_host_t *self = flush->host;
-    while (self->notices.count) {
-        covey_host_notice_t *notice = covey_fifo_at (&self->notices, 0);
-        covey_buf_clear (flush->frame);
-        if (covey_buf_append (flush->frame, notice->data, notice->size) !=
-                COVEY_OK ||
-            !s_send (flush))
+    const covey_notice_entry_t *next;
+    uint64_t number;
+    while (self->receipt_due || self->refusals_sent < self->refusals.count)
+        if (!s_send_receipt (flush))
             return false;
-        covey_host_pop_notice (self);
+    while ((next = covey_notices_next (&self->notices, &number))) {
+        if (!next->frame) {
+            if (!s_send_receipt (flush))
+                return false;
+            continue;
+        }
+        if (!s_send_bytes (flush, next->frame, next->size))
+            return false;
+        covey_notices_mark_sent (&self->notices, 1);
     }
-    while (self->gaps.count) {
-        covey_host_gap_t *from = covey_fifo_at (&self->gaps, 0);
-        Covey__Wire__Gap gap = COVEY__WIRE__GAP__INIT;
-        gap.node_id.data = from->node_id;
-        gap.node_id.len = 16;
-        gap.type = from->type;
-        gap.first = from->first;
-        gap.last = from->last;
-        covey_buf_clear (flush->frame);
-        if (covey_frame_begin (flush->frame, COVEY_FRAME_GAP, &gap.base) !=
-                COVEY_OK ||
-            !s_send (flush))
+    while (self->frames.count) {
+        const covey_host_frame_t *frame = covey_fifo_at (&self->frames, 0);
+        if (!s_send_bytes (flush, frame->data, frame->size))
             return false;
-        covey_fifo_pop (&self->gaps);
+        covey_host_pop_frame (self);
     }
     return true;
 }
@@ -179,10 +196,6 @@ covey_host_flush (covey_host_t *self, covey_buf_t *scratch,
                           .send = send,
                           .arg = arg,
                           .now_us = now_us};
-    while (self->receipt_due || self->stored.count ||
-           self->refusals_sent < self->refusals.count)
-        if (!s_send_receipt (&flush))
-            return flush.blocked && self->attached;
     if (!s_send_notices (&flush))
         return flush.blocked && self->attached;
     while (!self->paused) {

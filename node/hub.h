@@ -73,6 +73,7 @@ typedef struct {
     uint64_t sessions_resumed;
     uint64_t sessions_lost;
     uint64_t sessions_superseded;
+    uint64_t notices_resent; /* to sessions that are gone */
     uint64_t reconnects;
     uint64_t repairs_served;
     uint64_t syncs;

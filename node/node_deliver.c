@@ -24,7 +24,7 @@ covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
         /* The one that was asked may fail in more than one way. */
         if (!notice->request_id ||
             covey_requests_tell (self->requests, source, notice->request_id))
-            covey_host_notice (host, COVEY_FRAME_UNDELIVERED, &notice->base);
+            covey_host_undelivered (host, notice);
         return;
     }
     covey_hub_peer_t *peer = covey_hub_find_peer (self, entry->node_id);

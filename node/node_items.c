@@ -245,7 +245,9 @@ s_on_undelivered (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
     covey_host_t *host = covey_session_table_by_agent (
         self->table, (const char *)body + 1, id_size);
     if (host)
-        covey_host_notice (host, COVEY_FRAME_UNDELIVERED, &notice->base);
+        covey_host_undelivered (host, notice);
+    else
+        covey_hub_drop (self, COVEY_DROP_NOTICE);
     protobuf_c_message_free_unpacked (&notice->base, NULL);
 }
 

@@ -131,7 +131,10 @@ covey_hub_end_session (covey_hub_t *self, covey_host_t *host, covey_err_t code,
     covey_host_return (host, s_return_parcel, &returns);
     const covey_host_stats_t *stats = covey_host_stats (host);
     self->drops[COVEY_DROP_EXPIRED] += stats->expired;
-    self->drops[COVEY_DROP_NOTICE] += stats->notices_dropped;
+    const covey_notices_t *notices = covey_host_notices (host);
+    self->drops[COVEY_DROP_NOTICE] += stats->frames_dropped + notices->dropped +
+                                      covey_notices_unsent (notices);
+    self->counters.notices_resent += notices->resent;
     self->counters.delivered += stats->delivered;
     covey_session_table_remove (self->table, &host);
     covey_hub_find_services (self);
@@ -357,6 +360,12 @@ s_on_unsubscribe (covey_hub_t *self, covey_host_t *host,
 {
     (void)frame;
     const Covey__Wire__Unsubscribe *unsubscribe = header;
+    if (unsubscribe->others && unsubscribe->n_handles) {
+        covey_subscriptions_remove_others (self->subscriptions, host,
+                                           unsubscribe->handles,
+                                           unsubscribe->n_handles);
+        return;
+    }
     if (!unsubscribe->n_handles)
         covey_subscriptions_remove_all (self->subscriptions, host);
     for (size_t i = 0; i < unsubscribe->n_handles; i++)
@@ -370,7 +379,10 @@ s_on_deliver_ack (covey_hub_t *self, covey_host_t *host,
 {
     (void)frame;
     const Covey__Wire__DeliverAck *ack = header;
-    if (covey_host_ack (host, ack->seq) != COVEY_OK)
+    covey_err_t code = covey_host_ack (host, ack->seq);
+    if (!code && ack->has_notice_seq)
+        code = covey_host_ack_notices (host, ack->notice_seq);
+    if (code)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
 }
 

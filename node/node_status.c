@@ -72,17 +72,22 @@ s_add_peer (status_sums_t *sums, const covey_hub_peer_t *peer)
 static void
 s_put_sessions (const covey_hub_t *self, covey_buf_t *to)
 {
-    size_t queued = 0;
+    size_t queued = 0, notices = 0;
     uint64_t delivered = self->counters.delivered;
+    uint64_t resent = self->counters.notices_resent;
     size_t count = covey_session_table_count (self->table);
     for (size_t i = 0; i < count; i++) {
         const covey_host_t *host = covey_session_table_at (self->table, i);
         queued += covey_host_queued (host);
         delivered += covey_host_stats (host)->delivered;
+        notices += covey_notices_count (covey_host_notices (host));
+        resent += covey_host_notices (host)->resent;
     }
     s_put_count (to, "sessions", count);
     s_put_count (to, "sessionQueue", queued);
     s_put_count (to, "delivered", delivered);
+    s_put_count (to, "noticesKept", notices);
+    s_put_count (to, "noticesResent", resent);
 }
 
 static void
@@ -96,10 +101,11 @@ s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
     uint64_t drops[COVEY_DROP_COUNT];
     memcpy (drops, self->drops, sizeof drops);
     for (size_t i = 0; i < covey_session_table_count (self->table); i++) {
-        const covey_host_stats_t *stats =
-            covey_host_stats (covey_session_table_at (self->table, i));
+        const covey_host_t *host = covey_session_table_at (self->table, i);
+        const covey_host_stats_t *stats = covey_host_stats (host);
         drops[COVEY_DROP_EXPIRED] += stats->expired;
-        drops[COVEY_DROP_NOTICE] += stats->notices_dropped;
+        drops[COVEY_DROP_NOTICE] +=
+            stats->frames_dropped + covey_host_notices (host)->dropped;
     }
     covey_buf_puts (to, ",\"dropped\":{");
     for (size_t i = 0; i < COVEY_DROP_COUNT; i++)

@@ -401,6 +401,29 @@ covey_subscriptions_remove (covey_subscriptions_t *self, void *owner_ptr,
     }
 }
 
+static bool
+s_is_among (uint32_t handle, const uint32_t *handles, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (handles[i] == handle)
+            return true;
+    return false;
+}
+
+void
+covey_subscriptions_remove_others (covey_subscriptions_t *self, void *owner_ptr,
+                                   const uint32_t *handles, size_t count)
+{
+    const owner_t *owner = s_owner (self, owner_ptr);
+    size_t i = owner ? owner->count : 0;
+    /* From the end: the last removal takes the owner along. */
+    while (i-- > 0) {
+        uint32_t handle = owner->list[i]->handle;
+        if (!s_is_among (handle, handles, count))
+            covey_subscriptions_remove (self, owner_ptr, handle);
+    }
+}
+
 void
 covey_subscriptions_remove_all (covey_subscriptions_t *self, void *owner_ptr)
 {

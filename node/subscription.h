@@ -33,6 +33,10 @@ covey_err_t covey_subscriptions_add (covey_subscriptions_t *self, void *owner,
                                      covey_errbuf_t *err);
 void covey_subscriptions_remove (covey_subscriptions_t *self, void *owner,
                                  uint32_t handle);
+/*  All but those with these handles.                                        */
+void covey_subscriptions_remove_others (covey_subscriptions_t *self,
+                                        void *owner, const uint32_t *handles,
+                                        size_t count);
 void covey_subscriptions_remove_all (covey_subscriptions_t *self, void *owner);
 size_t covey_subscriptions_count (const covey_subscriptions_t *self);
 

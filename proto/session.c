@@ -25,6 +25,7 @@
 #include "proto/session_class.h"
 
 #define SUBSCRIPTION_SIZE_MAX 1048576
+#define NOTICE_ACK_AT 128 /* notices; fewer wait for an ack or a ping */
 
 static void
 s_leave (covey_session_t *self, covey_session_state_t state)
@@ -89,6 +90,7 @@ covey_session_new (const Covey__Wire__Hello *hello,
     Covey__Wire__Hello full = *hello;
     full.protocol_min = full.protocol_max = COVEY_PROTOCOL_VERSION;
     full.has_session_id = full.has_receive_window = true;
+    full.has_notice_acks = full.notice_acks = true;
     full.session_id.data = id;
     full.session_id.len = sizeof id;
     full.receive_window = COVEY_SESSION_WINDOW;
@@ -135,7 +137,7 @@ covey_session_close (covey_session_t *self, const char *reason)
     if (self->state != COVEY_SESSION_OPENING &&
         self->state != COVEY_SESSION_OPEN)
         return;
-    if (self->done > self->acked)
+    if (self->done > self->acked || self->noticed > self->notice_acked)
         covey_session_put_ack (self);
     Covey__Wire__Bye bye = COVEY__WIRE__BYE__INIT;
     char text[COVEY_NAME_MAX];
@@ -197,8 +199,11 @@ covey_session_tick (covey_session_t *self, int64_t now_ms)
     else if (s_lacks_receipt (self))
         covey_session_end (self, COVEY_TIMEOUT, "the node owes receipts",
                            false);
-    else if (now_ms - self->ping_ms >= self->heartbeat_ms)
+    else if (now_ms - self->ping_ms >= self->heartbeat_ms) {
+        if (self->noticed > self->notice_acked)
+            covey_session_put_ack (self);
         covey_session_put_ping (self);
+    }
 }
 
 int64_t
@@ -234,7 +239,8 @@ covey_session_flush (covey_session_t *self, int64_t now_ms)
     self->now_ms = now_ms;
     if (self->state != COVEY_SESSION_OPEN)
         return;
-    if (self->done > self->acked)
+    if (self->done > self->acked ||
+        self->noticed - self->notice_acked >= NOTICE_ACK_AT)
         covey_session_put_ack (self);
     covey_session_put_waiting (self);
 }
@@ -285,6 +291,7 @@ covey_session_subscribe (covey_session_t *self,
         return COVEY_LIMIT;
     }
     self->subscription_count++;
+    self->subscribed_ever = true;
     if (self->state == COVEY_SESSION_OPEN)
         covey_session_put (self, &grown[count].frame);
     return COVEY_OK;

@@ -37,11 +37,14 @@ struct covey_session {
     uint64_t delivered; /* last delivery that arrived                         */
     uint64_t done;      /* last delivery that the shell is done with          */
     uint64_t acked;     /* last delivery acknowledged to the node             */
-    uint64_t stale;     /* deliveries before the node lost the session, which
-                           the shell still works on                           */
+    uint64_t noticed;   /* last notice that arrived                           */
+    uint64_t notice_acked; /* last notice acknowledged to the node            */
+    uint64_t stale;        /* deliveries before the node lost the session, which
+                              the shell still works on                           */
 
     covey_session_sub_t *subscriptions;
     size_t subscription_count;
+    bool subscribed_ever;
     bool paused;
     uint64_t malformed;
 };
@@ -56,6 +59,8 @@ void covey_session_put_ack (covey_session_t *self);
 void covey_session_put_flow (covey_session_t *self);
 void covey_session_put_unsubscribe (covey_session_t *self, uint32_t *handles,
                                     size_t count);
+/*  The node forgets what is not subscribed to any more.                     */
+void covey_session_put_unsubscribe_others (covey_session_t *self);
 void covey_session_put_subscriptions (covey_session_t *self);
 /*  All publishes that wait, as far as the window allows.                    */
 void covey_session_put_waiting (covey_session_t *self);

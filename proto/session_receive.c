@@ -46,6 +46,7 @@ s_start_over (covey_session_t *self)
 {
     self->stale += self->delivered - self->done;
     self->delivered = self->done = self->acked = 0;
+    self->noticed = self->notice_acked = 0;
 }
 
 static void
@@ -63,10 +64,12 @@ s_open (covey_session_t *self, const Covey__Wire__Welcome *welcome)
     self->publish_window = welcome->publish_window;
     self->ping_ms = self->now_ms;
     self->sent = accepted;
+    if (known && self->subscribed_ever)
+        covey_session_put_unsubscribe_others (self);
     covey_session_put_subscriptions (self);
     if (self->paused)
         covey_session_put_flow (self);
-    if (self->done)
+    if (self->done || self->noticed)
         covey_session_put_ack (self);
     self->callbacks.opened (self->callbacks.arg, welcome);
     s_take_verdicts (self, accepted, welcome->n_refusals, welcome->refusals);
@@ -118,24 +121,50 @@ s_on_ended (covey_session_t *self, const covey_frame_t *frame,
     return COVEY_OK;
 }
 
+/*  A notice arrived. False: it was here before, or one before it is missing,
+    which ends the session. One without number is always new.                 */
+static bool
+s_take_notice (covey_session_t *self, bool has_number, uint64_t number)
+{
+    if (!has_number)
+        return true;
+    if (number > self->noticed + 1)
+        covey_session_end (self, COVEY_STATE, "notices were lost on the way",
+                           false);
+    if (number != self->noticed + 1)
+        return false;
+    self->noticed = number;
+    return true;
+}
+
+static void
+s_take_stored (covey_session_t *self, const Covey__Wire__Receipt *receipt)
+{
+    for (size_t i = 0;
+         i < receipt->n_stored && self->state == COVEY_SESSION_OPEN; i++) {
+        const Covey__Wire__Stored *stored = receipt->stored[i];
+        if (s_take_notice (self, receipt->has_stored_first,
+                           receipt->stored_first + i) &&
+            stored->seq > 0 && stored->seq <= self->sent_ever &&
+            stored->level <= COVEY_LEVEL_SYNCED)
+            self->callbacks.reached (self->callbacks.arg, stored->seq,
+                                     (covey_level_t)stored->level,
+                                     stored->offset);
+    }
+}
+
 static covey_err_t
 s_on_receipt (covey_session_t *self, const covey_frame_t *frame,
               const void *message)
 {
     (void)frame;
     const Covey__Wire__Receipt *receipt = message;
-    if (receipt->accepted > self->sent_ever)
+    if (receipt->accepted > self->sent_ever ||
+        receipt->stored_first > UINT64_MAX - receipt->n_stored)
         return COVEY_MALFORMED;
     s_take_verdicts (self, receipt->accepted, receipt->n_refusals,
                      receipt->refusals);
-    for (size_t i = 0; i < receipt->n_stored; i++) {
-        const Covey__Wire__Stored *stored = receipt->stored[i];
-        if (stored->seq > 0 && stored->seq <= self->sent_ever &&
-            stored->level <= COVEY_LEVEL_SYNCED)
-            self->callbacks.reached (self->callbacks.arg, stored->seq,
-                                     (covey_level_t)stored->level,
-                                     stored->offset);
-    }
+    s_take_stored (self, receipt);
     covey_session_put_waiting (self);
     return COVEY_OK;
 }
@@ -223,7 +252,8 @@ s_on_undelivered (covey_session_t *self, const covey_frame_t *frame,
     const Covey__Wire__Undelivered *notice = message;
     if (notice->event_id.len != 16)
         return COVEY_MALFORMED;
-    if (self->callbacks.undelivered)
+    if (s_take_notice (self, notice->has_notice_seq, notice->notice_seq) &&
+        self->callbacks.undelivered)
         self->callbacks.undelivered (self->callbacks.arg, notice);
     return COVEY_OK;
 }
@@ -236,7 +266,8 @@ s_on_gap (covey_session_t *self, const covey_frame_t *frame,
     const Covey__Wire__Gap *gap = message;
     if (gap->node_id.len != 16 || gap->first > gap->last)
         return COVEY_MALFORMED;
-    if (self->callbacks.gap)
+    if (s_take_notice (self, gap->has_notice_seq, gap->notice_seq) &&
+        self->callbacks.gap)
         self->callbacks.gap (self->callbacks.arg, gap);
     return COVEY_OK;
 }

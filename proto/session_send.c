@@ -31,6 +31,8 @@ covey_session_put_ack (covey_session_t *self)
 {
     Covey__Wire__DeliverAck ack = COVEY__WIRE__DELIVER_ACK__INIT;
     ack.seq = self->acked = self->done;
+    ack.has_notice_seq = self->noticed > 0;
+    ack.notice_seq = self->notice_acked = self->noticed;
     covey_session_put_header (self, COVEY_FRAME_DELIVER_ACK, &ack.base);
 }
 
@@ -49,6 +51,19 @@ covey_session_put_unsubscribe (covey_session_t *self, uint32_t *handles,
     Covey__Wire__Unsubscribe message = COVEY__WIRE__UNSUBSCRIBE__INIT;
     message.n_handles = count;
     message.handles = handles;
+    covey_session_put_header (self, COVEY_FRAME_UNSUBSCRIBE, &message.base);
+}
+
+void
+covey_session_put_unsubscribe_others (covey_session_t *self)
+{
+    uint32_t handles[COVEY_SESSION_SUBSCRIPTIONS_MAX];
+    Covey__Wire__Unsubscribe message = COVEY__WIRE__UNSUBSCRIBE__INIT;
+    for (size_t i = 0; i < self->subscription_count; i++)
+        handles[i] = self->subscriptions[i].handle;
+    message.n_handles = self->subscription_count;
+    message.handles = handles;
+    message.has_others = message.others = true;
     covey_session_put_header (self, COVEY_FRAME_UNSUBSCRIBE, &message.base);
 }
 

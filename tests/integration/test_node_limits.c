@@ -204,6 +204,65 @@ test_resumed_session_knows_all_refusals (void **state)
     assert_int_equal (a->refused, COUNT);
 }
 
+/*  Its receipts went into a connection that nobody reads any more.           */
+static void
+test_resumed_session_hears_what_was_stored_and_came_back (void **state)
+{
+    enum { COUNT = 700 };
+    fixture_t *self = *state;
+    self->node = support_node_open (&self->config);
+    const char *inproc = covey_node_actor_inproc (self->node);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    support_agent_t *c = s_agent (self, "c");
+    b->hoard = true;
+    for (int i = 0; i < COUNT; i++)
+        support_agent_publish (a,
+                               support_message (a, i % 100 ? NULL : "b", "x"),
+                               COVEY_LEVEL_STORED, 5000);
+    support_until (&self->crowd,
+                   a->accepted == COUNT && b->events_seen == COUNT / 100);
+    a->mute = true;
+    Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
+    hello.service = (char *)"persister";
+    support_agent_t *persister =
+        support_agent_at (&self->crowd, inproc, "persister", &hello);
+    persister->on_frame = support_persist;
+    support_agent_bye (&self->crowd, b);
+    support_until (&self->crowd,
+                   s_status (self, c, "noticesKept") == COUNT + COUNT / 100);
+    assert_int_equal (a->stored + a->undelivered, 0);
+    covey_session_close (a->session, NULL);
+    a->mute = false;
+    support_agent_redial (a, inproc);
+    support_until (&self->crowd, a->stored == COUNT);
+    support_until (&self->crowd, a->undelivered == COUNT / 100);
+    assert_true (s_status (self, c, "noticesResent") > 0);
+    /* The agent acknowledges with its next ping at the latest. */
+    support_until (&self->crowd, s_status (self, c, "noticesKept") == 0);
+    assert_int_equal (s_status (self, c, "notice"), 0);
+    assert_int_equal (a->stored, COUNT);
+}
+
+static void
+test_unsubscribed_while_away_is_forgotten (void **state)
+{
+    fixture_t *self = *state;
+    self->node = support_node_open (&self->config);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    support_agent_subscribe (b, 1, COVEY_EVENT_TASK_PARKED, false);
+    support_agent_subscribe (b, 2, COVEY_EVENT_TASK_FAILED, false);
+    support_until (&self->crowd, b->subscribed == 2);
+    assert_int_equal (s_status (self, a, "subscriptions"), 2);
+    b->mute = true;
+    covey_session_close (b->session, NULL);
+    covey_session_unsubscribe (b->session, 1);
+    b->mute = false;
+    support_agent_redial (b, covey_node_actor_inproc (self->node));
+    support_until (&self->crowd, s_status (self, a, "subscriptions") == 1);
+}
+
 static void
 test_expired_event_is_accepted_but_not_delivered (void **state)
 {
@@ -375,6 +434,8 @@ main (void)
         CASE (test_held_publish_goes_on_when_there_is_room),
         CASE (test_session_that_comes_back_misses_nothing),
         CASE (test_resumed_session_knows_all_refusals),
+        CASE (test_resumed_session_hears_what_was_stored_and_came_back),
+        CASE (test_unsubscribed_while_away_is_forgotten),
         CASE (test_expired_event_is_accepted_but_not_delivered),
         CASE (test_paused_agent_gets_everything_later),
         CASE (test_agents_over_ipc_and_tcp),

@@ -73,15 +73,19 @@ s_log_number (support_session_t *self, const char *name,
     ProtobufCMessage *message =
         covey_wire_unpack (descriptor, frame->header, frame->header_size);
     assert_non_null (message);
-    if (frame->kind == COVEY_FRAME_DELIVER_ACK)
-        s_log (self, "%s %d", name,
-               (int)((Covey__Wire__DeliverAck *)message)->seq);
+    const Covey__Wire__DeliverAck *ack = (Covey__Wire__DeliverAck *)message;
+    const Covey__Wire__Unsubscribe *end = (Covey__Wire__Unsubscribe *)message;
+    if (frame->kind == COVEY_FRAME_DELIVER_ACK && ack->has_notice_seq)
+        s_log (self, "%s %d notice %d", name, (int)ack->seq,
+               (int)ack->notice_seq);
+    else if (frame->kind == COVEY_FRAME_DELIVER_ACK)
+        s_log (self, "%s %d", name, (int)ack->seq);
     else if (frame->kind == COVEY_FRAME_SUBSCRIBE)
         s_log (self, "%s %d", name,
                (int)((Covey__Wire__Subscribe *)message)->handle);
     else if (frame->kind == COVEY_FRAME_UNSUBSCRIBE)
-        s_log (self, "%s %zu", name,
-               ((Covey__Wire__Unsubscribe *)message)->n_handles);
+        s_log (self, "%s %s%zu", name, end->others ? "all but " : "",
+               end->n_handles);
     else if (frame->kind == COVEY_FRAME_FLOW)
         s_log (self, "%s %d", name, ((Covey__Wire__Flow *)message)->paused);
     else

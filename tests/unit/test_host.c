@@ -114,6 +114,7 @@ s_hello (fixture_t *self, const char *id, uint8_t session, const char *route,
     hello.session_id.data = session_id;
     hello.session_id.len = 16;
     hello.receive_window = WINDOW;
+    hello.has_notice_acks = hello.notice_acks = true;
     if (trusted)
         hello.service = (char *)id;
     covey_hello_result_t result;
@@ -336,6 +337,28 @@ test_session_that_comes_back_gets_what_it_did_not_acknowledge (void **state)
     s_expect (self, host, "deliver 2+3(0) ");
 }
 
+/*  An agent that acknowledges notices misses none of them.                  */
+static void
+test_notices_survive_the_connection (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    const uint8_t node[16] = {9};
+    covey_host_offer (host, 1);
+    covey_host_accept (host, 1);
+    covey_host_stored (host, 1, COVEY_LEVEL_STORED, 9);
+    covey_host_gap (host, node, 30, 5, 5);
+    covey_host_stored (host, 2, COVEY_LEVEL_STORED, 9);
+    s_expect (self, host, "receipt 1/0/2 gap 5-5 ");
+    assert_int_equal (covey_host_ack_notices (host, 1), COVEY_OK);
+    covey_host_attach (host, (const uint8_t *)"r", 1, 8, 0);
+    s_expect (self, host, "receipt 1/0/1 gap 5-5 ");
+    assert_int_equal (covey_host_ack_notices (host, 4), COVEY_LIMIT);
+    assert_int_equal (covey_host_ack_notices (host, 3), COVEY_OK);
+    covey_host_attach (host, (const uint8_t *)"r", 1, 8, 0);
+    s_expect (self, host, "");
+}
+
 static void
 s_count_parcel (void *arg, covey_parcel_t *parcel)
 {
@@ -488,6 +511,7 @@ main (void)
         CASE (test_pause_ends_with_the_connection),
         CASE (test_expired_events_are_not_delivered),
         CASE (test_session_that_comes_back_gets_what_it_did_not_acknowledge),
+        CASE (test_notices_survive_the_connection),
         CASE (test_gone_session_returns_everything),
         CASE (test_other_session_of_the_same_agent_replaces),
         CASE (test_silent_session_is_found),

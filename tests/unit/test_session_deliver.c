@@ -206,7 +206,8 @@ test_subscriptions_are_repeated_before_opened (void **state)
     support_session_expect (self, "UNSUBSCRIBE 1\nUNSUBSCRIBE 0\n");
     support_session_end (self, COVEY_CLOSED);
     support_session_reopen (self, 0);
-    support_session_expect (self, "closed CLOSED\nHELLO\nopened alpha\n");
+    support_session_expect (
+        self, "closed CLOSED\nHELLO\nUNSUBSCRIBE all but 0\nopened alpha\n");
 }
 
 static void
@@ -241,8 +242,8 @@ test_subscription_that_the_node_refuses_is_not_repeated (void **state)
                                   "subscribed 2 LIMIT too many\n");
     support_session_end (self, COVEY_CLOSED);
     support_session_reopen (self, 0);
-    support_session_expect (
-        self, "closed CLOSED\nHELLO\nSUBSCRIBE 1\nopened alpha\n");
+    support_session_expect (self, "closed CLOSED\nHELLO\nUNSUBSCRIBE all but "
+                                  "1\nSUBSCRIBE 1\nopened alpha\n");
 }
 
 static void
@@ -294,6 +295,117 @@ test_notices_and_service_frames_are_handed_on (void **state)
 }
 
 static void
+s_give_gap (support_session_t *self, uint64_t number)
+{
+    uint8_t id[16] = {0};
+    Covey__Wire__Gap gap = COVEY__WIRE__GAP__INIT;
+    gap.node_id.data = id;
+    gap.node_id.len = 16;
+    gap.first = gap.last = number * 10;
+    gap.has_notice_seq = true;
+    gap.notice_seq = number;
+    support_session_give (self, COVEY_FRAME_GAP, &gap, NULL);
+}
+
+static void
+s_give_stored (support_session_t *self, uint64_t number, uint64_t publish_seq)
+{
+    Covey__Wire__Stored stored = COVEY__WIRE__STORED__INIT, *list[] = {&stored};
+    Covey__Wire__Receipt receipt = COVEY__WIRE__RECEIPT__INIT;
+    stored.seq = publish_seq;
+    stored.level = COVEY_LEVEL_STORED;
+    stored.offset = 9;
+    receipt.accepted = publish_seq;
+    receipt.stored = list;
+    receipt.n_stored = 1;
+    receipt.has_stored_first = true;
+    receipt.stored_first = number;
+    support_session_give (self, COVEY_FRAME_RECEIPT, &receipt, NULL);
+}
+
+static void
+test_notices_come_once_and_are_acknowledged (void **state)
+{
+    support_session_t *self = *state;
+    support_session_publish (self, "x", COVEY_LEVEL_STORED, 0);
+    covey_session_flush (self->session, self->now_ms);
+    s_give_gap (self, 1);
+    s_give_stored (self, 2, 1);
+    support_session_expect (self,
+                            "PUBLISH 1+1 level 3 wait 0\ngap 10..10\n"
+                            "reached 1 accepted -1\nreached 1 stored 9\n");
+    support_session_end (self, COVEY_CLOSED);
+    support_session_reopen (self, 1);
+    s_give_gap (self, 1);
+    s_give_stored (self, 2, 1);
+    s_give_gap (self, 3);
+    support_session_expect (
+        self, "closed CLOSED\nHELLO\nACK 0 notice 2\nopened alpha\n"
+              "gap 30..30\n");
+    self->now_ms += SUPPORT_HEARTBEAT_MS;
+    covey_session_tick (self->session, self->now_ms);
+    support_session_expect (self, "ACK 0 notice 3\nPING\n");
+    for (uint64_t i = 4; i < 4 + 127; i++)
+        s_give_gap (self, i);
+    self->log_size = 0;
+    covey_session_flush (self->session, self->now_ms);
+    assert_int_equal (self->log_size, 0);
+    s_give_gap (self, 131);
+    self->log_size = 0;
+    covey_session_flush (self->session, self->now_ms);
+    support_session_expect (self, "ACK 0 notice 131\n");
+}
+
+static void
+test_hole_in_the_notices_closes (void **state)
+{
+    support_session_t *self = *state;
+    s_give_gap (self, 1);
+    s_give_gap (self, 3);
+    support_session_expect (self, "gap 10..10\nclosed STATE\n");
+    support_session_reopen (self, 0);
+    s_give_gap (self, 2);
+    support_session_expect (
+        self, "HELLO\nACK 0 notice 1\nopened alpha\ngap 20..20\n");
+}
+
+static void
+test_restarted_node_counts_notices_from_one_again (void **state)
+{
+    support_session_t *self = *state;
+    s_give_gap (self, 1);
+    support_session_end (self, COVEY_CLOSED);
+    support_session_reopen (self, -1);
+    s_give_gap (self, 1);
+    support_session_expect (
+        self, "gap 10..10\nclosed CLOSED\nHELLO\nopened alpha\ngap 10..10\n");
+}
+
+static void
+test_unsubscribed_while_closed_is_said_when_it_opens (void **state)
+{
+    support_session_t *self = *state;
+    s_subscribe (self, 1, COVEY_OK);
+    s_subscribe (self, 2, COVEY_OK);
+    support_session_end (self, COVEY_CLOSED);
+    covey_session_unsubscribe (self->session, 1);
+    support_session_reopen (self, 0);
+    support_session_expect (self,
+                            "SUBSCRIBE 1\nSUBSCRIBE 2\nclosed CLOSED\nHELLO\n"
+                            "UNSUBSCRIBE all but 1\nSUBSCRIBE 2\n"
+                            "opened alpha\n");
+    support_session_end (self, COVEY_CLOSED);
+    covey_session_unsubscribe_all (self->session);
+    support_session_reopen (self, 0);
+    support_session_expect (self, "closed CLOSED\nHELLO\n"
+                                  "UNSUBSCRIBE all but 0\nopened alpha\n");
+    /* A node that lost the session has nothing to forget. */
+    support_session_end (self, COVEY_CLOSED);
+    support_session_reopen (self, -1);
+    support_session_expect (self, "closed CLOSED\nHELLO\nopened alpha\n");
+}
+
+static void
 test_garbage_is_counted_and_newer_kinds_are_dropped (void **state)
 {
     support_session_t *self = *state;
@@ -337,6 +449,10 @@ main (void)
         OPEN (test_subscription_that_the_node_refuses_is_not_repeated),
         OPEN (test_pause_is_kept_over_reopening),
         OPEN (test_notices_and_service_frames_are_handed_on),
+        OPEN (test_notices_come_once_and_are_acknowledged),
+        OPEN (test_hole_in_the_notices_closes),
+        OPEN (test_restarted_node_counts_notices_from_one_again),
+        OPEN (test_unsubscribed_while_closed_is_said_when_it_opens),
         OPEN (test_garbage_is_counted_and_newer_kinds_are_dropped),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

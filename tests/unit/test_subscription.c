@@ -80,6 +80,23 @@ s_match (fixture_t *self, covey_parcel_t *parcel, bool observers)
 }
 
 static void
+test_all_but_some_are_removed (void **state)
+{
+    fixture_t *self = *state;
+    const uint32_t keep[] = {2, 9};
+    for (uint32_t handle = 1; handle <= 4; handle++)
+        s_add (self, &s_alice, handle, 30, false);
+    s_add (self, &s_bob, 1, 30, false);
+    covey_subscriptions_remove_others (self->subscriptions, &s_alice, keep, 2);
+    assert_int_equal (covey_subscriptions_count (self->subscriptions), 2);
+    covey_subscriptions_remove_others (self->subscriptions, &s_bob, keep, 2);
+    covey_subscriptions_remove_others (self->subscriptions, &s_bob, keep, 2);
+    assert_int_equal (covey_subscriptions_count (self->subscriptions), 1);
+    covey_subscriptions_remove (self->subscriptions, &s_alice, 2);
+    assert_string_equal (self->needs, "+E30 -E30 ");
+}
+
+static void
 test_types_decide_and_none_means_all (void **state)
 {
     fixture_t *self = *state;
@@ -268,6 +285,7 @@ main (void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
+        CASE (test_all_but_some_are_removed),
         CASE (test_types_decide_and_none_means_all),
         CASE (test_needs_follow_the_first_and_the_last),
         CASE (test_every_filter_matches_and_does_not),
