@@ -97,6 +97,7 @@ typedef struct {
     int64_t return_ms;  /* failed: when its events go back; 0: done           */
     int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
+    size_t copies; /* of the event that is being judged                       */
 } covey_hub_peer_t;
 
 /*  What is known of a topic here.                                           */

@@ -10,21 +10,18 @@
 #define LINK_DUP_ACKS 3 /* acks without progress that mean loss          */
 #define LINK_PACE_MS 50 /* between two resends because of such acks      */
 
-typedef struct {
-    covey_parcel_t *parcel; /* NULL: taken back                               */
-    uint8_t kind;
-    bool was_sent;
-} link_item_t;
-
 struct covey_link {
     covey_link_config_t config;
     covey_link_callbacks_t callbacks;
     covey_link_stats_t stats;
     bool open;
     uint64_t peer_epoch; /* 0: never heard                                    */
-    /* ours: items[0] has number acked + 1, the first `sent` are on their way */
-    covey_fifo_t items;
-    size_t bytes;
+    /* ours: flight[0] has number acked + 1, the first `sent` are on their way;
+       what waits in the lanes gets its number with the next frame            */
+    covey_lanes_t lanes;
+    covey_fifo_t flight;
+    size_t flight_bytes;
+    size_t unsent_bytes; /* of flight                                         */
     uint64_t acked;
     size_t sent;
     bool probing; /* send one frame only until there is progress      */
@@ -45,12 +42,14 @@ covey_link_new (const covey_link_config_t *config,
 {
     assert (config->epoch > 0);
     assert (config->events_max > 0 && config->bytes_max > 0);
+    assert (config->window_events > 0 && config->window_bytes > 0);
     assert (callbacks->send && callbacks->item);
     covey_link_t *self = covey_mem_new (sizeof *self);
     self->config = *config;
     self->callbacks = *callbacks;
     self->resend_ms = COVEY_LINK_RESEND_MS;
-    covey_fifo_init (&self->items, sizeof (link_item_t));
+    covey_lanes_init (&self->lanes, config->events_max, config->bytes_max);
+    covey_fifo_init (&self->flight, sizeof (covey_lane_item_t));
     covey_buf_init (&self->frame, COVEY_FRAME_MAX);
     return self;
 }
@@ -62,13 +61,20 @@ covey_link_destroy (covey_link_t **self_p)
     *self_p = NULL;
     if (!self)
         return;
-    for (size_t i = 0; i < self->items.count; i++) {
-        link_item_t *item = covey_fifo_at (&self->items, i);
+    for (size_t i = 0; i < self->flight.count; i++) {
+        covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
         covey_parcel_drop (&item->parcel);
     }
-    covey_fifo_deinit (&self->items);
+    covey_fifo_deinit (&self->flight);
+    covey_lanes_deinit (&self->lanes);
     covey_buf_deinit (&self->frame);
     free (self);
+}
+
+static size_t
+s_size (const covey_lane_item_t *item)
+{
+    return item->parcel ? item->parcel->size : 0;
 }
 
 /*  Everything that is not acknowledged goes out again.                      */
@@ -76,6 +82,7 @@ static void
 s_rewind (covey_link_t *self, int64_t now_ms)
 {
     self->sent = 0;
+    self->unsent_bytes = self->flight_bytes;
     self->dup_acks = 0;
     self->last_resend_ms = now_ms;
     self->progress_ms = now_ms;
@@ -85,14 +92,16 @@ static void
 s_progress (covey_link_t *self, uint64_t recv_seq, int64_t now_ms)
 {
     while (self->acked < recv_seq) {
-        link_item_t *item = covey_fifo_at (&self->items, 0);
-        if (item->parcel)
-            self->bytes -= item->parcel->size;
-        covey_parcel_drop (&item->parcel);
-        covey_fifo_pop (&self->items);
-        self->acked++;
+        covey_lane_item_t *item = covey_fifo_at (&self->flight, 0);
+        size_t size = s_size (item);
+        self->flight_bytes -= size;
         if (self->sent)
             self->sent--;
+        else
+            self->unsent_bytes -= size;
+        covey_parcel_drop (&item->parcel);
+        covey_fifo_pop (&self->flight);
+        self->acked++;
     }
     self->probing = false;
     self->dup_acks = 0;
@@ -109,7 +118,7 @@ s_on_ack (covey_link_t *self, uint64_t epoch, uint64_t recv_epoch,
     if (!self->open || epoch != self->peer_epoch ||
         recv_epoch != self->config.epoch)
         return;
-    if (recv_seq > self->acked + self->items.count) {
+    if (recv_seq > self->acked + self->flight.count) {
         self->stats.stale++;
         return;
     }
@@ -140,8 +149,8 @@ covey_link_open (covey_link_t *self, uint64_t peer_epoch, uint64_t recv_epoch,
         self->recv_seq = 0;
         self->acked = 0;
         self->ack_due = false;
-        for (size_t i = 0; i < self->items.count; i++) {
-            link_item_t *item = covey_fifo_at (&self->items, i);
+        for (size_t i = 0; i < self->flight.count; i++) {
+            covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
             item->was_sent = false;
         }
     } else
@@ -164,62 +173,65 @@ covey_link_is_open (const covey_link_t *self)
 }
 
 bool
-covey_link_has_room (const covey_link_t *self, size_t size)
+covey_link_has_room (const covey_link_t *self, covey_lane_t lane, size_t events,
+                     size_t bytes)
 {
-    /* An empty queue takes any one event, however large. */
-    return self->items.count == 0 ||
-           (self->items.count < self->config.events_max &&
-            self->bytes < self->config.bytes_max &&
-            size <= self->config.bytes_max - self->bytes);
+    return covey_lanes_have_room (&self->lanes, lane, events, bytes);
+}
+
+void
+covey_link_add (covey_link_t *self, covey_lane_t lane, uint8_t kind,
+                covey_parcel_t *parcel)
+{
+    covey_lanes_add (&self->lanes, lane, kind, parcel);
 }
 
 covey_err_t
-covey_link_push (covey_link_t *self, uint8_t kind, covey_parcel_t *parcel,
-                 bool control)
+covey_link_push (covey_link_t *self, covey_lane_t lane, uint8_t kind,
+                 covey_parcel_t *parcel)
 {
-    bool room = covey_link_has_room (self, parcel->size) ||
-                (control &&
-                 self->items.count <
-                     self->config.events_max + COVEY_LINK_RESERVE_EVENTS &&
-                 self->bytes + parcel->size <
-                     self->config.bytes_max + COVEY_LINK_RESERVE_BYTES);
-    if (!room) {
+    if (!covey_lanes_have_room (&self->lanes, lane, 1, parcel->size)) {
         self->stats.refused++;
         return COVEY_EAGAIN;
     }
-    link_item_t *item = covey_fifo_push (&self->items);
-    item->kind = kind;
-    item->parcel = covey_parcel_hold (parcel);
-    self->bytes += parcel->size;
+    covey_lanes_add (&self->lanes, lane, kind, parcel);
     return COVEY_OK;
 }
 
 size_t
 covey_link_count (const covey_link_t *self)
 {
-    return self->items.count;
+    return self->flight.count + self->lanes.count;
 }
 
 size_t
 covey_link_bytes (const covey_link_t *self)
 {
-    return self->bytes;
+    return self->flight_bytes + self->lanes.bytes;
 }
 
 size_t
-covey_link_take_back (covey_link_t *self, covey_link_take_fn *take, void *arg)
+covey_link_waiting (const covey_link_t *self, covey_lane_t lane)
+{
+    return self->lanes.queues[lane].items.count;
+}
+
+size_t
+covey_link_take_back (covey_link_t *self, covey_lanes_take_fn *take, void *arg)
 {
     size_t taken = 0;
-    for (size_t i = 0; i < self->items.count; i++) {
-        link_item_t *item = covey_fifo_at (&self->items, i);
+    for (size_t i = 0; i < self->flight.count; i++) {
+        covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
         if (!item->parcel || !take (arg, item->kind, item->parcel))
             continue;
-        self->bytes -= item->parcel->size;
+        self->flight_bytes -= item->parcel->size;
+        if (i >= self->sent)
+            self->unsent_bytes -= item->parcel->size;
         covey_parcel_drop (&item->parcel);
         item->kind = COVEY_ITEM_NONE;
         taken++;
     }
-    return taken;
+    return taken + covey_lanes_take_back (&self->lanes, take, arg);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -334,9 +346,9 @@ s_put_u32 (uint8_t *to, size_t value)
 
 /*  Kind and body as one item, without a copy in between.                    */
 static bool
-s_add_item (covey_buf_t *frame, const link_item_t *item)
+s_add_item (covey_buf_t *frame, const covey_lane_item_t *item)
 {
-    size_t body = item->parcel ? item->parcel->size : 0;
+    size_t body = s_size (item);
     uint8_t *room = covey_buf_extend (frame, 4 + 1 + body);
     if (!room)
         return false;
@@ -347,7 +359,23 @@ s_add_item (covey_buf_t *frame, const link_item_t *item)
     return true;
 }
 
-/*  One frame from items[sent..]; how many went into it, 0: not sent.        */
+/*  Give numbers to what waits, for one frame and as the window allows: as late
+    as can be, so that something more urgent may still come first.            */
+static void
+s_admit (covey_link_t *self, int64_t now_ms)
+{
+    covey_lane_item_t item;
+    while (self->unsent_bytes < COVEY_FRAME_BATCH &&
+           self->flight.count < self->config.window_events &&
+           self->flight_bytes < self->config.window_bytes &&
+           covey_lanes_take (&self->lanes, now_ms, &item)) {
+        *(covey_lane_item_t *)covey_fifo_push (&self->flight) = item;
+        self->flight_bytes += item.parcel->size;
+        self->unsent_bytes += item.parcel->size;
+    }
+}
+
+/*  One frame from flight[sent..]; how many went into it, 0: not sent.        */
 static size_t
 s_send_frame (covey_link_t *self)
 {
@@ -361,10 +389,10 @@ s_send_frame (covey_link_t *self)
         COVEY_OK)
         return 0;
     size_t count = 0;
-    while (self->sent + count < self->items.count) {
-        const link_item_t *item =
-            covey_fifo_at (&self->items, self->sent + count);
-        size_t body = item->parcel ? item->parcel->size : 0;
+    while (self->sent + count < self->flight.count) {
+        const covey_lane_item_t *item =
+            covey_fifo_at (&self->flight, self->sent + count);
+        size_t body = s_size (item);
         if (count && self->frame.size + body > COVEY_FRAME_BATCH)
             break;
         if (!s_add_item (&self->frame, item))
@@ -380,12 +408,13 @@ static void
 s_count_sent (covey_link_t *self, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        link_item_t *item = covey_fifo_at (&self->items, self->sent + i);
+        covey_lane_item_t *item = covey_fifo_at (&self->flight, self->sent + i);
         if (item->was_sent)
             self->stats.resent++;
         else
             self->stats.sent++;
         item->was_sent = true;
+        self->unsent_bytes -= s_size (item);
     }
 }
 
@@ -414,8 +443,12 @@ covey_link_flush (covey_link_t *self, int64_t now_ms)
                               ? COVEY_LINK_RESEND_MAX_MS
                               : self->resend_ms * 2;
     }
+    covey_lanes_expire (&self->lanes, now_ms);
     bool blocked = false;
-    while (self->sent < self->items.count && !(self->probing && self->sent)) {
+    while (!(self->probing && self->sent)) {
+        s_admit (self, now_ms);
+        if (self->sent == self->flight.count)
+            break;
         size_t count = s_send_frame (self);
         if (!count) {
             blocked = true;
@@ -428,6 +461,7 @@ covey_link_flush (covey_link_t *self, int64_t now_ms)
         self->last_send_ms = now_ms;
         self->ack_due = false;
     }
+    self->stats.expired = self->lanes.expired;
     if (self->ack_due && !blocked) {
         self->ack_due = !s_send_ack (self);
         blocked = self->ack_due;

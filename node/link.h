@@ -4,10 +4,11 @@
               feeds it what the peer's DEALER sent
     Promise   every item accepted by push arrives once and in order, as long as
               both incarnations live; what a restarted peer had not acknowledged
-              is sent again to its new incarnation
+              is sent again to its new incarnation. Order is kept within one
+              lane; higher lanes overtake lower ones while they wait
     Memory    items are parcels, shared with other queues
-    Limits    events_max and bytes_max of what is not acknowledged; control
-              items (directory, acks, notices) have a reserve on top
+    Limits    window_events and window_bytes of what is numbered and not
+              acknowledged; what waits behind it as in node/lanes.h
     Time      now_ms: monotonic milliseconds, supplied by the caller
 
     Numbering belongs to one pair of incarnations: a frame says whose epoch it
@@ -22,20 +23,22 @@
 #ifndef COVEY_LINK_H_INCLUDED
 #define COVEY_LINK_H_INCLUDED
 
-#include "node/parcel.h"
+#include "node/lanes.h"
 #include "proto/frame.h"
 
 #define COVEY_LINK_RESEND_MS 250 /* without progress; doubles            */
 #define COVEY_LINK_RESEND_MAX_MS 4000
 #define COVEY_LINK_TAIL_MS 100 /* older than this and not there: lost  */
-#define COVEY_LINK_RESERVE_EVENTS 4096 /* for control items */
-#define COVEY_LINK_RESERVE_BYTES (16u << 20)
+#define COVEY_LINK_WINDOW_EVENTS 8192
+#define COVEY_LINK_WINDOW_BYTES (2u << 20)
 /*  An item without content: it keeps the number of one that was taken back. */
 #define COVEY_ITEM_NONE 0x00
 
 typedef struct {
     uint64_t epoch; /* of this node                                           */
-    size_t events_max;
+    size_t window_events;
+    size_t window_bytes;
+    size_t events_max; /* that wait                                           */
     size_t bytes_max;
 } covey_link_config_t;
 
@@ -53,7 +56,8 @@ typedef struct {
     uint64_t duplicates; /* items dropped because they were here already      */
     uint64_t gaps;       /* frames dropped because one before was missing     */
     uint64_t stale;      /* frames of or for another incarnation              */
-    uint64_t refused;    /* pushes that found the queue full                  */
+    uint64_t refused;    /* pushes that found no room                         */
+    uint64_t expired;    /* past their ttl before they got a number           */
 } covey_link_stats_t;
 
 typedef struct covey_link covey_link_t;
@@ -71,19 +75,23 @@ void covey_link_open (covey_link_t *self, uint64_t peer_epoch,
 void covey_link_close (covey_link_t *self);
 bool covey_link_is_open (const covey_link_t *self);
 
-/*  Is there room for an event of `size` bytes?                              */
-bool covey_link_has_room (const covey_link_t *self, size_t size);
-/*  Queue an item (the parcel is held). EAGAIN: full. `control` items may use
-    the reserve. This is where lanes for priorities would split the queue.    */
-covey_err_t covey_link_push (covey_link_t *self, uint8_t kind,
-                             covey_parcel_t *parcel, bool control);
+/*  Is there room for so many items of a lane with so many bytes in all?     */
+bool covey_link_has_room (const covey_link_t *self, covey_lane_t lane,
+                          size_t events, size_t bytes);
+/*  Queue an item (the parcel is held). EAGAIN: full.                        */
+covey_err_t covey_link_push (covey_link_t *self, covey_lane_t lane,
+                             uint8_t kind, covey_parcel_t *parcel);
+/*  The same for which there was room when the caller asked.                 */
+void covey_link_add (covey_link_t *self, covey_lane_t lane, uint8_t kind,
+                     covey_parcel_t *parcel);
 /*  Items not acknowledged.                                                  */
 size_t covey_link_count (const covey_link_t *self);
 size_t covey_link_bytes (const covey_link_t *self);
-/*  Take back what `take` says yes to; its number stays, without content.    */
-typedef bool (covey_link_take_fn) (void *arg, uint8_t kind,
-                                   const covey_parcel_t *parcel);
-size_t covey_link_take_back (covey_link_t *self, covey_link_take_fn *take,
+/*  Of these, without a number yet.                                          */
+size_t covey_link_waiting (const covey_link_t *self, covey_lane_t lane);
+/*  Take back what `take` says yes to; a number that it had stays, without
+    content.                                                                  */
+size_t covey_link_take_back (covey_link_t *self, covey_lanes_take_fn *take,
                              void *arg);
 
 /*  From the peer. MALFORMED frames are dropped as a whole from the first item

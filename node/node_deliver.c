@@ -40,8 +40,8 @@ covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
     if (room && !body.failed) {
         protobuf_c_message_pack (&notice->base, room);
         covey_parcel_t *item = covey_parcel_new_raw (body.data, body.size);
-        if (covey_link_push (peer->link, COVEY_ITEM_UNDELIVERED, item, true) !=
-            COVEY_OK)
+        if (covey_link_push (peer->link, COVEY_LANE_CONTROL,
+                             COVEY_ITEM_UNDELIVERED, item) != COVEY_OK)
             covey_hub_drop (self, COVEY_DROP_NOTICE);
         covey_parcel_drop (&item);
     }

@@ -104,7 +104,8 @@ s_send_remote (covey_hub_t *self, covey_hub_peer_t *peer, uint64_t first_seq,
         return code;
     covey_parcel_t *item =
         covey_parcel_new_raw (self->frame.data, self->frame.size);
-    code = covey_link_push (peer->link, COVEY_ITEM_JOURNAL, item, false);
+    code = covey_link_push (peer->link, COVEY_LANE_NORMAL, COVEY_ITEM_JOURNAL,
+                            item);
     covey_parcel_drop (&item);
     return code;
 }

@@ -33,7 +33,8 @@ covey_hub_push_raw (covey_hub_peer_t *peer, uint8_t kind,
     uint8_t *packed = covey_mem_new (size);
     protobuf_c_message_pack (message, packed);
     covey_parcel_t *item = covey_parcel_new_raw (packed, size);
-    covey_err_t code = covey_link_push (peer->link, kind, item, true);
+    covey_err_t code =
+        covey_link_push (peer->link, COVEY_LANE_CONTROL, kind, item);
     covey_parcel_drop (&item);
     free (packed);
     return code;
@@ -146,11 +147,22 @@ s_listen (covey_hub_peer_t *shell, const char *pub)
 }
 
 static void
+s_drop_link (covey_hub_peer_t *shell)
+{
+    if (shell->link)
+        shell->hub->drops[COVEY_DROP_EXPIRED] +=
+            covey_link_stats (shell->link)->expired;
+    covey_link_destroy (&shell->link);
+}
+
+static void
 s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
 {
     covey_peer_t *peer = shell->peer;
     if (!shell->link) {
         covey_link_config_t config = {.epoch = self->epoch,
+                                      .window_events = COVEY_LINK_WINDOW_EVENTS,
+                                      .window_bytes = COVEY_LINK_WINDOW_BYTES,
                                       .events_max =
                                           self->config.link_events_max,
                                       .bytes_max = self->config.link_bytes_max};
@@ -262,7 +274,7 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     /* Its goodbye may have overtaken broadcasts: they have a way of their own.
      */
     s_unroute (shell);
-    covey_link_destroy (&shell->link);
+    s_drop_link (shell);
     shell->last_ms = self->now_ms + COVEY_HUB_LAST_MS;
 }
 
@@ -306,7 +318,7 @@ s_forgotten (void *arg, covey_peer_t *peer)
     if (self->sub)
         s_listen (shell, "");
     covey_hub_close_socket (&shell->dealer);
-    covey_link_destroy (&shell->link);
+    s_drop_link (shell);
     covey_intake_destroy (&shell->intake);
     free (shell);
 }

@@ -154,11 +154,24 @@ s_resolve (publish_t *self, covey_slice_t id, publish_route_t *route)
     return route->peer && route->peer->link ? COVEY_OK : s_nobody (self, id);
 }
 
+/*  Room for one more copy on a link that may have to take several.          */
+static bool
+s_take_room (publish_t *self, covey_hub_peer_t *peer)
+{
+    size_t size = self->size + COVEY_ORIGIN_SIZE_MAX + TARGET_FOR_MAX;
+    peer->copies++;
+    return covey_link_has_room (peer->link, covey_lane_of (&self->view),
+                                peer->copies, peer->copies * size);
+}
+
 static covey_err_t
 s_check_room (publish_t *self)
 {
     covey_hub_t *hub = self->hub;
     size_t size = self->size + COVEY_ORIGIN_SIZE_MAX;
+    for (uint32_t i = 0; i < self->view.target_count; i++)
+        if (self->routes[i].peer)
+            self->routes[i].peer->copies = 0;
     if (self->journaled && !covey_outbox_has_room (hub->outbox, size))
         return covey_fail (&self->err, COVEY_EAGAIN,
                            "the outbox is full: %zu events (%zu bytes) wait "
@@ -167,7 +180,7 @@ s_check_room (publish_t *self)
                            covey_outbox_bytes (hub->outbox));
     for (uint32_t i = 0; i < self->view.target_count; i++) {
         const publish_route_t *route = &self->routes[i];
-        if (route->peer && !covey_link_has_room (route->peer->link, size))
+        if (route->peer && !s_take_room (self, route->peer))
             return covey_fail (&self->err, COVEY_EAGAIN,
                                "the link to node %s is full: %zu events wait",
                                route->peer->peer->name,
@@ -209,8 +222,7 @@ s_note_state (publish_t *self)
 
 /*  To a node that hosts only some of the targets: which one is meant.       */
 static void
-s_push_for (covey_hub_t *hub, const publish_route_t *route,
-            const covey_parcel_t *parcel)
+s_push_for (const publish_route_t *route, const covey_parcel_t *parcel)
 {
     covey_buf_t body;
     covey_buf_init (&body,
@@ -220,11 +232,9 @@ s_push_for (covey_hub_t *hub, const publish_route_t *route,
     (void)covey_buf_append (&body, parcel->bytes, parcel->size);
     if (!body.failed) {
         covey_parcel_t *item = covey_parcel_new_raw (body.data, body.size);
-        if (covey_link_push (route->peer->link, COVEY_ITEM_EVENT_FOR, item,
-                             true) != COVEY_OK)
-            covey_hub_undelivered (hub, &parcel->view, route->id, COVEY_EAGAIN,
-                                   "the link to node %s is full",
-                                   route->peer->peer->name);
+        item->expires_ms = parcel->expires_ms;
+        covey_link_add (route->peer->link, covey_lane_of (&parcel->view),
+                        COVEY_ITEM_EVENT_FOR, item);
         covey_parcel_drop (&item);
     }
     covey_buf_deinit (&body);
@@ -242,13 +252,11 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
         const publish_route_t *route = &self->routes[i];
         if (route->host)
             covey_hub_deliver (hub, route->host, parcel);
-        else if (route->peer && count == 1) {
-            covey_err_t code = covey_link_push (
-                route->peer->link, COVEY_ITEM_EVENT, parcel, false);
-            assert (code == COVEY_OK); /* its room was checked                */
-            (void)code;
-        } else if (route->peer)
-            s_push_for (hub, route, parcel);
+        else if (route->peer && count == 1)
+            covey_link_add (route->peer->link, covey_lane_of (&parcel->view),
+                            COVEY_ITEM_EVENT, parcel);
+        else if (route->peer)
+            s_push_for (route, parcel);
         else if (self->view.type == COVEY_EVENT_REQUEST)
             covey_hub_serve (hub, parcel);
         else if (self->view.type == COVEY_EVENT_RESPONSE)
@@ -259,14 +267,6 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
         covey_hub_deliver_observed (hub, parcel);
     if (self->journaled)
         covey_hub_cast (hub, 'T', parcel);
-}
-
-static bool
-s_is_expired (const publish_t *self)
-{
-    return self->view.ttl_ms &&
-           self->hub->now_us >
-               self->view.timestamp_us + (int64_t)self->view.ttl_ms * 1000;
 }
 
 static covey_err_t
@@ -294,7 +294,8 @@ s_carry_out (publish_t *self)
         (void)code;
     }
     hub->counters.published++;
-    if (s_is_expired (self))
+    covey_parcel_start_clock (parcel, hub->now_us, hub->now_ms);
+    if (covey_parcel_is_expired (parcel, hub->now_ms))
         covey_hub_drop (hub, COVEY_DROP_EXPIRED);
     else if (self->view.target_count)
         s_route_targets (self, parcel);

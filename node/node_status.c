@@ -44,6 +44,7 @@ typedef struct {
     covey_intake_stats_t intake;
     size_t link_events;
     size_t link_bytes;
+    size_t waiting[COVEY_LANE_COUNT];
 } status_sums_t;
 
 static void
@@ -57,8 +58,12 @@ s_add_peer (status_sums_t *sums, const covey_hub_peer_t *peer)
         sums->link.duplicates += stats->duplicates;
         sums->link.gaps += stats->gaps;
         sums->link.stale += stats->stale;
+        sums->link.expired += stats->expired;
         sums->link_events += covey_link_count (peer->link);
         sums->link_bytes += covey_link_bytes (peer->link);
+        for (int lane = 0; lane < COVEY_LANE_COUNT; lane++)
+            sums->waiting[lane] +=
+                covey_link_waiting (peer->link, (covey_lane_t)lane);
     }
     if (peer->intake) {
         const covey_intake_stats_t *stats = covey_intake_stats (peer->intake);
@@ -155,6 +160,11 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"outboxRefusals", outbox->refusals},
         {"linkEvents", sums.link_events},
         {"linkBytes", sums.link_bytes},
+        {"linkWaitingControl", sums.waiting[COVEY_LANE_CONTROL]},
+        {"linkWaitingCritical", sums.waiting[COVEY_LANE_CRITICAL]},
+        {"linkWaitingHigh", sums.waiting[COVEY_LANE_HIGH]},
+        {"linkWaitingNormal", sums.waiting[COVEY_LANE_NORMAL]},
+        {"linkWaitingLow", sums.waiting[COVEY_LANE_LOW]},
         {"linkSent", sums.link.sent},
         {"linkResent", sums.link.resent},
         {"linkReceived", sums.link.received},

@@ -38,6 +38,26 @@ covey_parcel_new_raw (const void *data, size_t size)
     return s_new (data, size, NULL, 0);
 }
 
+void
+covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us, int64_t now_ms)
+{
+    if (!self->view.ttl_ms)
+        return;
+    int64_t age_ms = (then_us - self->view.timestamp_us) / 1000;
+    if (age_ms < 0) /* made by a clock that is ahead                          */
+        age_ms = 0;
+    int64_t left_ms = (int64_t)self->view.ttl_ms - age_ms;
+    self->expires_ms = now_ms + (left_ms < 0 ? -1 : left_ms);
+    if (!self->expires_ms)
+        self->expires_ms = -1;
+}
+
+bool
+covey_parcel_is_expired (const covey_parcel_t *self, int64_t now_ms)
+{
+    return self->expires_ms && now_ms > self->expires_ms;
+}
+
 covey_parcel_t *
 covey_parcel_hold (covey_parcel_t *self)
 {

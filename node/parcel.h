@@ -13,6 +13,7 @@ typedef struct {
     covey_peek_t view; /* of an event; all zero for other bytes               */
     uint8_t from[16];  /* broadcasts: the node that published it              */
     uint64_t topic_seq; /* broadcasts: its number under that node and topic   */
+    int64_t expires_ms; /* monotonic, of this node; 0: never                  */
     uint32_t refs;
     size_t size;
     uint8_t bytes[];
@@ -24,6 +25,12 @@ covey_parcel_t *covey_parcel_new (const void *data, size_t size,
                                   const void *tail, size_t tail_size);
 /*  Other bytes, which nobody looks into.                                    */
 covey_parcel_t *covey_parcel_new_raw (const void *data, size_t size);
+/*  Start the clock of an event with a ttl. `then_us` is what time it is by the
+    wall clock of the node that accepted it: from here on only the time that
+    passes counts, so no difference between the clocks of nodes matters.      */
+void covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us,
+                               int64_t now_ms);
+bool covey_parcel_is_expired (const covey_parcel_t *self, int64_t now_ms);
 covey_parcel_t *covey_parcel_hold (covey_parcel_t *self);
 void covey_parcel_drop (covey_parcel_t **self_p);
 

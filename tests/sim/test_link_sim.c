@@ -1,6 +1,7 @@
 /*  Two links over a net that loses, reorders, duplicates and delays frames,
    with ends that restart. After every run: each item that a living sender
-   pushed arrived, in order, once per incarnation of the receiver.
+   pushed arrived, in the order of its lane, once per incarnation of the
+   receiver.
 
     COVEY_SEEDS says how many seeds (default 1,000), COVEY_SEED plays one. */
 #include <setjmp.h>
@@ -19,13 +20,16 @@
 #define FAULTS_MS 2000
 #define CALM_MS 9000
 #define STEP_MS 5
+#define WAITING_MAX 200
+#define WINDOW_MAX 60
 
 typedef struct sim sim_t;
 
 /*  What an item says of itself.                                             */
 typedef struct {
-    uint64_t life; /* of the sender: its epoch                                */
-    uint64_t number;
+    uint64_t life;   /* of the sender: its epoch                              */
+    uint64_t number; /* in its lane                                           */
+    uint64_t lane;
 } label_t;
 
 typedef struct {
@@ -40,11 +44,11 @@ typedef struct {
     int index;
     uint64_t epoch;
     covey_link_t *link;
-    uint64_t pushed;    /* last number of this life                           */
-    uint64_t peer_life; /* whose items came last                              */
-    uint64_t peer_last; /* the last of them, over all lives of this end       */
-    uint64_t seen_last; /* the last of them in this life of this end          */
-    uint64_t deaf_until;
+    uint64_t pushed[COVEY_LANE_COUNT]; /* last numbers of this life           */
+    uint64_t peer_life;                /* whose items came last               */
+    /* the last of them, over all lives of this end, and in this life         */
+    uint64_t peer_last[COVEY_LANE_COUNT];
+    uint64_t seen_last[COVEY_LANE_COUNT];
 } end_t;
 
 struct sim {
@@ -67,10 +71,11 @@ struct sim {
 static void
 s_fail (const sim_t *self, const char *what, const label_t *label)
 {
-    fail_msg ("COVEY_SEED=%llu at %lld ms: %s (item %llu of life %llu)",
+    fail_msg ("COVEY_SEED=%llu at %lld ms: %s (item %llu of lane %llu, life "
+              "%llu)",
               (unsigned long long)self->seed, (long long)self->now_ms, what,
               (unsigned long long)label->number,
-              (unsigned long long)label->life);
+              (unsigned long long)label->lane, (unsigned long long)label->life);
 }
 
 static void
@@ -124,17 +129,20 @@ s_on_item (void *arg, uint8_t kind, const uint8_t *body, size_t size)
         s_fail (end->sim, "an item of a past incarnation", &label);
     if (label.life > end->peer_life) {
         end->peer_life = label.life;
-        end->peer_last = end->seen_last = 0;
+        memset (end->peer_last, 0, sizeof end->peer_last);
+        memset (end->seen_last, 0, sizeof end->seen_last);
     }
-    if (label.number <= end->seen_last)
+    uint64_t *peer_last = &end->peer_last[label.lane];
+    uint64_t *seen_last = &end->seen_last[label.lane];
+    if (label.number <= *seen_last)
         s_fail (end->sim, "twice, or out of order", &label);
-    if (end->seen_last && label.number != end->seen_last + 1)
+    if (*seen_last && label.number != *seen_last + 1)
         s_fail (end->sim, "one before it is missing", &label);
-    if (label.number > end->peer_last + 1)
+    if (label.number > *peer_last + 1)
         s_fail (end->sim, "one was lost with the receiver", &label);
-    end->seen_last = label.number;
-    if (label.number > end->peer_last)
-        end->peer_last = label.number;
+    *seen_last = label.number;
+    if (label.number > *peer_last)
+        *peer_last = label.number;
     end->sim->delivered++;
 }
 
@@ -144,10 +152,14 @@ s_start (end_t *end)
     sim_t *sim = end->sim;
     covey_link_destroy (&end->link);
     end->epoch = ++sim->last_epoch;
-    end->pushed = 0;
-    end->seen_last = 0;
+    memset (end->pushed, 0, sizeof end->pushed);
+    memset (end->seen_last, 0, sizeof end->seen_last);
     covey_link_config_t config = {
-        .epoch = end->epoch, .events_max = 200, .bytes_max = 20000};
+        .epoch = end->epoch,
+        .window_events = 1 + (size_t)covey_prng_below (&sim->prng, WINDOW_MAX),
+        .window_bytes = 1 + (size_t)covey_prng_below (&sim->prng, 8000),
+        .events_max = WAITING_MAX,
+        .bytes_max = 20000};
     covey_link_callbacks_t callbacks = {
         .arg = end, .send = s_on_send, .item = s_on_item};
     end->link = covey_link_new (&config, &callbacks);
@@ -248,19 +260,25 @@ s_deliver_packets (sim_t *self)
 static void
 s_push (end_t *end)
 {
-    label_t label = {.life = end->epoch, .number = end->pushed + 1};
+    sim_t *sim = end->sim;
+    covey_lane_t lane =
+        (covey_lane_t)covey_prng_below (&sim->prng, COVEY_LANE_COUNT);
+    label_t label = {
+        .life = end->epoch, .number = end->pushed[lane] + 1, .lane = lane};
     uint8_t body[200] = {0};
     memcpy (body, &label, sizeof label);
-    size_t size =
-        sizeof label + (size_t)covey_prng_below (&end->sim->prng, 100);
+    size_t size = sizeof label + (size_t)covey_prng_below (&sim->prng, 100);
     covey_parcel_t *parcel = covey_parcel_new_raw (body, size);
     covey_err_t code =
-        covey_link_push (end->link, COVEY_ITEM_EVENT, parcel, false);
+        covey_link_push (end->link, lane, COVEY_ITEM_EVENT, parcel);
     if (code == COVEY_OK)
-        end->pushed++;
+        end->pushed[lane]++;
     else
         assert_int_equal (code, COVEY_EAGAIN);
-    assert_true (covey_link_count (end->link) <= 200);
+    /* Control items have so many more, the other lanes an eighth each. */
+    assert_true (covey_link_count (end->link) -
+                     covey_link_waiting (end->link, 0) <=
+                 WAITING_MAX * 3 / 2 + WINDOW_MAX);
     covey_parcel_drop (&parcel);
 }
 
@@ -269,7 +287,7 @@ s_step_end (end_t *end)
 {
     sim_t *sim = end->sim;
     if (!sim->calm) {
-        uint64_t burst = covey_prng_below (&sim->prng, 6);
+        uint64_t burst = covey_prng_below (&sim->prng, 12);
         for (uint64_t i = 0; i < burst; i++)
             s_push (end);
         if (covey_prng_below (&sim->prng, 400) == 0) {
@@ -287,10 +305,16 @@ s_check_end (const sim_t *self)
 {
     for (int i = 0; i < 2; i++) {
         const end_t *from = &self->ends[i], *to = &self->ends[1 - i];
-        label_t label = {.life = from->epoch, .number = to->peer_last};
-        if (from->pushed &&
-            (to->peer_life != from->epoch || to->peer_last != from->pushed))
-            s_fail (self, "the last to arrive is not the last pushed", &label);
+        label_t label = {.life = from->epoch};
+        for (int lane = 0; lane < COVEY_LANE_COUNT; lane++) {
+            label.lane = (uint64_t)lane;
+            label.number = to->peer_last[lane];
+            if (from->pushed[lane] &&
+                (to->peer_life != from->epoch ||
+                 to->peer_last[lane] != from->pushed[lane]))
+                s_fail (self, "the last to arrive is not the last pushed",
+                        &label);
+        }
         if (covey_link_count (from->link))
             s_fail (self, "something was never acknowledged", &label);
     }

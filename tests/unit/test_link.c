@@ -17,6 +17,7 @@ typedef struct {
     size_t acks;
     uint64_t first_seq;
     size_t items; /* of the last data frame                                   */
+    char last_item[64];
     uint64_t ack_seq;
     char got[256];
 } fixture_t;
@@ -39,8 +40,10 @@ s_on_send (void *arg, const covey_buf_t *frame)
         const uint8_t *item;
         size_t size;
         for (self->items = 0;
-             covey_frame_next (&parsed, &item, &size) == COVEY_OK;)
-            self->items++;
+             covey_frame_next (&parsed, &item, &size) == COVEY_OK;
+             self->items++)
+            snprintf (self->last_item, sizeof self->last_item, "%.*s",
+                      (int)size - 1, (const char *)item + 1);
         self->data_frames++;
     } else {
         Covey__Wire__DataAck *ack = (Covey__Wire__DataAck *)covey_wire_unpack (
@@ -67,8 +70,11 @@ static int
 s_setup (void **state)
 {
     fixture_t *self = calloc (1, sizeof *self);
-    covey_link_config_t config = {
-        .epoch = 10, .events_max = 4, .bytes_max = 100};
+    covey_link_config_t config = {.epoch = 10,
+                                  .window_events = 3,
+                                  .window_bytes = 50,
+                                  .events_max = 4,
+                                  .bytes_max = 100};
     covey_link_callbacks_t callbacks = {
         .arg = self, .send = s_on_send, .item = s_on_item};
     self->link = covey_link_new (&config, &callbacks);
@@ -85,12 +91,22 @@ s_teardown (void **state)
     return 0;
 }
 
+static void
+s_push_lane (fixture_t *self, covey_lane_t lane, const char *text)
+{
+    covey_parcel_t *parcel = support_parcel_raw (text);
+    assert_int_equal (
+        covey_link_push (self->link, lane, COVEY_ITEM_EVENT, parcel), COVEY_OK);
+    covey_parcel_drop (&parcel);
+}
+
 static covey_err_t
 s_push (fixture_t *self, const char *text, bool control)
 {
     covey_parcel_t *parcel = support_parcel_raw (text);
-    covey_err_t code =
-        covey_link_push (self->link, COVEY_ITEM_EVENT, parcel, control);
+    covey_err_t code = covey_link_push (
+        self->link, control ? COVEY_LANE_CONTROL : COVEY_LANE_NORMAL,
+        COVEY_ITEM_EVENT, parcel);
     covey_parcel_drop (&parcel);
     return code;
 }
@@ -163,10 +179,10 @@ test_full_queue_says_so_and_control_has_a_reserve (void **state)
     fixture_t *self = *state;
     for (int i = 0; i < 4; i++)
         assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    assert_false (covey_link_has_room (self->link, 1));
+    assert_false (covey_link_has_room (self->link, COVEY_LANE_NORMAL, 1, 1));
     assert_int_equal (s_push (self, "a", false), COVEY_EAGAIN);
     assert_int_equal (covey_link_stats (self->link)->refused, 1);
-    for (int i = 0; i < COVEY_LINK_RESERVE_EVENTS; i++)
+    for (int i = 0; i < COVEY_LANES_CONTROL_EVENTS; i++)
         assert_int_equal (s_push (self, "a", true), COVEY_OK);
     assert_int_equal (s_push (self, "a", true), COVEY_EAGAIN);
 }
@@ -297,10 +313,76 @@ test_taken_back_items_leave_their_number (void **state)
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
     assert_int_equal (s_push (self, "c", false), COVEY_OK);
-    assert_int_equal (covey_link_take_back (self->link, s_take_b, NULL), 1);
+    covey_link_flush (self->link, 0);
+    assert_int_equal (s_push (self, "b", false), COVEY_OK);
+    assert_int_equal (s_push (self, "d", false), COVEY_OK);
+    assert_int_equal (covey_link_take_back (self->link, s_take_b, NULL), 2);
+    assert_int_equal (covey_link_count (self->link), 4);
+    assert_int_equal (covey_link_bytes (self->link), 3);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS);
+    assert_int_equal (self->items, 3);
+    s_ack (self, 7, 3, COVEY_LINK_RESEND_MS);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS);
+    assert_int_equal (self->first_seq, 4); /* which "d" got, not "b"          */
+    assert_int_equal (self->items, 1);
+}
+
+/*  Numbers are given late, so what is urgent goes before what came earlier.  */
+static void
+test_critical_overtakes_what_waits_behind_the_window (void **state)
+{
+    fixture_t *self = *state;
+    covey_link_open (self->link, 7, 0, 0, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal (s_push (self, "a", false), COVEY_OK);
     covey_link_flush (self->link, 0);
     assert_int_equal (self->items, 3);
-    assert_int_equal (covey_link_bytes (self->link), 2);
+    s_push_lane (self, COVEY_LANE_LOW, "low");
+    s_push_lane (self, COVEY_LANE_LOW, "low too");
+    s_push_lane (self, COVEY_LANE_CRITICAL, "critical");
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->data_frames, 1); /* the window is full            */
+    s_ack (self, 7, 1, 1);
+    covey_link_flush (self->link, 1);
+    assert_string_equal (self->last_item, "critical");
+    s_ack (self, 7, 3, 2);
+    covey_link_flush (self->link, 2);
+    assert_string_equal (self->last_item, "low too");
+    assert_int_equal (self->first_seq, 5);
+}
+
+static void
+test_window_is_bounded_in_bytes (void **state)
+{
+    fixture_t *self = *state;
+    covey_link_open (self->link, 7, 0, 0, 0);
+    char text[51];
+    memset (text, 'x', sizeof text);
+    text[50] = '\0';
+    assert_int_equal (s_push (self, text, false), COVEY_OK);
+    assert_int_equal (s_push (self, "a", false), COVEY_OK);
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->items, 1);
+    assert_int_equal (covey_link_waiting (self->link, COVEY_LANE_NORMAL), 1);
+    s_ack (self, 7, 1, 1);
+    covey_link_flush (self->link, 1);
+    assert_string_equal (self->last_item, "a");
+}
+
+static void
+test_expired_items_never_get_a_number (void **state)
+{
+    fixture_t *self = *state;
+    covey_parcel_t *parcel = support_parcel_raw ("old");
+    parcel->expires_ms = 100;
+    covey_link_add (self->link, COVEY_LANE_NORMAL, COVEY_ITEM_EVENT, parcel);
+    covey_parcel_drop (&parcel);
+    assert_int_equal (s_push (self, "new", false), COVEY_OK);
+    covey_link_open (self->link, 7, 0, 0, 101);
+    covey_link_flush (self->link, 101);
+    assert_int_equal (self->items, 1);
+    assert_string_equal (self->last_item, "new");
+    assert_int_equal (covey_link_stats (self->link)->expired, 1);
 }
 
 static void
@@ -342,6 +424,9 @@ main (void)
         CASE (test_duplicates_and_gaps_are_not_passed_on),
         CASE (test_new_incarnation_gets_what_the_old_one_had_not),
         CASE (test_taken_back_items_leave_their_number),
+        CASE (test_critical_overtakes_what_waits_behind_the_window),
+        CASE (test_window_is_bounded_in_bytes),
+        CASE (test_expired_items_never_get_a_number),
         CASE (test_full_socket_is_tried_again),
         CASE (test_ack_for_what_was_never_sent_is_ignored),
     };
