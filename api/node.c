@@ -198,6 +198,9 @@ s_start_actor (covey_node_t *self, const covey_settings_t *settings)
     config.advertise = covey_options_text (self->options, "advertise");
     config.port = settings->port;
     config.pub_port = settings->pub_port;
+    config.interfaces = settings->interfaces;
+    config.interface_count = settings->interface_count;
+    config.beacon_port = settings->beacon_port;
     s_take_limits (self->options, &config);
     config.log = self->log;
 
@@ -320,7 +323,7 @@ covey_node_start (covey_node_t *self, int timeout_ms)
         pthread_mutex_unlock (&self->lock);
         return rc;
     }
-    rc = covey_settings_check (self->options, &settings, covey_errbuf ());
+    rc = covey_settings_resolve (self->options, &settings, covey_errbuf ());
     if (rc == COVEY_OK)
         rc = s_start_all (self, &settings);
     if (rc) {

@@ -186,3 +186,48 @@ covey_settings_check (const covey_options_t *values, covey_settings_t *settings,
         rc = s_check_times (values, err);
     return rc;
 }
+
+covey_err_t
+covey_settings_choose (const covey_options_t *values,
+                       const covey_interface_t *list, size_t count,
+                       covey_settings_t *settings, covey_errbuf_t *err)
+{
+    const char *names[COVEY_LIST_MAX];
+    covey_interface_wish_t wish = {
+        .host = settings->host,
+        .names = names,
+        .name_count = covey_options_count (values, "interface"),
+        .has_advertise = covey_options_is_set (values, "advertise"),
+        .needs_broadcast = covey_options_flag (values, "beacon")};
+    for (size_t i = 0; i < wish.name_count; i++)
+        names[i] = covey_options_item (values, "interface", i);
+    bool follows = wish.name_count && !covey_options_is_set (values, "listen");
+    if (follows)
+        wish.host = NULL;
+    memcpy (settings->interfaces, list, count * sizeof *list);
+    settings->interface_count = count;
+    covey_err_t rc = covey_interface_choose (
+        settings->interfaces, &settings->interface_count, &wish, err);
+    if (rc)
+        return rc;
+    if (follows)
+        snprintf (settings->host, sizeof settings->host, "%s",
+                  settings->interface_count == 1
+                      ? settings->interfaces[0].address
+                      : "0.0.0.0");
+    if (wish.needs_broadcast)
+        settings->beacon_port = (int)covey_options_int (values, "beacon-port");
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_settings_resolve (const covey_options_t *values,
+                        covey_settings_t *settings, covey_errbuf_t *err)
+{
+    covey_interface_t list[COVEY_INTERFACES_MAX];
+    covey_err_t rc = covey_settings_check (values, settings, err);
+    if (rc)
+        return rc;
+    size_t count = covey_interface_list (list);
+    return covey_settings_choose (values, list, count, settings, err);
+}

@@ -10,6 +10,7 @@
 #define COVEY_SETTINGS_H_INCLUDED
 
 #include "base/options.h"
+#include "node/interface.h"
 
 #define COVEY_DEFAULT_PORT 7400
 #define COVEY_SESSION_PORT 7402
@@ -68,6 +69,31 @@
          .max = COVEY_NAME_MAX,                                                \
          .value = "HOST:PORT",                                                 \
          .doc = "a node of the mesh to join; one is enough, may be repeated"}, \
+        {.flag = "interface",                                                  \
+         .env = "COVEY_INTERFACE",                                             \
+         .key = "interface",                                                   \
+         .kind = COVEY_OPT_LIST,                                               \
+         .min = 1,                                                             \
+         .max = 15,                                                            \
+         .value = "NAME",                                                      \
+         .doc = "network interface to use: to listen on unless listen is "     \
+                "set, to advertise, for beacons; may be repeated"},            \
+        {.flag = "beacon",                                                     \
+         .env = "COVEY_BEACON",                                                \
+         .key = "beacon",                                                      \
+         .kind = COVEY_OPT_FLAG,                                               \
+         .def = "false",                                                       \
+         .doc = "find the nodes of this mesh on the local network, and be "    \
+                "found, by UDP broadcasts"},                                   \
+        {.flag = "beacon-port",                                                \
+         .env = "COVEY_BEACON_PORT",                                           \
+         .key = "beaconPort",                                                  \
+         .kind = COVEY_OPT_INT,                                                \
+         .def = "7403",                                                        \
+         .min = 1,                                                             \
+         .max = 65535,                                                         \
+         .value = "PORT",                                                      \
+         .doc = "UDP port of the beacons, the same for the whole mesh"},       \
         {.flag = "data",                                                       \
          .letter = 'd',                                                        \
          .env = "COVEY_DATA",                                                  \
@@ -265,11 +291,25 @@ typedef struct {
     bool is_coordinator, is_persister;
     int persist_types[64];
     size_t persist_type_count;
+    covey_interface_t interfaces[COVEY_INTERFACES_MAX]; /* by _choose         */
+    size_t interface_count;
+    int beacon_port; /* 0: no beacon                                          */
 } covey_settings_t;
 
 covey_err_t covey_settings_check (const covey_options_t *values,
                                   covey_settings_t *settings,
                                   covey_errbuf_t *err);
+
+/*  After the check: which of these interfaces the node uses, and the address
+    that follows from it. INVALID lists the candidates.                       */
+covey_err_t covey_settings_choose (const covey_options_t *values,
+                                   const covey_interface_t *list, size_t count,
+                                   covey_settings_t *settings,
+                                   covey_errbuf_t *err);
+/*  Both, with the interfaces that this host has now.                        */
+covey_err_t covey_settings_resolve (const covey_options_t *values,
+                                    covey_settings_t *settings,
+                                    covey_errbuf_t *err);
 
 /*  "HOST:PORT", "HOST", "[V6]:PORT", "V6" -> host and port.                  */
 bool covey_settings_address (const char *text, int default_port, char *host,

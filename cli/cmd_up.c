@@ -152,7 +152,7 @@ s_settings (covey_cli_t *cli, covey_node_t **node_p)
         return exit_code;
     covey_settings_t settings;
     covey_errbuf_t err = {""};
-    if (covey_settings_check (cli->options, &settings, &err))
+    if (covey_settings_resolve (cli->options, &settings, &err))
         return covey_cli_fail (cli, COVEY_EXIT_USAGE, "%s", err.text);
     covey_node_t *node = covey_node_new (covey_cli_text (cli, "name"));
     if (!node)
@@ -376,10 +376,12 @@ const covey_cli_command_t covey_cmd_up = {
     .name = "up",
     .args = "",
     .summary = "run a node of the mesh on this host",
-    .text = "The first node needs nothing; the others get --join HOST:PORT of "
-            "any node.\nSIGINT or SIGTERM ends it after what is queued was "
-            "handed over.\nSettings: options, then COVEY_* variables, then the "
-            "file, then defaults.",
+    .text =
+        "The first node needs nothing; the others get --join HOST:PORT of "
+        "any node,\nor on a local network all get --beacon, and all but one "
+        "--roles none.\nSIGINT or SIGTERM ends it after what is queued was "
+        "handed over.\nSettings: options, then COVEY_* variables, then the "
+        "file, then defaults.",
     .options = s_options,
     .needs = COVEY_CLI_SETTINGS | COVEY_CLI_STREAM,
     .run = s_run};

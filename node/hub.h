@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/hlc.h"
 #include "base/prng.h"
+#include "node/beacon.h"
 #include "node/directory.h"
 #include "node/fifo.h"
 #include "node/intake.h"
@@ -142,6 +143,8 @@ struct covey_hub {
     void *sub;
     void *local;    /* sessions of this process                               */
     void *sessions; /* sessions over ipc and tcp; NULL: none                  */
+    covey_beacon_t *beacon; /* NULL: none                                     */
+    int beacon_fd;
 
     int64_t now_ms;
     int64_t now_us;
@@ -248,6 +251,13 @@ bool covey_hub_receive (covey_hub_t *self, void *socket, bool routed,
                         covey_hub_message_fn *fn);
 bool covey_hub_drain (covey_hub_t *self, void *socket, bool routed,
                       covey_hub_message_fn *fn);
+
+/* node_beacon.c ----------------------------------------------------------- */
+
+covey_err_t covey_hub_open_beacon (covey_hub_t *self, covey_errbuf_t *err);
+void covey_hub_close_beacon (covey_hub_t *self);
+void covey_hub_tick_beacon (covey_hub_t *self);
+void covey_hub_on_beacon (covey_hub_t *self);
 
 /* node_sessions.c --------------------------------------------------------- */
 

@@ -474,6 +474,44 @@ s_note_seed (covey_membership_t *self, const char *answers,
         }
 }
 
+/*  Somebody told us of it: try it for a while.                              */
+static bool
+s_try_hearsay (covey_membership_t *self, const char *address, int64_t now_ms)
+{
+    covey_peer_t *contact = s_add (self, address, now_ms);
+    if (!contact)
+        return false;
+    contact->expires_ms = now_ms + COVEY_MEMBERSHIP_HEARSAY_MS;
+    s_connect (self, contact, now_ms);
+    return true;
+}
+
+bool
+covey_membership_wants (const covey_membership_t *self, const uint8_t id[16],
+                        uint64_t epoch, const char *address)
+{
+    const covey_peer_t *peer = covey_membership_find (self, id);
+    if (s_at_address (self, address, false) ||
+        strcmp (address, self->config.endpoint) == 0)
+        return false;
+    bool moved = peer && peer->epoch == epoch &&
+                 peer->state == COVEY_PEER_FAILED &&
+                 !s_text_equal (peer->address, address);
+    return !peer || peer->epoch < epoch || moved;
+}
+
+bool
+covey_membership_hint (covey_membership_t *self, const char *address,
+                       int64_t now_ms)
+{
+    size_t contacts = 0;
+    for (size_t i = 0; i < self->count; i++)
+        contacts += !self->peers[i]->known;
+    return contacts < COVEY_MEMBERSHIP_HINTS_MAX &&
+           self->count < self->config.peers_max &&
+           s_try_hearsay (self, address, now_ms);
+}
+
 /*  Nodes that the sender knows and we do not.                               */
 static void
 s_hear_of (covey_membership_t *self, const Covey__Wire__PeerHello *hello,
@@ -495,11 +533,8 @@ s_hear_of (covey_membership_t *self, const Covey__Wire__PeerHello *hello,
         if (s_at_address (self, info->endpoint, false) ||
             strcmp (info->endpoint, self->config.endpoint) == 0)
             continue;
-        covey_peer_t *contact = s_add (self, info->endpoint, now_ms);
-        if (!contact)
+        if (!s_try_hearsay (self, info->endpoint, now_ms))
             return;
-        contact->expires_ms = now_ms + COVEY_MEMBERSHIP_HEARSAY_MS;
-        s_connect (self, contact, now_ms);
     }
 }
 

@@ -35,6 +35,7 @@
 #define COVEY_MEMBERSHIP_ADDRESS_MAX 300  /* bytes of HOST:PORT              */
 #define COVEY_MEMBERSHIP_HEARSAY_MS 60000 /* to reach who a peer told us of */
 #define COVEY_MEMBERSHIP_KNOWN_MAX 512    /* nodes told in one hello         */
+#define COVEY_MEMBERSHIP_HINTS_MAX 64     /* contacts while hints are taken  */
 #define COVEY_MEMBERSHIP_LEFT_KEEP_MS 3600000 /* how long it is listed */
 
 typedef enum {
@@ -152,6 +153,15 @@ void covey_membership_goodbye (covey_membership_t *self, covey_peer_t *peer,
     that it does not know us yet: we introduce ourselves. Else slow down.     */
 void covey_membership_refused (covey_membership_t *self, covey_peer_t *peer,
                                covey_err_t code, int64_t now_ms);
+
+/*  Somebody said, without a hello, that a node lives at that address: would it
+    be news? Then an introduction may be tried, for COVEY_MEMBERSHIP_HEARSAY_MS.
+    False: there are too many contacts already; nobody has to make room.      */
+bool covey_membership_wants (const covey_membership_t *self,
+                             const uint8_t id[16], uint64_t epoch,
+                             const char *address);
+bool covey_membership_hint (covey_membership_t *self, const char *address,
+                            int64_t now_ms);
 
 /*  The frame of a hello to `peer`, into an empty buffer; `recv_seq` is what
     arrived of its stream.                                                    */

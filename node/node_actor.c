@@ -49,7 +49,7 @@ s_on_command (covey_hub_t *self)
 static void
 s_poll (covey_hub_t *self)
 {
-    enum { PIPE, LOCAL, SESSIONS, ROUTER, SUB, PUB, COUNT };
+    enum { PIPE, LOCAL, SESSIONS, ROUTER, SUB, PUB, BEACON, COUNT };
     zmq_pollitem_t items[COUNT] = {
         [PIPE] = {.socket = zsock_resolve (self->pipe), .events = ZMQ_POLLIN},
         [LOCAL] = {.socket = self->local, .events = ZMQ_POLLIN},
@@ -57,6 +57,8 @@ s_poll (covey_hub_t *self)
         [ROUTER] = {.socket = self->router, .events = ZMQ_POLLIN},
         [SUB] = {.socket = self->sub, .events = ZMQ_POLLIN},
         [PUB] = {.socket = self->pub, .events = ZMQ_POLLIN},
+        [BEACON] = {.fd = self->beacon ? self->beacon_fd : -1,
+                    .events = ZMQ_POLLIN},
     };
     if (!self->sessions) /* none: an item that never fires                    */
         items[SESSIONS].fd = -1;
@@ -70,6 +72,8 @@ s_poll (covey_hub_t *self)
     }
     if (items[PIPE].revents & ZMQ_POLLIN)
         s_on_command (self);
+    if (items[BEACON].revents & ZMQ_POLLIN)
+        covey_hub_on_beacon (self);
     if (items[PUB].revents & ZMQ_POLLIN)
         self->busy |=
             covey_hub_drain (self, self->pub, false, covey_hub_on_interest);

@@ -11,15 +11,19 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "node/interface.h"
 
 typedef struct {
     covey_id_t node_id;
     const char *name;
-    const char *mesh;            /* nodes of another mesh are refused         */
-    const char *host;            /* address to listen on, also advertised     */
-    const char *advertise;       /* advertised instead, or NULL               */
-    int port;                    /* ROUTER; 0 = ephemeral                     */
-    int pub_port;                /* PUB; 0 = ephemeral                        */
+    const char *mesh;      /* nodes of another mesh are refused         */
+    const char *host;      /* address to listen on, also advertised     */
+    const char *advertise; /* advertised instead, or NULL               */
+    const covey_interface_t *interfaces; /* used; the first is advertised    */
+    size_t interface_count;              /* when host is a wildcard          */
+    int beacon_port; /* UDP, on the interfaces; 0: no beacon                 */
+    int port;        /* ROUTER; 0 = ephemeral                     */
+    int pub_port;    /* PUB; 0 = ephemeral                        */
     const char *const *sessions; /* further endpoints for agents: "ipc://…",
                                     "tcp://HOST:PORT"; inproc is always there */
     size_t session_count;

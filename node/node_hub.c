@@ -42,6 +42,7 @@ covey_hub_tick (covey_hub_t *self)
         self->now_ms < covey_membership_next_ms (self->membership))
         return;
     self->tick_ms = self->now_ms;
+    covey_hub_tick_beacon (self);
     covey_hub_tick_peers (self);
     covey_hub_tick_sessions (self);
     covey_hub_tick_casts (self);
@@ -118,6 +119,10 @@ s_copy_config (covey_node_config_t *to, const covey_node_config_t *from)
     to->sessions = s_dup_texts (from->sessions, from->session_count);
     to->joins = s_dup_texts (from->joins, from->join_count);
     to->roles = s_dup_texts (from->roles, from->role_count);
+    to->interfaces = NULL;
+    if (from->interface_count)
+        to->interfaces = covey_mem_dup (
+            from->interfaces, from->interface_count * sizeof *from->interfaces);
 }
 
 static void
@@ -130,6 +135,7 @@ s_free_config (covey_node_config_t *self)
     s_free_texts (self->sessions, self->session_count);
     s_free_texts (self->joins, self->join_count);
     s_free_texts (self->roles, self->role_count);
+    free ((covey_interface_t *)self->interfaces);
 }
 
 void

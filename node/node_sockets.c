@@ -1,9 +1,6 @@
 #include "node/hub.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -115,33 +112,6 @@ s_bound_port (void *socket)
     return (int)port;
 }
 
-static bool
-s_is_wildcard (const char *host)
-{
-    return strcmp (host, "*") == 0 || strcmp (host, "0.0.0.0") == 0 ||
-           strcmp (host, "::") == 0 || strcmp (host, "[::]") == 0;
-}
-
-/*  An address of this host that others can reach.                           */
-static void
-s_own_address (char *to, size_t size)
-{
-    covey_str_copy (to, size, "127.0.0.1");
-    struct ifaddrs *list = NULL;
-    if (getifaddrs (&list) != 0)
-        return;
-    for (const struct ifaddrs *at = list; at; at = at->ifa_next) {
-        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET ||
-            (at->ifa_flags & IFF_LOOPBACK) || !(at->ifa_flags & IFF_UP))
-            continue;
-        struct sockaddr_in address;
-        memcpy (&address, at->ifa_addr, sizeof address);
-        if (inet_ntop (AF_INET, &address.sin_addr, to, (socklen_t)size))
-            break;
-    }
-    freeifaddrs (list);
-}
-
 /*  IPv6 literals are written in brackets.                                   */
 static void
 s_write_address (char *to, size_t size, const char *host, int port)
@@ -169,8 +139,11 @@ s_bind_peers (covey_hub_t *self, covey_errbuf_t *err)
     covey_str_copy (own, sizeof own, host);
     if (self->config.advertise)
         covey_str_copy (own, sizeof own, self->config.advertise);
-    else if (s_is_wildcard (host))
-        s_own_address (own, sizeof own);
+    else if (covey_interface_is_any (host))
+        covey_str_copy (own, sizeof own,
+                        self->config.interface_count
+                            ? self->config.interfaces[0].address
+                            : "127.0.0.1");
     for (size_t i = 0; i < 2; i++) {
         s_write_address (address, sizeof address, host, binds[i].port);
         snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
@@ -262,6 +235,8 @@ covey_hub_open_sockets (covey_hub_t *self, covey_errbuf_t *err)
     covey_err_t code = s_bind_peers (self, err);
     if (!code)
         code = s_bind_sessions (self, err);
+    if (!code)
+        code = covey_hub_open_beacon (self, err);
     return code;
 }
 
@@ -283,6 +258,7 @@ covey_hub_close_sockets (covey_hub_t *self)
     covey_hub_close_socket (&self->sub);
     covey_hub_close_socket (&self->local);
     covey_hub_close_socket (&self->sessions);
+    covey_hub_close_beacon (self);
     for (size_t i = 0; i < self->config.session_count; i++)
         if (strncmp (self->config.sessions[i], "ipc://", 6) == 0)
             s_await_removal (self->config.sessions[i] + 6);

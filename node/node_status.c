@@ -120,6 +120,20 @@ s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
 }
 
 static void
+s_put_beacon (const covey_hub_t *self, covey_buf_t *to)
+{
+    static const covey_beacon_stats_t none;
+    const covey_beacon_stats_t *stats =
+        self->beacon ? covey_beacon_stats (self->beacon) : &none;
+    s_put_count (to, "beaconsSent", stats->sent);
+    s_put_count (to, "beaconsUnsent", stats->unsent);
+    s_put_count (to, "beaconsReceived", stats->received);
+    s_put_count (to, "beaconsForeign", stats->foreign);
+    s_put_count (to, "beaconsMalformed", stats->malformed);
+    s_put_count (to, "beaconsThrottled", stats->throttled);
+}
+
+static void
 s_put_counters (const covey_hub_t *self, covey_buf_t *to)
 {
     status_sums_t sums = {0};
@@ -184,6 +198,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         s_put_count (to, rows[i].key, rows[i].value);
+    s_put_beacon (self, to);
     s_put_sessions (self, to);
     covey_buf_putc (to, '}');
 }

@@ -501,6 +501,38 @@ test_detector_is_patient_with_the_own_host (void **state)
                       COVEY_DETECTOR_FINE);
 }
 
+static void
+test_hints_are_tried_within_limits (void **state)
+{
+    world_t *world = *state;
+    uint8_t n1[16] = {2};
+    s_open (world, 0, NULL, 1, "m");
+    s_open (world, 1, NULL, 5, "m");
+    covey_membership_t *first = world->nodes[0].members;
+    assert_false (covey_membership_wants (first, n1, 5, "host0:1")); /* own   */
+    assert_true (covey_membership_wants (first, n1, 5, "host1:1"));
+    assert_true (covey_membership_hint (first, "host1:1", world->now_ms));
+    assert_false (covey_membership_wants (first, n1, 5, "host1:1"));
+    s_run (world, 1000);
+    assert_non_null (s_peer (world, 0, 1));
+    assert_int_equal (s_peer (world, 0, 1)->state, COVEY_PEER_ALIVE);
+    assert_false (covey_membership_wants (first, n1, 5, "other:1"));
+    assert_true (covey_membership_wants (first, n1, 6, "other:1"));
+    world->cut = true;
+    s_run (world, 3000);
+    assert_int_equal (s_peer (world, 0, 1)->state, COVEY_PEER_FAILED);
+    assert_false (covey_membership_wants (first, n1, 5, "host1:1"));
+    assert_true (covey_membership_wants (first, n1, 5, "other:1")); /* moved  */
+    /* Nobody makes room for a hint, not even who failed. */
+    assert_true (covey_membership_hint (first, "a:1", world->now_ms));
+    assert_true (covey_membership_hint (first, "b:1", world->now_ms));
+    assert_true (covey_membership_hint (first, "c:1", world->now_ms));
+    assert_false (covey_membership_hint (first, "d:1", world->now_ms));
+    assert_non_null (s_peer (world, 0, 1));
+    s_run (world, COVEY_MEMBERSHIP_HEARSAY_MS + 1000);
+    assert_int_equal (covey_membership_count (first), 1);
+}
+
 int
 main (void)
 {
@@ -519,6 +551,7 @@ main (void)
         CASE (test_bad_hellos_are_refused_with_a_reason),
         CASE (test_stranger_who_does_not_know_us_gets_a_hello),
         CASE (test_detector_is_patient_with_the_own_host),
+        CASE (test_hints_are_tried_within_limits),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

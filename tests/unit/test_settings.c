@@ -125,6 +125,51 @@ persist_types_become_numbers (void **state)
     assert_int_equal (settings.persist_types[1], COVEY_EVENT_REQUEST);
 }
 
+static covey_err_t
+s_choose (const char *const *pairs)
+{
+    static const covey_interface_t host[] = {
+        {"lo", 1, "127.0.0.1", "127.255.255.255", true},
+        {"eth0", 2, "10.0.0.5", "10.0.0.255", false},
+        {"wlan0", 3, "192.168.1.5", "192.168.1.255", false}};
+    covey_options_t *options = covey_options_new (covey_node_settings ());
+    for (; *pairs; pairs += 2)
+        assert_int_equal (covey_options_set (options, pairs[0], pairs[1],
+                                             COVEY_FROM_CALL, &err),
+                          COVEY_OK);
+    covey_err_t rc = covey_settings_check (options, &settings, &err);
+    assert_int_equal (rc, COVEY_OK);
+    rc = covey_settings_choose (options, host, 3, &settings, &err);
+    covey_options_destroy (&options);
+    return rc;
+}
+
+#define CHOOSE(...) s_choose ((const char *const[]){__VA_ARGS__, NULL})
+
+static void
+interface_gives_the_address (void **state)
+{
+    (void)state;
+    assert_int_equal (CHOOSE ("mesh", "m"), COVEY_OK);
+    assert_string_equal (settings.host, "127.0.0.1");
+    assert_int_equal (settings.beacon_port, 0);
+    assert_int_equal (CHOOSE ("interface", "eth0", "beacon", "true"), COVEY_OK);
+    assert_string_equal (settings.host, "10.0.0.5");
+    assert_int_equal (settings.port, 7400);
+    assert_int_equal (settings.beacon_port, 7403);
+    assert_int_equal (CHOOSE ("interface", "wlan0,eth0"), COVEY_OK);
+    assert_string_equal (settings.host, "0.0.0.0");
+    assert_string_equal (settings.interfaces[0].name, "wlan0");
+    assert_int_equal (settings.interface_count, 2);
+    assert_int_equal (CHOOSE ("interface", "eth0", "listen", "*:1"), COVEY_OK);
+    assert_string_equal (settings.host, "*");
+    assert_int_equal (settings.interface_count, 1);
+    assert_int_equal (CHOOSE ("interface", "eth0", "listen", "127.0.0.1"),
+                      COVEY_INVALID);
+    assert_int_equal (CHOOSE ("listen", "0.0.0.0"), COVEY_INVALID);
+    assert_int_equal (CHOOSE ("listen", "0.0.0.0", "advertise", "h"), COVEY_OK);
+}
+
 int
 main (void)
 {
@@ -135,6 +180,7 @@ main (void)
         cmocka_unit_test (port_zero_and_explicit_ports_are_kept),
         cmocka_unit_test (contradictions_are_named),
         cmocka_unit_test (persist_types_become_numbers),
+        cmocka_unit_test (interface_gives_the_address),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
