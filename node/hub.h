@@ -27,6 +27,7 @@
 #include "node/subscription.h"
 
 #define COVEY_HUB_DRAIN_MAX 256     /* messages per socket and wake-up       */
+#define COVEY_HUB_INPUTS 7          /* that the loop reads                   */
 #define COVEY_HUB_TICK_MS 20        /* timers are looked at this often       */
 #define COVEY_HUB_RETRY_MS 2        /* when a socket was full                */
 #define COVEY_HUB_HEARTBEAT_MS 1000 /* of sessions */
@@ -117,6 +118,21 @@ typedef struct {
     int64_t deadline_ms;
 } covey_hub_waiter_t;
 
+/*  What is done with a message; `route` is empty for sockets without.        */
+typedef void (covey_hub_message_fn) (covey_hub_t *self, void *socket,
+                                     const uint8_t *route, size_t route_size,
+                                     const uint8_t *data, size_t size);
+
+/*  A socket that the loop reads.                                            */
+typedef struct {
+    void *socket; /* NULL: a plain descriptor                                 */
+    bool routed;
+    covey_hub_message_fn *fn;
+    void (*fd_fn) (covey_hub_t *self);
+    bool hot;  /* there may be something to read                             */
+    bool used; /* something was done with it since the last look             */
+} covey_hub_input_t;
+
 /*  Read by other threads.                                                   */
 typedef struct {
     pthread_mutex_t mutex;
@@ -145,12 +161,15 @@ struct covey_hub {
     void *sessions; /* sessions over ipc and tcp; NULL: none                  */
     covey_beacon_t *beacon; /* NULL: none                                     */
     int beacon_fd;
+    int poll_fd; /* epoll instance over these                              */
+    covey_hub_input_t inputs[COVEY_HUB_INPUTS];
+    size_t input_count;
+    int64_t looked_ms; /* tick after which all were asked                     */
 
     int64_t now_ms;
     int64_t now_us;
     int64_t tick_ms;
     bool blocked; /* a socket was full: soon again                           */
-    bool busy;    /* a socket was not read to the end: at once again         */
     bool stopping;
     bool ended;
     int64_t stop_ms; /* when draining has taken long enough                   */
@@ -228,9 +247,9 @@ void *covey_hub_dial (covey_hub_t *self, const char *address);
 void covey_hub_close_socket (void **socket_p);
 /*  One part. OK, EAGAIN: full, UNREACHABLE: nobody there.                   */
 covey_err_t covey_hub_send (void *socket, const void *data, size_t size);
-covey_err_t covey_hub_send_to (void *socket, const uint8_t *route,
-                               size_t route_size, const void *data,
-                               size_t size);
+covey_err_t covey_hub_send_to (covey_hub_t *self, void *socket,
+                               const uint8_t *route, size_t route_size,
+                               const void *data, size_t size);
 /*  To all whose SUB sockets want what begins with `topic`; lost when the socket
     is full: receivers notice the hole and ask. `items` may be NULL.          */
 void covey_hub_send_broadcast (covey_hub_t *self, const uint8_t *topic,
@@ -241,14 +260,10 @@ void covey_hub_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size,
                           bool on);
 covey_err_t covey_hub_hear (covey_hub_t *self, const char *address);
 void covey_hub_unhear (covey_hub_t *self, const char *address);
-/*  Read at most COVEY_HUB_DRAIN_MAX messages; `route` is empty for sockets
-    without. True: there may be more.                                         */
-typedef void (covey_hub_message_fn) (covey_hub_t *self, void *socket,
-                                     const uint8_t *route, size_t route_size,
-                                     const uint8_t *data, size_t size);
 /*  One message; false: there was none.                                      */
 bool covey_hub_receive (covey_hub_t *self, void *socket, bool routed,
                         covey_hub_message_fn *fn);
+/*  Read at most COVEY_HUB_DRAIN_MAX messages. True: there may be more.      */
 bool covey_hub_drain (covey_hub_t *self, void *socket, bool routed,
                       covey_hub_message_fn *fn);
 
@@ -258,6 +273,20 @@ covey_err_t covey_hub_open_beacon (covey_hub_t *self, covey_errbuf_t *err);
 void covey_hub_close_beacon (covey_hub_t *self);
 void covey_hub_tick_beacon (covey_hub_t *self);
 void covey_hub_on_beacon (covey_hub_t *self);
+/* node_poll.c ------------------------------------------------------------- */
+
+covey_err_t covey_hub_open_poll (covey_hub_t *self, covey_errbuf_t *err);
+void covey_hub_close_poll (covey_hub_t *self);
+/*  From now on the loop reads it; NULL is no socket.                        */
+void covey_hub_watch (covey_hub_t *self, void *socket, bool routed,
+                      covey_hub_message_fn *fn);
+void covey_hub_watch_fd (covey_hub_t *self, int fd,
+                         void (*fn) (covey_hub_t *self));
+/*  A watched socket was sent on, connected or disconnected.                 */
+void covey_hub_used (covey_hub_t *self, const void *socket);
+/*  Until a watched socket has something, at most for so long.               */
+void covey_hub_sleep (covey_hub_t *self, int wait_ms);
+void covey_hub_read_inputs (covey_hub_t *self);
 
 /* node_sessions.c --------------------------------------------------------- */
 

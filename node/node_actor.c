@@ -1,9 +1,9 @@
 #include "node/hub.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,11 +29,16 @@ s_read_clock (covey_hub_t *self)
 }
 
 static void
-s_on_command (covey_hub_t *self)
+s_on_command (covey_hub_t *self, void *socket, const uint8_t *route,
+              size_t route_size, const uint8_t *data, size_t size)
 {
-    char *command = zstr_recv (self->pipe);
-    if (!command)
-        return;
+    (void)socket;
+    (void)route;
+    (void)route_size;
+    char command[32];
+    (void)covey_slice_copy (
+        (covey_slice_t){.text = (const char *)data, .size = size}, command,
+        sizeof command); /* no command of ours is that long                   */
     if (strcmp (command, "$TERM") == 0)
         self->ended = true;
     else if (strncmp (command, "STOP ", 5) == 0) {
@@ -43,52 +48,29 @@ s_on_command (covey_hub_t *self)
         self->stopping = true;
         self->stop_ms = self->now_ms + timeout_ms;
     }
-    zstr_free (&command);
+}
+
+/*  In this order: what confirms comes before what asks for more.            */
+static void
+s_watch (covey_hub_t *self)
+{
+    covey_hub_watch (self, zsock_resolve (self->pipe), false, s_on_command);
+    covey_hub_watch (self, self->pub, false, covey_hub_on_interest);
+    covey_hub_watch (self, self->router, true, covey_hub_on_peer);
+    covey_hub_watch (self, self->sub, false, covey_hub_on_broadcast);
+    covey_hub_watch (self, self->local, true, covey_hub_on_session);
+    covey_hub_watch (self, self->sessions, true, covey_hub_on_session);
+    if (self->beacon)
+        covey_hub_watch_fd (self, self->beacon_fd, covey_hub_on_beacon);
 }
 
 static void
 s_poll (covey_hub_t *self)
 {
-    enum { PIPE, LOCAL, SESSIONS, ROUTER, SUB, PUB, BEACON, COUNT };
-    zmq_pollitem_t items[COUNT] = {
-        [PIPE] = {.socket = zsock_resolve (self->pipe), .events = ZMQ_POLLIN},
-        [LOCAL] = {.socket = self->local, .events = ZMQ_POLLIN},
-        [SESSIONS] = {.socket = self->sessions, .events = ZMQ_POLLIN},
-        [ROUTER] = {.socket = self->router, .events = ZMQ_POLLIN},
-        [SUB] = {.socket = self->sub, .events = ZMQ_POLLIN},
-        [PUB] = {.socket = self->pub, .events = ZMQ_POLLIN},
-        [BEACON] = {.fd = self->beacon ? self->beacon_fd : -1,
-                    .events = ZMQ_POLLIN},
-    };
-    if (!self->sessions) /* none: an item that never fires                    */
-        items[SESSIONS].fd = -1;
-    int wait_ms = covey_hub_wait_ms (self);
-    int rc = zmq_poll (items, COUNT, wait_ms);
+    covey_hub_sleep (self, covey_hub_wait_ms (self));
     s_read_clock (self);
-    self->busy = self->blocked = false;
-    if (rc < 0) {
-        self->ended = errno == ETERM;
-        return;
-    }
-    if (items[PIPE].revents & ZMQ_POLLIN)
-        s_on_command (self);
-    if (items[BEACON].revents & ZMQ_POLLIN)
-        covey_hub_on_beacon (self);
-    if (items[PUB].revents & ZMQ_POLLIN)
-        self->busy |=
-            covey_hub_drain (self, self->pub, false, covey_hub_on_interest);
-    if (items[ROUTER].revents & ZMQ_POLLIN)
-        self->busy |=
-            covey_hub_drain (self, self->router, true, covey_hub_on_peer);
-    if (items[SUB].revents & ZMQ_POLLIN)
-        self->busy |=
-            covey_hub_drain (self, self->sub, false, covey_hub_on_broadcast);
-    if (items[LOCAL].revents & ZMQ_POLLIN)
-        self->busy |=
-            covey_hub_drain (self, self->local, true, covey_hub_on_session);
-    if (self->sessions && (items[SESSIONS].revents & ZMQ_POLLIN))
-        self->busy |=
-            covey_hub_drain (self, self->sessions, true, covey_hub_on_session);
+    self->blocked = false;
+    covey_hub_read_inputs (self);
 }
 
 /*  Draining has come to its end, one way or the other.                      */
@@ -101,8 +83,11 @@ s_finish (covey_hub_t *self)
     covey_hub_end_sessions (self);
     covey_hub_say_goodbye (self, "stopped");
     zsock_signal (self->pipe, drained ? 0 : 1);
-    while (!self->ended)
-        s_on_command (self);
+    while (!self->ended) {
+        char *command = zstr_recv (self->pipe);
+        self->ended = !command || strcmp (command, "$TERM") == 0;
+        zstr_free (&command);
+    }
 }
 
 static void
@@ -110,7 +95,9 @@ s_run (zsock_t *pipe, void *arg)
 {
     covey_hub_t *self = arg;
     self->pipe = pipe;
+    (void)prctl (PR_SET_NAME, "covey-node"); /* for top and perf */
     s_read_clock (self);
+    s_watch (self);
     zsock_signal (pipe, 0);
     while (!self->ended) {
         s_poll (self);

@@ -179,5 +179,5 @@ covey_hub_on_beacon (covey_hub_t *self)
             s_is_chosen (self, s_interface_of (&message)))
             s_on_datagram (self, data, (size_t)size, &from);
     }
-    self->busy = true; /* there may be more                                   */
+    /* What is left wakes the loop again: this descriptor tells it each time. */
 }

@@ -21,8 +21,6 @@
 int
 covey_hub_wait_ms (const covey_hub_t *self)
 {
-    if (self->busy)
-        return 0;
     if (self->blocked)
         return COVEY_HUB_RETRY_MS;
     int64_t wait_ms =
@@ -199,6 +197,7 @@ covey_hub_new (const covey_node_config_t *config, uint64_t seed, int64_t now_ms,
     pthread_cond_init (&self->shared.changed, &attributes);
     pthread_condattr_destroy (&attributes);
     self->shared.nodes = 1;
+    self->poll_fd = -1;
     return self;
 }
 

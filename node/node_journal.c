@@ -77,7 +77,7 @@ s_send_local (covey_hub_t *self, covey_host_t *host, uint64_t first_seq,
     size_t key_size;
     const uint8_t *key = covey_host_route (host, &key_size);
     if (!code)
-        code = covey_hub_send_to (self->local, key + 1, key_size - 1,
+        code = covey_hub_send_to (self, self->local, key + 1, key_size - 1,
                                   self->frame.data, self->frame.size);
     return code;
 }
@@ -182,7 +182,7 @@ covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
     if (!code) {
         size_t key_size;
         const uint8_t *key = covey_host_route (host, &key_size);
-        code = covey_hub_send_to (self->local, key + 1, key_size - 1,
+        code = covey_hub_send_to (self, self->local, key + 1, key_size - 1,
                                   self->frame.data, self->frame.size);
     }
     /* The origin has it until the ack, and hands it over again. */

@@ -367,7 +367,7 @@ s_refuse (covey_hub_t *self, const uint8_t *route, size_t route_size,
     if (covey_frame_begin (&self->frame, COVEY_FRAME_PEER_REFUSE,
                            &refuse.base) == COVEY_OK)
         /* The peer asks again, so one that does not go out is no loss. */
-        (void)covey_hub_send_to (self->router, route, route_size,
+        (void)covey_hub_send_to (self, self->router, route, route_size,
                                  self->frame.data, self->frame.size);
 }
 

@@ -25,7 +25,7 @@ s_send_key (covey_hub_t *self, const uint8_t *key, size_t key_size,
             const covey_buf_t *frame)
 {
     void *socket = key[0] == 'L' ? self->local : self->sessions;
-    return covey_hub_send_to (socket, key + 1, key_size - 1, frame->data,
+    return covey_hub_send_to (self, socket, key + 1, key_size - 1, frame->data,
                               frame->size);
 }
 

@@ -237,6 +237,8 @@ covey_hub_open_sockets (covey_hub_t *self, covey_errbuf_t *err)
         code = s_bind_sessions (self, err);
     if (!code)
         code = covey_hub_open_beacon (self, err);
+    if (!code)
+        code = covey_hub_open_poll (self, err);
     return code;
 }
 
@@ -253,6 +255,7 @@ s_await_removal (const char *path)
 void
 covey_hub_close_sockets (covey_hub_t *self)
 {
+    covey_hub_close_poll (self);
     covey_hub_close_socket (&self->router);
     covey_hub_close_socket (&self->pub);
     covey_hub_close_socket (&self->sub);
@@ -305,9 +308,10 @@ covey_hub_send (void *socket, const void *data, size_t size)
 }
 
 covey_err_t
-covey_hub_send_to (void *socket, const uint8_t *route, size_t route_size,
-                   const void *data, size_t size)
+covey_hub_send_to (covey_hub_t *self, void *socket, const uint8_t *route,
+                   size_t route_size, const void *data, size_t size)
 {
+    covey_hub_used (self, socket);
     if (zmq_send (socket, route, route_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return s_send_error ();
     if (zmq_send (socket, data, size, ZMQ_DONTWAIT) < 0)
@@ -329,6 +333,7 @@ covey_hub_send_broadcast (covey_hub_t *self, const uint8_t *topic,
     memcpy (to + topic_size, frame->data, frame->size);
     if (items && items->size)
         memcpy (to + topic_size + frame->size, items->data, items->size);
+    covey_hub_used (self, self->pub);
     if (zmq_msg_send (&message, self->pub, ZMQ_DONTWAIT) < 0)
         zmq_msg_close (&message);
 }
@@ -348,6 +353,7 @@ covey_hub_hear (covey_hub_t *self, const char *address)
 {
     char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
     snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    covey_hub_used (self, self->sub);
     return zmq_connect (self->sub, endpoint) == 0 ? COVEY_OK : COVEY_IO;
 }
 
@@ -356,6 +362,7 @@ covey_hub_unhear (covey_hub_t *self, const char *address)
 {
     char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
     snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    covey_hub_used (self, self->sub);
     (void)zmq_disconnect (self->sub, endpoint); /* gone is gone              */
 }
 
@@ -400,6 +407,8 @@ covey_hub_receive (covey_hub_t *self, void *socket, bool routed,
             zmq_msg_data (&body), zmq_msg_size (&body));
     else if (got)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+    else if (errno == ETERM)
+        self->ended = true;
     zmq_msg_close (&route);
     zmq_msg_close (&body);
     return got;
