@@ -50,6 +50,18 @@ covey_fifo_push (covey_fifo_t *self)
 }
 
 void *
+covey_fifo_push_front (covey_fifo_t *self)
+{
+    if (self->count == self->capacity)
+        s_resize (self, self->capacity ? self->capacity * 2 : FIFO_SMALL);
+    self->head = (self->head - 1) & (self->capacity - 1);
+    self->count++;
+    void *item = covey_fifo_at (self, 0);
+    memset (item, 0, self->item_size);
+    return item;
+}
+
+void *
 covey_fifo_at (const covey_fifo_t *self, size_t index)
 {
     assert (index < self->count);

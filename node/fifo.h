@@ -23,6 +23,8 @@ void covey_fifo_init (covey_fifo_t *self, size_t item_size);
 void covey_fifo_deinit (covey_fifo_t *self);
 /*  A zeroed item at the end.                                                */
 void *covey_fifo_push (covey_fifo_t *self);
+/*  The same at the front.                                                   */
+void *covey_fifo_push_front (covey_fifo_t *self);
 /*  Item `index` from the front; index < count.                              */
 void *covey_fifo_at (const covey_fifo_t *self, size_t index);
 /*  Drop the first; count > 0. Memory is given back when little is left.     */

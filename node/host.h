@@ -5,7 +5,9 @@
     Promise   a publish gets exactly one verdict, in order; a delivery stays
               here until the agent acknowledged it, so that a session that
               comes back within the grace time misses nothing
-    Limits    events_max and bytes_max of deliveries; COVEY_HOST_HELD_BYTES of
+    Limits    events_max and bytes_max of deliveries, and a reserve of the same
+              size, at least COVEY_HOST_RESERVE_*, for what other nodes sent
+              before they heard that it is full; COVEY_HOST_HELD_BYTES of
               publishes that wait for room; COVEY_HOST_FRAMES_MAX other
               frames; notices: node/notices.h
     Time      now_ms: monotonic milliseconds; now_us: wall clock, for ttl only;
@@ -20,6 +22,8 @@
 #include "proto/frame.h"
 
 #define COVEY_HOST_WINDOW 4096 /* publishes without verdict             */
+#define COVEY_HOST_RESERVE_EVENTS 8192u /* a link's window */
+#define COVEY_HOST_RESERVE_BYTES (2u << 20)
 #define COVEY_HOST_HELD_BYTES (16u << 20)
 #define COVEY_HOST_FRAMES_MAX 65536
 #define COVEY_HOST_FRAME_EVENTS 1024 /* in one Deliver frame */
@@ -98,11 +102,15 @@ covey_err_t covey_host_hold (covey_host_t *self, covey_parcel_t *parcel,
 const covey_host_held_t *covey_host_held (const covey_host_t *self);
 void covey_host_unhold (covey_host_t *self);
 
-/*  Is there room for an event of `size` bytes?                              */
+/*  Is there room for an event of `size` bytes? Whoever can wait asks first.  */
 bool covey_host_has_room (const covey_host_t *self, size_t size);
-/*  Queue a delivery with the matches noted so far, which are forgotten.
-    EAGAIN: full.                                                             */
+/*  Queue a delivery with the matches noted so far, which are forgotten. It may
+    use the reserve for what was on its way already. EAGAIN: full.            */
 covey_err_t covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel);
+/*  Did the queue pass its upper mark, or come down to its lower one, since the
+    last call? Is it stopped, so that other nodes should send no more?        */
+bool covey_host_turned (covey_host_t *self);
+bool covey_host_is_stopped (const covey_host_t *self);
 /*  What the agent is told, kept until it acknowledged that: an event of its
     did not arrive; one broadcast found no room here, told as a range.        */
 void covey_host_undelivered (covey_host_t *self,

@@ -59,6 +59,7 @@ struct covey_host {
     size_t flight_sent;   /* of flight, in this attachment                    */
     uint64_t acked;
     size_t bytes;
+    bool stopped; /* other nodes are told to send no more                     */
     covey_notices_t notices;
     covey_fifo_t frames; /* of any other kind; sent once */
     bool touched;

@@ -62,13 +62,53 @@ covey_host_has_room (const covey_host_t *self, size_t size)
                           size <= self->config.bytes_max - self->bytes);
 }
 
+/*  The bound that nothing passes.                                           */
+static bool
+s_fits (const covey_host_t *self, size_t size)
+{
+    size_t events = self->config.events_max, bytes = self->config.bytes_max;
+    events +=
+        events > COVEY_HOST_RESERVE_EVENTS ? events : COVEY_HOST_RESERVE_EVENTS;
+    bytes +=
+        bytes > COVEY_HOST_RESERVE_BYTES ? bytes : COVEY_HOST_RESERVE_BYTES;
+    return covey_host_queued (self) < events && self->bytes < bytes &&
+           size <= bytes - self->bytes;
+}
+
+/*  The marks are far apart, so that it is seldom said, and the upper one below
+    what this node's own agents may fill: something is left for those who hear
+    of it late.                                                               */
+static bool
+s_should_stop (const covey_host_t *self)
+{
+    size_t events = self->config.events_max, bytes = self->config.bytes_max;
+    size_t count = covey_host_queued (self);
+    if (self->stopped)
+        return count > events / 2 || self->bytes > bytes / 2;
+    return count >= events - events / 4 || self->bytes >= bytes - bytes / 4;
+}
+
+bool
+covey_host_turned (covey_host_t *self)
+{
+    bool before = self->stopped;
+    self->stopped = s_should_stop (self);
+    return self->stopped != before;
+}
+
+bool
+covey_host_is_stopped (const covey_host_t *self)
+{
+    return self->stopped;
+}
+
 covey_err_t
 covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel)
 {
     size_t match_count = self->match_count;
     self->match_count = 0;
     self->touched = false;
-    if (!covey_host_has_room (self, parcel->size)) {
+    if (!s_fits (self, parcel->size)) {
         self->stats.full++;
         return COVEY_EAGAIN;
     }

@@ -70,6 +70,11 @@ typedef struct {
     uint64_t delivered;
     uint64_t undelivered;
     uint64_t held; /* publishes that had to wait for room                     */
+    uint64_t refused_link; /* for want of room: on a link,                    */
+    uint64_t refused_agent; /* in the queue of an agent,                      */
+    uint64_t refused_outbox;
+    uint64_t flow_stops; /* agents of this node whose queue got full          */
+    uint64_t flow_goes;
     uint64_t requests_served;
     uint64_t sessions_opened;
     uint64_t sessions_resumed;
@@ -94,6 +99,7 @@ typedef struct {
     uint32_t synced;   /* our subscriptions up to this round reached it      */
     bool hears_us;     /* its subscriptions reached us                       */
     bool snapshot_due; /* all our agents go to it with the next flush        */
+    bool flows_due;    /* and which of them are stopped                       */
     bool has_origin;
     uint8_t origin[16]; /* under which it numbers its journaled events        */
     int64_t return_ms;  /* failed: when its events go back; 0: done           */
@@ -394,6 +400,16 @@ void covey_hub_view_agent (covey_hub_t *self,
                            const Covey__Wire__AgentInfo *info);
 void covey_hub_view_node (covey_hub_t *self, const covey_peer_t *peer);
 void covey_hub_send_view (covey_hub_t *self);
+
+/* node_flow.c ------------------------------------------------------------- */
+
+/*  Tell peers that an agent here takes nothing for now, or again.           */
+void covey_hub_tell_flow (covey_hub_t *self, const covey_host_t *host,
+                          bool stopped);
+/*  Tell one peer of all that are stopped.                                   */
+void covey_hub_send_flows (covey_hub_peer_t *peer);
+void covey_hub_on_agent_flow (covey_hub_peer_t *peer, const uint8_t *body,
+                              size_t size);
 
 /* node_journal.c ---------------------------------------------------------- */
 

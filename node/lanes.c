@@ -48,13 +48,27 @@ s_pop (covey_lanes_t *self, covey_lane_t lane)
 }
 
 static void
-s_push (covey_lanes_t *self, const covey_lane_item_t *item)
+s_count (covey_lanes_t *self, const covey_lane_item_t *item)
 {
-    covey_lane_queue_t *queue = &self->queues[item->lane];
-    *(covey_lane_item_t *)covey_fifo_push (&queue->items) = *item;
-    queue->bytes += item->parcel->size;
+    self->queues[item->lane].bytes += item->parcel->size;
     self->bytes += item->parcel->size;
     self->count++;
+}
+
+static void
+s_push (covey_lanes_t *self, const covey_lane_item_t *item)
+{
+    covey_fifo_t *items = &self->queues[item->lane].items;
+    *(covey_lane_item_t *)covey_fifo_push (items) = *item;
+    s_count (self, item);
+}
+
+void
+covey_lanes_put_back (covey_lanes_t *self, const covey_lane_item_t *item)
+{
+    covey_fifo_t *items = &self->queues[item->lane].items;
+    *(covey_lane_item_t *)covey_fifo_push_front (items) = *item;
+    s_count (self, item);
 }
 
 void

@@ -73,6 +73,8 @@ void covey_lanes_add (covey_lanes_t *self, covey_lane_t lane, uint8_t kind,
     dropped and counted.                                                      */
 bool covey_lanes_take (covey_lanes_t *self, int64_t now_ms,
                        covey_lane_item_t *item);
+/*  One that was taken, in front of its lane again.                          */
+void covey_lanes_put_back (covey_lanes_t *self, const covey_lane_item_t *item);
 /*  Drop what expired in front of each lane, also when nothing goes out.     */
 void covey_lanes_expire (covey_lanes_t *self, int64_t now_ms);
 

@@ -19,6 +19,7 @@ struct covey_link {
     /* ours: flight[0] has number acked + 1, the first `sent` are on their way;
        what waits in the lanes gets its number with the next frame            */
     covey_lanes_t lanes;
+    covey_stops_t stops;
     covey_fifo_t flight;
     size_t flight_bytes;
     size_t unsent_bytes; /* of flight                                         */
@@ -49,6 +50,7 @@ covey_link_new (const covey_link_config_t *config,
     self->callbacks = *callbacks;
     self->resend_ms = COVEY_LINK_RESEND_MS;
     covey_lanes_init (&self->lanes, config->events_max, config->bytes_max);
+    covey_stops_init (&self->stops, config->events_max, config->bytes_max);
     covey_fifo_init (&self->flight, sizeof (covey_lane_item_t));
     covey_buf_init (&self->frame, COVEY_FRAME_MAX);
     return self;
@@ -66,6 +68,7 @@ covey_link_destroy (covey_link_t **self_p)
         covey_parcel_drop (&item->parcel);
     }
     covey_fifo_deinit (&self->flight);
+    covey_stops_deinit (&self->stops);
     covey_lanes_deinit (&self->lanes);
     covey_buf_deinit (&self->frame);
     free (self);
@@ -149,6 +152,7 @@ covey_link_open (covey_link_t *self, uint64_t peer_epoch, uint64_t recv_epoch,
         self->recv_seq = 0;
         self->acked = 0;
         self->ack_due = false;
+        covey_stops_go_all (&self->stops, &self->lanes);
         for (size_t i = 0; i < self->flight.count; i++) {
             covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
             item->was_sent = false;
@@ -201,19 +205,53 @@ covey_link_push (covey_link_t *self, covey_lane_t lane, uint8_t kind,
 size_t
 covey_link_count (const covey_link_t *self)
 {
-    return self->flight.count + self->lanes.count;
+    return self->flight.count + self->lanes.count + self->stops.count;
 }
 
 size_t
 covey_link_bytes (const covey_link_t *self)
 {
-    return self->flight_bytes + self->lanes.bytes;
+    return self->flight_bytes + self->lanes.bytes + self->stops.bytes;
 }
 
 size_t
 covey_link_waiting (const covey_link_t *self, covey_lane_t lane)
 {
     return self->lanes.queues[lane].items.count;
+}
+
+void
+covey_link_set_stopped (covey_link_t *self, covey_slice_t agent_id,
+                        bool stopped)
+{
+    if (!stopped)
+        covey_stops_go (&self->stops, agent_id, &self->lanes);
+    else if (covey_stops_stop (&self->stops, agent_id) != COVEY_OK)
+        self->stats.stops_ignored++;
+}
+
+void
+covey_link_go_all (covey_link_t *self)
+{
+    covey_stops_go_all (&self->stops, &self->lanes);
+}
+
+bool
+covey_link_is_stopped (const covey_link_t *self, covey_slice_t agent_id)
+{
+    return covey_stops_has (&self->stops, agent_id);
+}
+
+size_t
+covey_link_stopped (const covey_link_t *self)
+{
+    return self->stops.agents.count;
+}
+
+size_t
+covey_link_parked (const covey_link_t *self)
+{
+    return self->stops.count;
 }
 
 size_t
@@ -231,6 +269,7 @@ covey_link_take_back (covey_link_t *self, covey_lanes_take_fn *take, void *arg)
         item->kind = COVEY_ITEM_NONE;
         taken++;
     }
+    taken += covey_stops_take_back (&self->stops, take, arg);
     return taken + covey_lanes_take_back (&self->lanes, take, arg);
 }
 
@@ -369,6 +408,8 @@ s_admit (covey_link_t *self, int64_t now_ms)
            self->flight.count < self->config.window_events &&
            self->flight_bytes < self->config.window_bytes &&
            covey_lanes_take (&self->lanes, now_ms, &item)) {
+        if (covey_stops_park (&self->stops, &item, &self->lanes))
+            continue;
         *(covey_lane_item_t *)covey_fifo_push (&self->flight) = item;
         self->flight_bytes += item.parcel->size;
         self->unsent_bytes += item.parcel->size;

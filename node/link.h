@@ -8,7 +8,8 @@
               lane; higher lanes overtake lower ones while they wait
     Memory    items are parcels, shared with other queues
     Limits    window_events and window_bytes of what is numbered and not
-              acknowledged; what waits behind it as in node/lanes.h
+              acknowledged; what waits behind it as in node/lanes.h, what waits
+              for stopped agents as in node/stops.h
     Time      now_ms: monotonic milliseconds, supplied by the caller
 
     Numbering belongs to one pair of incarnations: a frame says whose epoch it
@@ -23,7 +24,7 @@
 #ifndef COVEY_LINK_H_INCLUDED
 #define COVEY_LINK_H_INCLUDED
 
-#include "node/lanes.h"
+#include "node/stops.h"
 #include "proto/frame.h"
 
 #define COVEY_LINK_RESEND_MS 250 /* without progress; doubles            */
@@ -57,7 +58,8 @@ typedef struct {
     uint64_t gaps;       /* frames dropped because one before was missing     */
     uint64_t stale;      /* frames of or for another incarnation              */
     uint64_t refused;    /* pushes that found no room                         */
-    uint64_t expired;    /* past their ttl before they got a number           */
+    uint64_t stops_ignored; /* more agents were stopped than are noted        */
+    uint64_t expired; /* past their ttl before they got a number           */
 } covey_link_stats_t;
 
 typedef struct covey_link covey_link_t;
@@ -89,6 +91,15 @@ size_t covey_link_count (const covey_link_t *self);
 size_t covey_link_bytes (const covey_link_t *self);
 /*  Of these, without a number yet.                                          */
 size_t covey_link_waiting (const covey_link_t *self, covey_lane_t lane);
+/*  The peer said that an agent over there takes nothing for now, or again; a
+    new incarnation of the peer has stopped none.                             */
+void covey_link_set_stopped (covey_link_t *self, covey_slice_t agent_id,
+                             bool stopped);
+void covey_link_go_all (covey_link_t *self);
+bool covey_link_is_stopped (const covey_link_t *self, covey_slice_t agent_id);
+/*  How many agents are, and how many items wait for them.                   */
+size_t covey_link_stopped (const covey_link_t *self);
+size_t covey_link_parked (const covey_link_t *self);
 /*  Take back what `take` says yes to; a number that it had stays, without
     content.                                                                  */
 size_t covey_link_take_back (covey_link_t *self, covey_lanes_take_fn *take,

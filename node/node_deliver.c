@@ -123,8 +123,11 @@ static void
 s_deliver_touched (covey_hub_t *self, covey_parcel_t *parcel)
 {
     for (size_t i = 0; i < self->touched_count; i++) {
-        if (covey_host_deliver (self->touched[i], parcel) == COVEY_OK)
+        /* The reserve is for those who cannot know that it is full. */
+        if (covey_host_has_room (self->touched[i], parcel->size) &&
+            covey_host_deliver (self->touched[i], parcel) == COVEY_OK)
             continue;
+        covey_host_untouch (self->touched[i]);
         covey_hub_drop (self, COVEY_DROP_SESSION_FULL);
         covey_host_gap (self->touched[i], parcel->from,
                         (uint32_t)parcel->view.type, parcel->topic_seq,

@@ -263,6 +263,9 @@ s_take_agent (covey_hub_peer_t *peer, const Covey__Wire__AgentInfo *info)
     bool service = info->service && *info->service;
     const char *id = service ? info->service : info->agent_id;
     if (info->gone) {
+        covey_link_set_stopped (
+            peer->link, (covey_slice_t){.text = id, .size = strlen (id)},
+            false);
         if (covey_directory_remove (self->directory, id, strlen (id),
                                     peer->peer->id))
             covey_hub_view_agent (self, info);
@@ -395,6 +398,7 @@ static const struct {
     {COVEY_ITEM_JOURNAL_ACK, s_on_journal_ack},
     {COVEY_ITEM_REPAIR_REQUEST, s_on_repair_request},
     {COVEY_ITEM_REPAIR, s_on_repair},
+    {COVEY_ITEM_AGENT_FLOW, covey_hub_on_agent_flow},
 };
 
 void

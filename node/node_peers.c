@@ -266,7 +266,7 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     s_return_events (shell, left);
     shell->return_ms = left ? 0 : self->now_ms + COVEY_HUB_RETURN_MS;
     shell->has_origin = false;
-    shell->snapshot_due = false;
+    shell->snapshot_due = shell->flows_due = false;
     if (shell->intake)
         covey_intake_give_up (shell->intake, self->now_ms);
     if (!left)
@@ -412,7 +412,7 @@ s_on_hello (covey_hub_t *self, const uint8_t *route, size_t route_size,
         covey_link_open (shell->link, peer->epoch, hello->recv_epoch,
                          hello->recv_seq, self->now_ms);
         if (hello->reply)
-            shell->snapshot_due = true;
+            shell->snapshot_due = shell->flows_due = true;
     } else if (code != COVEY_STATE) {
         covey_log_quoted_t reason, from;
         covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
@@ -619,6 +619,8 @@ covey_hub_flush_peers (covey_hub_t *self)
             continue;
         if (shell->snapshot_due)
             covey_hub_send_snapshot (shell);
+        if (shell->flows_due)
+            covey_hub_send_flows (shell);
         if (covey_link_flush (shell->link, self->now_ms))
             self->blocked = true;
     }

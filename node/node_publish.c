@@ -35,6 +35,7 @@ typedef struct {
     publish_route_t one; /* nearly always there is one target                 */
     publish_route_t *routes;
     covey_errbuf_t err;
+    uint64_t *cause; /* the counter of what had no room                       */
 } publish_t;
 
 /* ------------------------------------------------------------------------ */
@@ -165,33 +166,55 @@ s_take_room (publish_t *self, covey_hub_peer_t *peer)
 }
 
 static covey_err_t
+s_check_route (publish_t *self, const publish_route_t *route)
+{
+    size_t size = self->size + COVEY_ORIGIN_SIZE_MAX;
+    if (route->host && !covey_host_has_room (route->host, size)) {
+        self->cause = &self->hub->counters.refused_agent;
+        return covey_fail (&self->err, COVEY_EAGAIN,
+                           "the queue of agent %s is full (%zu events)",
+                           covey_host_agent_id (route->host),
+                           covey_host_queued (route->host));
+    }
+    if (!route->peer)
+        return COVEY_OK;
+    if (covey_link_is_stopped (route->peer->link, route->id)) {
+        self->cause = &self->hub->counters.refused_agent;
+        return covey_fail (&self->err, COVEY_EAGAIN,
+                           "the queue of agent %.*s on node %s is full",
+                           (int)route->id.size, route->id.text,
+                           route->peer->peer->name);
+    }
+    if (!s_take_room (self, route->peer)) {
+        self->cause = &self->hub->counters.refused_link;
+        return covey_fail (&self->err, COVEY_EAGAIN,
+                           "the link to node %s is full: %zu events wait",
+                           route->peer->peer->name,
+                           covey_link_count (route->peer->link));
+    }
+    return COVEY_OK;
+}
+
+static covey_err_t
 s_check_room (publish_t *self)
 {
     covey_hub_t *hub = self->hub;
     size_t size = self->size + COVEY_ORIGIN_SIZE_MAX;
-    for (uint32_t i = 0; i < self->view.target_count; i++)
-        if (self->routes[i].peer)
-            self->routes[i].peer->copies = 0;
-    if (self->journaled && !covey_outbox_has_room (hub->outbox, size))
+    if (self->journaled && !covey_outbox_has_room (hub->outbox, size)) {
+        self->cause = &hub->counters.refused_outbox;
         return covey_fail (&self->err, COVEY_EAGAIN,
                            "the outbox is full: %zu events (%zu bytes) wait "
                            "for a persister",
                            covey_outbox_count (hub->outbox),
                            covey_outbox_bytes (hub->outbox));
-    for (uint32_t i = 0; i < self->view.target_count; i++) {
-        const publish_route_t *route = &self->routes[i];
-        if (route->peer && !s_take_room (self, route->peer))
-            return covey_fail (&self->err, COVEY_EAGAIN,
-                               "the link to node %s is full: %zu events wait",
-                               route->peer->peer->name,
-                               covey_link_count (route->peer->link));
-        if (route->host && !covey_host_has_room (route->host, size))
-            return covey_fail (&self->err, COVEY_EAGAIN,
-                               "the queue of agent %s is full (%zu events)",
-                               covey_host_agent_id (route->host),
-                               covey_host_queued (route->host));
     }
-    return COVEY_OK;
+    for (uint32_t i = 0; i < self->view.target_count; i++)
+        if (self->routes[i].peer)
+            self->routes[i].peer->copies = 0;
+    covey_err_t code = COVEY_OK;
+    for (uint32_t i = 0; i < self->view.target_count && !code; i++)
+        code = s_check_route (self, &self->routes[i]);
+    return code;
 }
 
 static covey_err_t
@@ -343,6 +366,8 @@ static void
 s_refuse (publish_t *self, covey_err_t code)
 {
     covey_hub_drop (self->hub, COVEY_DROP_PUBLISH_REFUSED);
+    if (code == COVEY_EAGAIN && self->cause)
+        ++*self->cause;
     covey_host_refuse (self->host, self->seq, code, self->err.text);
 }
 

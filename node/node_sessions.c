@@ -126,6 +126,8 @@ covey_hub_end_session (covey_hub_t *self, covey_host_t *host, covey_err_t code,
         self->counters.sessions_lost++;
         covey_hub_announce_lost_agent (self, host, text);
     }
+    if (covey_host_is_stopped (host))
+        covey_hub_tell_flow (self, host, false);
     s_unlist (self, host, text, !lost);
     sessions_return_t returns = {.hub = self, .host = host};
     covey_host_return (host, s_return_parcel, &returns);
@@ -530,6 +532,8 @@ covey_hub_flush_sessions (covey_hub_t *self)
     size_t count = covey_session_table_count (self->table);
     for (size_t i = 0; i < count; i++) {
         covey_host_t *host = covey_session_table_at (self->table, i);
+        if (covey_host_turned (host))
+            covey_hub_tell_flow (self, host, covey_host_is_stopped (host));
         if (covey_host_flush (host, &self->frame, s_send_frame, self,
                               self->now_us))
             self->blocked = true;

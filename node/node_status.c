@@ -45,6 +45,8 @@ typedef struct {
     size_t link_events;
     size_t link_bytes;
     size_t waiting[COVEY_LANE_COUNT];
+    size_t stopped;
+    size_t parked;
 } status_sums_t;
 
 static void
@@ -58,9 +60,10 @@ s_add_peer (status_sums_t *sums, const covey_hub_peer_t *peer)
         sums->link.duplicates += stats->duplicates;
         sums->link.gaps += stats->gaps;
         sums->link.stale += stats->stale;
-        sums->link.expired += stats->expired;
         sums->link_events += covey_link_count (peer->link);
         sums->link_bytes += covey_link_bytes (peer->link);
+        sums->stopped += covey_link_stopped (peer->link);
+        sums->parked += covey_link_parked (peer->link);
         for (int lane = 0; lane < COVEY_LANE_COUNT; lane++)
             sums->waiting[lane] +=
                 covey_link_waiting (peer->link, (covey_lane_t)lane);
@@ -105,6 +108,12 @@ s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
     };
     uint64_t drops[COVEY_DROP_COUNT];
     memcpy (drops, self->drops, sizeof drops);
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_hub_peer_t *peer =
+            covey_membership_at (self->membership, i)->shell;
+        if (peer && peer->link)
+            drops[COVEY_DROP_EXPIRED] += covey_link_stats (peer->link)->expired;
+    }
     for (size_t i = 0; i < covey_session_table_count (self->table); i++) {
         const covey_host_t *host = covey_session_table_at (self->table, i);
         const covey_host_stats_t *stats = covey_host_stats (host);
@@ -117,6 +126,28 @@ s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
         covey_buf_printf (to, "%s\"%s\":%llu", i ? "," : "", names[i],
                           (unsigned long long)drops[i]);
     covey_buf_putc (to, '}');
+}
+
+/*  What waits on links, by lane, and who is held back.                      */
+static void
+s_put_lanes (const covey_hub_t *self, const status_sums_t *sums,
+             covey_buf_t *to)
+{
+    static const char *const names[] = {
+        [COVEY_LANE_CONTROL] = "linkWaitingControl",
+        [COVEY_LANE_CRITICAL] = "linkWaitingCritical",
+        [COVEY_LANE_HIGH] = "linkWaitingHigh",
+        [COVEY_LANE_NORMAL] = "linkWaitingNormal",
+        [COVEY_LANE_LOW] = "linkWaitingLow"};
+    for (int lane = 0; lane < COVEY_LANE_COUNT; lane++)
+        s_put_count (to, names[lane], sums->waiting[lane]);
+    s_put_count (to, "linkParked", sums->parked);
+    s_put_count (to, "agentsStopped", sums->stopped);
+    s_put_count (to, "flowStops", self->counters.flow_stops);
+    s_put_count (to, "flowGoes", self->counters.flow_goes);
+    s_put_count (to, "refusedLink", self->counters.refused_link);
+    s_put_count (to, "refusedAgent", self->counters.refused_agent);
+    s_put_count (to, "refusedOutbox", self->counters.refused_outbox);
 }
 
 static void
@@ -174,11 +205,6 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"outboxRefusals", outbox->refusals},
         {"linkEvents", sums.link_events},
         {"linkBytes", sums.link_bytes},
-        {"linkWaitingControl", sums.waiting[COVEY_LANE_CONTROL]},
-        {"linkWaitingCritical", sums.waiting[COVEY_LANE_CRITICAL]},
-        {"linkWaitingHigh", sums.waiting[COVEY_LANE_HIGH]},
-        {"linkWaitingNormal", sums.waiting[COVEY_LANE_NORMAL]},
-        {"linkWaitingLow", sums.waiting[COVEY_LANE_LOW]},
         {"linkSent", sums.link.sent},
         {"linkResent", sums.link.resent},
         {"linkReceived", sums.link.received},
@@ -199,6 +225,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         s_put_count (to, rows[i].key, rows[i].value);
     s_put_beacon (self, to);
+    s_put_lanes (self, &sums, to);
     s_put_sessions (self, to);
     covey_buf_putc (to, '}');
 }

@@ -71,8 +71,9 @@ typedef enum {
     COVEY_ITEM_JOURNAL_ACK = 0x05, /* JournalAck                              */
     COVEY_ITEM_REPAIR_REQUEST = 0x06,
     COVEY_ITEM_REPAIR = 0x07,
-    COVEY_ITEM_EVENT_FOR = 0x08 /* size of a target u8, target, packed event:
-                                   for that one of its several targets        */
+    COVEY_ITEM_EVENT_FOR = 0x08, /* size of a target u8, target, packed event:
+                                    for that one of its several targets       */
+    COVEY_ITEM_AGENT_FLOW = 0x09 /* AgentFlow                                 */
 } covey_item_kind_t;
 
 typedef struct {

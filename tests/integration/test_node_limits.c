@@ -83,8 +83,26 @@ test_full_agent_takes_no_messages_and_hears_of_broadcasts (void **state)
     assert_int_equal (b->events_seen, 50);
 }
 
+/*  Publish to `to` until the first is refused; how many were not.           */
+static size_t
+s_fill (fixture_t *self, support_agent_t *from, const char *to)
+{
+    size_t published = 0;
+    uint64_t refused = from->refused;
+    while (from->refused == refused) {
+        support_agent_publish (from, support_message (from, to, "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        published++;
+        support_until (&self->crowd,
+                       from->accepted + from->refused == published + refused);
+    }
+    assert_int_equal (from->refused_code, COVEY_EAGAIN);
+    return published - 1;
+}
+
+/*  Its node says so, and publishers are held back as if it was here.         */
 static void
-test_full_agent_of_another_node_returns_messages (void **state)
+test_full_agent_of_another_node_stops_publishers (void **state)
 {
     fixture_t *self = *state;
     self->config.session_events_max = 50;
@@ -94,16 +112,106 @@ test_full_agent_of_another_node_returns_messages (void **state)
     support_nodes_wait (other, 2);
     support_agent_t *a = support_agent (&self->crowd, other, "a");
     support_agent_t *b = s_agent (self, "b");
-    support_agents_wait (other, 2);
+    support_agent_t *c = s_agent (self, "c");
+    support_agents_wait (other, 3);
     b->hoard = true;
-    for (int i = 0; i < 80; i++)
-        support_agent_publish (a, support_message (a, "b", "x"),
+    size_t count = s_fill (self, a, "b");
+    assert_non_null (strstr (a->refused_text, "agent b on node alpha"));
+    assert_int_equal (s_status (self, a, "agentsStopped"), 1);
+    assert_int_equal (s_status (self, a, "refusedAgent"), 1);
+    assert_int_equal (s_status (self, c, "flowStops"), 1);
+    /* Others on that node are not concerned. */
+    a->accepted = a->refused = 0;
+    size_t seen = c->event_count;
+    for (size_t i = 1; i <= 20; i++) {
+        support_agent_publish (a, support_message (a, "c", "x"),
                                COVEY_LEVEL_ACCEPTED, 0);
-    support_until (&self->crowd, a->accepted == 80 && a->undelivered == 30);
-    assert_int_equal (a->undelivered_code, COVEY_EAGAIN);
-    assert_string_equal (a->undelivered_target, "b");
-    assert_int_equal (b->events_seen, 50);
+        support_until (&self->crowd,
+                       a->accepted == i && c->event_count == seen + i);
+    }
+    /* Whoever waits gets through when it goes on, and nothing was lost. */
+    support_agent_publish (a, support_message (a, "b", "x"),
+                           COVEY_LEVEL_ACCEPTED, 20000);
+    support_agent_catch_up (b);
+    support_until (&self->crowd,
+                   a->accepted == 21 && b->events_seen == count + 1);
+    assert_int_equal (a->refused, 0);
+    assert_int_equal (a->undelivered, 0);
+    assert_int_equal (s_status (self, a, "agentsStopped"), 0);
+    assert_int_equal (s_status (self, c, "flowGoes"), 1);
     covey_node_actor_destroy (&other);
+}
+
+/*  More than all queues on the way can take: what is behind waits here.      */
+static void
+test_nothing_is_lost_before_a_full_agent (void **state)
+{
+    enum { COUNT = 20000 };
+    fixture_t *self = *state;
+    self->config.session_events_max = 1000;
+    self->node = support_node_open (&self->config);
+    covey_node_actor_t *other =
+        support_node ("beta", covey_node_actor_endpoint (self->node));
+    support_nodes_wait (other, 2);
+    support_agent_t *a = support_agent (&self->crowd, other, "a");
+    support_agent_t *b = s_agent (self, "b");
+    support_agent_t *c = s_agent (self, "c");
+    support_agents_wait (other, 3);
+    b->hoard = true;
+    for (int i = 0; i < COUNT; i++) {
+        char text[16];
+        snprintf (text, sizeof text, "%d", i);
+        support_agent_publish (a, support_message (a, "b", text),
+                               COVEY_LEVEL_ACCEPTED, 20000);
+        if (i % 500 == 0)
+            support_pump (&self->crowd, 0);
+    }
+    support_until (&self->crowd, s_status (self, c, "flowStops") == 1);
+    support_agent_catch_up (b);
+    support_until (&self->crowd,
+                   b->events_seen == COUNT && a->accepted == COUNT);
+    assert_int_equal (a->refused, 0);
+    assert_int_equal (a->undelivered, 0);
+    for (int i = 0; i < COUNT; i++) {
+        covey_content_t content;
+        const char *text =
+            covey_event_payload (b->events[i], "content", &content, NULL);
+        assert_int_equal (strtol (text, NULL, 10), i);
+    }
+    covey_node_actor_destroy (&other);
+}
+
+/*  Who comes later is told what it missed; an agent that leaves is forgotten.
+ */
+static void
+test_new_node_hears_which_agents_are_full (void **state)
+{
+    fixture_t *self = *state;
+    self->config.session_events_max = 50;
+    self->node = support_node_open (&self->config);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    b->hoard = true;
+    assert_int_equal (s_fill (self, a, "b"), 50);
+    for (int round = 0; round < 2; round++) {
+        covey_node_actor_t *other =
+            support_node ("beta", covey_node_actor_endpoint (self->node));
+        support_nodes_wait (other, 2);
+        support_agent_t *far = support_agent (&self->crowd, other, "far");
+        support_until (&self->crowd,
+                       s_status (self, far, "agentsStopped") == 1);
+        support_agent_publish (far, support_message (far, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_until (&self->crowd, far->refused == 1);
+        assert_int_equal (far->refused_code, COVEY_EAGAIN);
+        if (round == 1) {
+            support_agent_bye (&self->crowd, b);
+            support_until (&self->crowd,
+                           s_status (self, far, "agentsStopped") == 0);
+        }
+        support_agent_kill (&self->crowd, far);
+        covey_node_actor_destroy (&other);
+    }
 }
 
 static void
@@ -429,7 +537,9 @@ main (void)
 #define CASE(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
     const struct CMUnitTest tests[] = {
         CASE (test_full_agent_takes_no_messages_and_hears_of_broadcasts),
-        CASE (test_full_agent_of_another_node_returns_messages),
+        CASE (test_full_agent_of_another_node_stops_publishers),
+        CASE (test_nothing_is_lost_before_a_full_agent),
+        CASE (test_new_node_hears_which_agents_are_full),
         CASE (test_full_outbox_refuses_or_waits_in_order),
         CASE (test_held_publish_goes_on_when_there_is_room),
         CASE (test_session_that_comes_back_misses_nothing),

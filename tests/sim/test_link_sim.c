@@ -1,7 +1,7 @@
 /*  Two links over a net that loses, reorders, duplicates and delays frames,
-   with ends that restart. After every run: each item that a living sender
-   pushed arrived, in the order of its lane, once per incarnation of the
-   receiver.
+   with ends that restart and agents that stop and go. After every run: each
+   item that a living sender pushed arrived, in the order of its lane and agent,
+   once per incarnation of the receiver.
 
     COVEY_SEEDS says how many seeds (default 1,000), COVEY_SEED plays one. */
 #include <setjmp.h>
@@ -22,14 +22,16 @@
 #define STEP_MS 5
 #define WAITING_MAX 200
 #define WINDOW_MAX 60
+#define AGENTS 3
 
 typedef struct sim sim_t;
 
 /*  What an item says of itself.                                             */
 typedef struct {
     uint64_t life;   /* of the sender: its epoch                              */
-    uint64_t number; /* in its lane                                           */
+    uint64_t number; /* in its lane, for its agent                            */
     uint64_t lane;
+    uint64_t agent;
 } label_t;
 
 typedef struct {
@@ -44,11 +46,11 @@ typedef struct {
     int index;
     uint64_t epoch;
     covey_link_t *link;
-    uint64_t pushed[COVEY_LANE_COUNT]; /* last numbers of this life           */
-    uint64_t peer_life;                /* whose items came last               */
+    uint64_t pushed[COVEY_LANE_COUNT][AGENTS]; /* last numbers of this life */
+    uint64_t peer_life; /* whose items came last               */
     /* the last of them, over all lives of this end, and in this life         */
-    uint64_t peer_last[COVEY_LANE_COUNT];
-    uint64_t seen_last[COVEY_LANE_COUNT];
+    uint64_t peer_last[COVEY_LANE_COUNT][AGENTS];
+    uint64_t seen_last[COVEY_LANE_COUNT][AGENTS];
 } end_t;
 
 struct sim {
@@ -122,9 +124,9 @@ s_on_item (void *arg, uint8_t kind, const uint8_t *body, size_t size)
 {
     end_t *end = arg;
     label_t label;
-    assert_int_equal (kind, COVEY_ITEM_EVENT);
-    assert_true (size >= sizeof label);
-    memcpy (&label, body, sizeof label);
+    assert_int_equal (kind, COVEY_ITEM_EVENT_FOR);
+    assert_true (size >= 2 + sizeof label);
+    memcpy (&label, body + 2, sizeof label);
     if (label.life < end->peer_life)
         s_fail (end->sim, "an item of a past incarnation", &label);
     if (label.life > end->peer_life) {
@@ -132,8 +134,8 @@ s_on_item (void *arg, uint8_t kind, const uint8_t *body, size_t size)
         memset (end->peer_last, 0, sizeof end->peer_last);
         memset (end->seen_last, 0, sizeof end->seen_last);
     }
-    uint64_t *peer_last = &end->peer_last[label.lane];
-    uint64_t *seen_last = &end->seen_last[label.lane];
+    uint64_t *peer_last = &end->peer_last[label.lane][label.agent];
+    uint64_t *seen_last = &end->seen_last[label.lane][label.agent];
     if (label.number <= *seen_last)
         s_fail (end->sim, "twice, or out of order", &label);
     if (*seen_last && label.number != *seen_last + 1)
@@ -263,30 +265,49 @@ s_push (end_t *end)
     sim_t *sim = end->sim;
     covey_lane_t lane =
         (covey_lane_t)covey_prng_below (&sim->prng, COVEY_LANE_COUNT);
-    label_t label = {
-        .life = end->epoch, .number = end->pushed[lane] + 1, .lane = lane};
-    uint8_t body[200] = {0};
-    memcpy (body, &label, sizeof label);
-    size_t size = sizeof label + (size_t)covey_prng_below (&sim->prng, 100);
+    size_t agent = (size_t)covey_prng_below (&sim->prng, AGENTS);
+    label_t label = {.life = end->epoch,
+                     .number = end->pushed[lane][agent] + 1,
+                     .lane = lane,
+                     .agent = agent};
+    uint8_t body[200] = {1, (uint8_t)('a' + agent)};
+    memcpy (body + 2, &label, sizeof label);
+    size_t size = 2 + sizeof label + (size_t)covey_prng_below (&sim->prng, 100);
     covey_parcel_t *parcel = covey_parcel_new_raw (body, size);
     covey_err_t code =
-        covey_link_push (end->link, lane, COVEY_ITEM_EVENT, parcel);
+        covey_link_push (end->link, lane, COVEY_ITEM_EVENT_FOR, parcel);
     if (code == COVEY_OK)
-        end->pushed[lane]++;
+        end->pushed[lane][agent]++;
     else
         assert_int_equal (code, COVEY_EAGAIN);
-    /* Control items have so many more, the other lanes an eighth each. */
+    /* Control items have so many more, the other lanes an eighth each, and
+       stopped agents as much again. */
     assert_true (covey_link_count (end->link) -
                      covey_link_waiting (end->link, 0) <=
-                 WAITING_MAX * 3 / 2 + WINDOW_MAX);
+                 WAITING_MAX * 5 / 2 + WINDOW_MAX);
     covey_parcel_drop (&parcel);
+}
+
+/*  As if the peer had said so: the way of that message is another test's.   */
+static void
+s_turn_agent (end_t *end)
+{
+    sim_t *sim = end->sim;
+    char name = (char)('a' + covey_prng_below (&sim->prng, AGENTS));
+    covey_link_set_stopped (end->link,
+                            (covey_slice_t){.text = &name, .size = 1},
+                            covey_prng_below (&sim->prng, 2) == 0);
 }
 
 static void
 s_step_end (end_t *end)
 {
     sim_t *sim = end->sim;
-    if (!sim->calm) {
+    if (sim->calm)
+        covey_link_go_all (end->link);
+    else {
+        if (covey_prng_below (&sim->prng, 10) == 0)
+            s_turn_agent (end);
         uint64_t burst = covey_prng_below (&sim->prng, 12);
         for (uint64_t i = 0; i < burst; i++)
             s_push (end);
@@ -306,12 +327,13 @@ s_check_end (const sim_t *self)
     for (int i = 0; i < 2; i++) {
         const end_t *from = &self->ends[i], *to = &self->ends[1 - i];
         label_t label = {.life = from->epoch};
-        for (int lane = 0; lane < COVEY_LANE_COUNT; lane++) {
-            label.lane = (uint64_t)lane;
-            label.number = to->peer_last[lane];
-            if (from->pushed[lane] &&
-                (to->peer_life != from->epoch ||
-                 to->peer_last[lane] != from->pushed[lane]))
+        for (size_t n = 0; n < COVEY_LANE_COUNT * AGENTS; n++) {
+            label.lane = n / AGENTS;
+            label.agent = n % AGENTS;
+            uint64_t pushed = from->pushed[label.lane][label.agent];
+            label.number = to->peer_last[label.lane][label.agent];
+            if (pushed &&
+                (to->peer_life != from->epoch || label.number != pushed))
                 s_fail (self, "the last to arrive is not the last pushed",
                         &label);
         }

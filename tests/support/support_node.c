@@ -124,7 +124,9 @@ s_event (void *arg, const void *data, size_t size, const uint32_t *handles,
             fail_msg ("event: %s", err.text);
         self->event_count++;
     }
-    if (!self->hoard)
+    if (self->hoard)
+        self->hoarded++;
+    else
         covey_session_done (self->session);
 }
 
@@ -254,6 +256,14 @@ support_agent_t *
 support_agent (support_crowd_t *crowd, covey_node_actor_t *node, const char *id)
 {
     return support_agent_at (crowd, covey_node_actor_inproc (node), id, NULL);
+}
+
+void
+support_agent_catch_up (support_agent_t *self)
+{
+    self->hoard = false;
+    for (; self->hoarded; self->hoarded--)
+        covey_session_done (self->session);
 }
 
 void

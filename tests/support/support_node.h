@@ -23,6 +23,7 @@ struct support_agent {
     covey_err_t closed_code;
     bool mute;  /* sends nothing and reads nothing: a hung process            */
     bool hoard; /* does not acknowledge deliveries                            */
+    size_t hoarded;
     /* what it saw                                                            */
     bool keep; /* keep events (else they are only counted)                    */
     covey_event_t **events;
@@ -82,6 +83,8 @@ support_agent_t *support_agent_dial (support_crowd_t *crowd,
                                      const Covey__Wire__Hello *hello);
 /*  A new connection with the same session.                                  */
 void support_agent_redial (support_agent_t *self, const char *endpoint);
+/*  Acknowledge what it hoarded, and from now on all.                        */
+void support_agent_catch_up (support_agent_t *self);
 /*  Without a word.                                                          */
 void support_agent_kill (support_crowd_t *crowd, support_agent_t *agent);
 /*  With BYE.                                                                */

@@ -245,7 +245,13 @@ test_full_queue_and_its_gap (void **state)
     fixture_t *self = *state;
     covey_host_t *host = s_host (self);
     const uint8_t node[16] = {9};
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 8; i++) {
+        assert_true (covey_host_has_room (host, 1));
+        assert_int_equal (s_deliver (host), COVEY_OK);
+    }
+    /* What was on its way has a reserve. */
+    assert_false (covey_host_has_room (host, 1));
+    for (unsigned i = 0; i < COVEY_HOST_RESERVE_EVENTS; i++)
         assert_int_equal (s_deliver (host), COVEY_OK);
     assert_int_equal (s_deliver (host), COVEY_EAGAIN);
     covey_host_gap (host, node, 30, 5, 5);
@@ -254,6 +260,27 @@ test_full_queue_and_its_gap (void **state)
     covey_host_gap (host, node, 30, 9, 9);
     s_expect (self, host, "gap 5-7 gap 1-1 gap 9-9 deliver 1+4(0) ");
     assert_int_equal (covey_host_stats (host)->full, 1);
+}
+
+static void
+test_marks_of_a_queue_are_far_apart (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal (s_deliver (host), COVEY_OK);
+        assert_false (covey_host_turned (host));
+    }
+    assert_int_equal (s_deliver (host), COVEY_OK); /* three quarters of 8     */
+    assert_true (covey_host_turned (host));
+    assert_true (covey_host_is_stopped (host));
+    assert_false (covey_host_turned (host));
+    s_expect (self, host, "deliver 1+4(0) ");
+    assert_int_equal (covey_host_ack (host, 1), COVEY_OK);
+    assert_false (covey_host_turned (host));
+    assert_int_equal (covey_host_ack (host, 2), COVEY_OK); /* half            */
+    assert_true (covey_host_turned (host));
+    assert_false (covey_host_is_stopped (host));
 }
 
 static void
@@ -506,6 +533,7 @@ main (void)
         CASE (test_held_bytes_are_bounded),
         CASE (test_deliveries_stay_within_the_window),
         CASE (test_full_queue_and_its_gap),
+        CASE (test_marks_of_a_queue_are_far_apart),
         CASE (test_handles_travel_with_their_event),
         CASE (test_paused_session_gets_receipts_only),
         CASE (test_pause_ends_with_the_connection),

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t first_seq;
     size_t items; /* of the last data frame                                   */
     char last_item[64];
+    char out[256]; /* all of them                                             */
     uint64_t ack_seq;
     char got[256];
 } fixture_t;
@@ -39,11 +40,16 @@ s_on_send (void *arg, const covey_buf_t *frame)
         protobuf_c_message_free_unpacked (&data->base, NULL);
         const uint8_t *item;
         size_t size;
+        self->out[0] = '\0';
         for (self->items = 0;
              covey_frame_next (&parsed, &item, &size) == COVEY_OK;
-             self->items++)
+             self->items++) {
+            size_t used = strlen (self->out);
             snprintf (self->last_item, sizeof self->last_item, "%.*s",
                       (int)size - 1, (const char *)item + 1);
+            snprintf (self->out + used, sizeof self->out - used, "%s ",
+                      self->last_item);
+        }
         self->data_frames++;
     } else {
         Covey__Wire__DataAck *ack = (Covey__Wire__DataAck *)covey_wire_unpack (
@@ -386,6 +392,108 @@ test_expired_items_never_get_a_number (void **state)
 }
 
 static void
+s_push_for (fixture_t *self, const char *text)
+{
+    covey_parcel_t *parcel = support_parcel_raw (text);
+    assert_int_equal (covey_link_push (self->link, COVEY_LANE_NORMAL,
+                                       COVEY_ITEM_EVENT_FOR, parcel),
+                      COVEY_OK);
+    covey_parcel_drop (&parcel);
+}
+
+/*  What waits for a stopped agent is out of the way, and keeps its place.    */
+static void
+test_stopped_agent_stops_nobody_else (void **state)
+{
+    fixture_t *self = *state;
+    const covey_slice_t bob = {.text = "bob", .size = 3};
+    covey_link_open (self->link, 7, 0, 0, 0);
+    covey_link_set_stopped (self->link, bob, true);
+    assert_true (covey_link_is_stopped (self->link, bob));
+    s_push_for (self, "\3bob1");
+    s_push_for (self, "\3ann1");
+    s_push_for (self, "\3bob2");
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->items, 1);
+    assert_string_equal (self->last_item, "\3ann1");
+    assert_int_equal (covey_link_parked (self->link), 2);
+    assert_int_equal (covey_link_count (self->link), 3);
+    s_push_for (self, "\3ann2");
+    covey_link_set_stopped (self->link, bob, false);
+    assert_int_equal (covey_link_waiting (self->link, COVEY_LANE_NORMAL), 3);
+    s_ack (self, 7, 1, 1);
+    covey_link_flush (self->link, 1);
+    assert_string_equal (self->out, "\3bob1 \3bob2 \3ann2 ");
+    assert_int_equal (covey_link_parked (self->link), 0);
+}
+
+static void
+test_new_incarnation_has_stopped_nobody (void **state)
+{
+    fixture_t *self = *state;
+    const covey_slice_t bob = {.text = "bob", .size = 3};
+    covey_link_open (self->link, 7, 0, 0, 0);
+    covey_link_set_stopped (self->link, bob, true);
+    s_push_for (self, "\3bob1");
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->data_frames, 0);
+    covey_link_open (self->link, 7, 0, 0, 1); /* the same one again           */
+    assert_true (covey_link_is_stopped (self->link, bob));
+    covey_link_open (self->link, 8, 0, 0, 1);
+    assert_int_equal (covey_link_stopped (self->link), 0);
+    covey_link_flush (self->link, 1);
+    assert_string_equal (self->last_item, "\3bob1");
+}
+
+/*  Nothing overtakes what was parked before, also when there is no more room
+    to park.                                                                  */
+static void
+test_parked_items_are_bounded (void **state)
+{
+    fixture_t *self = *state;
+    const covey_slice_t bob = {.text = "bob", .size = 3};
+    covey_link_open (self->link, 7, 0, 0, 0);
+    covey_link_set_stopped (self->link, bob, true);
+    for (char i = '1'; i <= '5'; i++) {
+        const char text[] = {3, 'b', 'o', 'b', i, 0};
+        s_push_for (self, text);
+        covey_link_flush (self->link, 0);
+        assert_int_equal (self->data_frames, i == '5');
+    }
+    assert_string_equal (self->out, "\3bob1 \3bob2 \3bob3 "); /* the window  */
+    assert_int_equal (covey_link_parked (self->link), 0);
+    assert_true (covey_link_is_stopped (self->link, bob));
+    covey_link_set_stopped (self->link, bob, false);
+    assert_int_equal (covey_link_count (self->link), 5);
+}
+
+static bool
+s_take_all (void *arg, uint8_t kind, const covey_parcel_t *parcel)
+{
+    (void)kind;
+    (void)parcel;
+    ++*(int *)arg;
+    return true;
+}
+
+static void
+test_parked_items_are_taken_back_too (void **state)
+{
+    fixture_t *self = *state;
+    int taken = 0;
+    covey_link_open (self->link, 7, 0, 0, 0);
+    covey_link_set_stopped (self->link,
+                            (covey_slice_t){.text = "bob", .size = 3}, true);
+    s_push_for (self, "\3bob1");
+    s_push_for (self, "\3bob2");
+    covey_link_flush (self->link, 0);
+    assert_int_equal (covey_link_take_back (self->link, s_take_all, &taken), 2);
+    assert_int_equal (taken, 2);
+    assert_int_equal (covey_link_count (self->link), 0);
+    assert_int_equal (covey_link_bytes (self->link), 0);
+}
+
+static void
 test_full_socket_is_tried_again (void **state)
 {
     fixture_t *self = *state;
@@ -427,6 +535,10 @@ main (void)
         CASE (test_critical_overtakes_what_waits_behind_the_window),
         CASE (test_window_is_bounded_in_bytes),
         CASE (test_expired_items_never_get_a_number),
+        CASE (test_stopped_agent_stops_nobody_else),
+        CASE (test_new_incarnation_has_stopped_nobody),
+        CASE (test_parked_items_are_bounded),
+        CASE (test_parked_items_are_taken_back_too),
         CASE (test_full_socket_is_tried_again),
         CASE (test_ack_for_what_was_never_sent_is_ignored),
     };
