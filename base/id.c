@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -50,11 +51,11 @@ covey_id_new (void)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     static covey_idgen_t gen;
-    static bool seeded;
+    static pid_t seeded_by; /* a forked child must not go on as its parent   */
     pthread_mutex_lock (&mutex);
-    if (!seeded) {
+    if (seeded_by != getpid ()) {
         covey_idgen_init (&gen, covey_clock_seed ());
-        seeded = true;
+        seeded_by = getpid ();
     }
     covey_id_t id = covey_idgen_next (&gen, covey_clock_wall_us ());
     pthread_mutex_unlock (&mutex);

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/buf.h"
@@ -42,6 +44,35 @@ test_ids_are_uuid_version_7_with_their_time (void **state)
         assert_int_equal (id.bytes[8] >> 6, 2);
         assert_true (covey_id_ms (id.bytes) == 1795000000123u + (uint64_t)i);
     }
+}
+
+/*  The random part of the first id that a forked child makes.               */
+static void
+s_read_child_id (uint8_t random[8])
+{
+    int ends[2];
+    assert_int_equal (pipe (ends), 0);
+    pid_t pid = fork ();
+    assert_true (pid >= 0);
+    if (pid == 0) {
+        covey_id_t id = covey_id_new ();
+        _exit (write (ends[1], id.bytes + 8, 8) != 8);
+    }
+    assert_int_equal (read (ends[0], random, 8), 8);
+    assert_int_equal (waitpid (pid, NULL, 0), pid);
+    close (ends[0]);
+    close (ends[1]);
+}
+
+static void
+test_forked_children_make_ids_of_their_own (void **state)
+{
+    (void)state;
+    uint8_t a[8], b[8];
+    covey_id_new ();
+    s_read_child_id (a);
+    s_read_child_id (b);
+    assert_memory_not_equal (a, b, 8);
 }
 
 static void
@@ -523,6 +554,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_ids_increase_whatever_the_clock_does),
         cmocka_unit_test (test_ids_are_uuid_version_7_with_their_time),
+        cmocka_unit_test (test_forked_children_make_ids_of_their_own),
         cmocka_unit_test (test_full_counter_borrows_from_the_next_millisecond),
         cmocka_unit_test (
             test_id_before_the_epoch_and_generators_with_other_seeds),
