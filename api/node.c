@@ -201,6 +201,9 @@ s_start_actor (covey_node_t *self, const covey_settings_t *settings)
     config.interfaces = settings->interfaces;
     config.interface_count = settings->interface_count;
     config.beacon_port = settings->beacon_port;
+    config.persist_all = covey_options_flag (self->options, "persist-all");
+    config.persist_types = settings->persist_types;
+    config.persist_type_count = settings->persist_type_count;
     s_take_limits (self->options, &config);
     config.log = self->log;
 

@@ -151,7 +151,9 @@
          .key = "persistAll",                                                  \
          .kind = COVEY_OPT_FLAG,                                               \
          .def = "true",                                                        \
-         .doc = "store every event; --no-persist-all: only persist-types"},    \
+         .doc =                                                                \
+             "store every event; --no-persist-all: only persist-types, and "   \
+             "no outbox for others"},                                          \
         {.flag = "persist-types",                                              \
          .env = "COVEY_PERSIST_TYPES",                                         \
          .key = "persistTypes",                                                \

@@ -34,6 +34,9 @@ typedef struct {
     int heartbeat_ms;         /* between nodes; default 500                */
     int suspect_ms;           /* silence until suspected; default 2,000    */
     int fail_ms;              /* silence until failed; default 5,000       */
+    bool persist_all;         /* default true: every event is for the journal */
+    const int *persist_types; /* otherwise only these are                  */
+    size_t persist_type_count;
     size_t outbox_events_max; /* not acknowledged by the persister         */
     size_t outbox_bytes_max;
     size_t link_events_max; /* per peer, not acknowledged                */

@@ -76,6 +76,7 @@ covey_node_config_init (covey_node_config_t *self)
         .heartbeat_ms = 500,
         .suspect_ms = 2000,
         .fail_ms = 5000,
+        .persist_all = true,
         .outbox_events_max = 262144,
         .outbox_bytes_max = 256u << 20,
         .link_events_max = 65536,
@@ -117,6 +118,10 @@ s_copy_config (covey_node_config_t *to, const covey_node_config_t *from)
     to->sessions = s_dup_texts (from->sessions, from->session_count);
     to->joins = s_dup_texts (from->joins, from->join_count);
     to->roles = s_dup_texts (from->roles, from->role_count);
+    to->persist_types = NULL;
+    if (from->persist_type_count)
+        to->persist_types = covey_mem_dup (
+            from->persist_types, from->persist_type_count * sizeof (int));
     to->interfaces = NULL;
     if (from->interface_count)
         to->interfaces = covey_mem_dup (
@@ -133,6 +138,7 @@ s_free_config (covey_node_config_t *self)
     s_free_texts (self->sessions, self->session_count);
     s_free_texts (self->joins, self->join_count);
     s_free_texts (self->roles, self->role_count);
+    free ((int *)self->persist_types);
     free ((covey_interface_t *)self->interfaces);
 }
 

@@ -54,10 +54,22 @@ s_is_node_address (covey_slice_t id)
     return id.size == 5 + 36 && memcmp (id.text, "node:", 5) == 0;
 }
 
-/*  Everything is kept but the mesh's own questions and answers.             */
 static bool
-s_is_journaled (const covey_peek_t *view)
+s_is_persisted (const covey_node_config_t *config, int type)
 {
+    bool found = config->persist_all;
+    for (size_t i = 0; !found && i < config->persist_type_count; i++)
+        found = config->persist_types[i] == type;
+    return found;
+}
+
+/*  Everything is kept but the mesh's own questions and answers, and the types
+    that the operator does not want kept.                                     */
+static bool
+s_is_journaled (const covey_hub_t *hub, const covey_peek_t *view)
+{
+    if (!s_is_persisted (&hub->config, (int)view->type))
+        return false;
     if (view->type == COVEY_EVENT_RESPONSE)
         return !s_is_reserved (view->source) &&
                !s_is_node_address (view->first_target);
@@ -332,7 +344,7 @@ s_carry_out (publish_t *self)
 static covey_err_t
 s_publish (publish_t *self)
 {
-    self->journaled = s_is_journaled (&self->view);
+    self->journaled = s_is_journaled (self->hub, &self->view);
     self->routes = &self->one;
     if (self->view.target_count > 1)
         self->routes =
@@ -345,6 +357,28 @@ s_publish (publish_t *self)
     return code;
 }
 
+/*  Nothing promises a level that nobody keeps: a standby persister and the sync
+    to Supabase do not exist; and some types may not be kept at all.          */
+static covey_err_t
+s_check_level (publish_t *self)
+{
+    if (self->level <= COVEY_LEVEL_ACCEPTED ||
+        (self->level <= COVEY_LEVEL_STORED &&
+         s_is_persisted (&self->hub->config, (int)self->view.type)))
+        return COVEY_OK;
+    if (self->level <= COVEY_LEVEL_STORED)
+        return covey_fail (&self->err, COVEY_INVALID,
+                           "level %s: this node does not store %s "
+                           "(persist-all is off); add the type to "
+                           "persist-types, or publish at level accepted",
+                           covey_level_name ((int)self->level),
+                           covey_event_type_name ((int)self->view.type));
+    return covey_fail (&self->err, COVEY_INVALID,
+                       "level %s: nobody in this mesh can promise it; the "
+                       "highest is stored",
+                       covey_level_name ((int)self->level));
+}
+
 /*  Once, when the event arrives; what waits for room is not checked again.  */
 static covey_err_t
 s_check (publish_t *self)
@@ -354,6 +388,8 @@ s_check (publish_t *self)
         code = covey_fail (&self->err, COVEY_MALFORMED, "not an event");
     if (!code)
         code = s_check_source (self);
+    if (!code)
+        code = s_check_level (self);
     if (!code && self->hub->stopping)
         code = covey_fail (&self->err, COVEY_CLOSED, "the node is stopping");
     return code;
@@ -388,27 +424,12 @@ s_queue (publish_t *self, uint32_t wait_ms)
     return code;
 }
 
-/*  Nothing promises a level that nobody keeps: a standby persister and the sync
-    to Supabase do not exist.                                                 */
-static covey_err_t
-s_check_level (publish_t *self)
-{
-    if (self->level <= COVEY_LEVEL_STORED)
-        return COVEY_OK;
-    return covey_fail (&self->err, COVEY_INVALID,
-                       "level %s: nobody in this mesh can promise it; the "
-                       "highest is stored",
-                       covey_level_name ((int)self->level));
-}
-
 static covey_err_t
 s_take (publish_t *self, uint32_t wait_ms)
 {
     if (covey_host_held (self->host))
         return s_queue (self, wait_ms);
-    covey_err_t code = s_check_level (self);
-    if (!code)
-        code = s_check (self);
+    covey_err_t code = s_check (self);
     if (!code)
         code = s_publish (self);
     if (code == COVEY_EAGAIN && wait_ms)

@@ -99,6 +99,53 @@ receipt_names_the_level_and_the_offset (void **state)
     free (rows);
 }
 
+static covey_err_t
+s_count_up (covey_agent_t *self, const covey_event_t *event, void *arg)
+{
+    (void)self;
+    (void)event;
+    ++*(int *)arg;
+    return COVEY_OK;
+}
+
+/*  What the operator does not want kept is neither stored nor waits for it,
+    and nothing promises that it were.                                        */
+static void
+type_that_is_not_kept_has_no_receipt (void **state)
+{
+    (void)state;
+    covey_node_t *other = covey_node_new ("forgetful");
+    expect_ok (covey_node_set (other, "listen", "127.0.0.1:0"));
+    expect_ok (covey_node_set (other, "persist-all", "false"));
+    expect_ok (covey_node_set (other, "persist-types", "task:progress"));
+    expect_ok (covey_node_start (other, SUPPORT_WAIT_MS));
+    covey_agent_t *teller = covey_agent_new ("teller", "worker");
+    expect_ok (covey_agent_attach (teller, other, SUPPORT_WAIT_MS));
+    covey_event_t *event = s_note ("n", 1);
+    expect_code (covey_agent_publish (teller, &event, COVEY_LEVEL_STORED,
+                                      SUPPORT_WAIT_MS, NULL),
+                 INVALID);
+    assert_non_null (strstr (covey_error (), "persist-types"));
+    event = s_note ("n", 2);
+    expect_ok (covey_agent_publish (teller, &event, COVEY_LEVEL_ACCEPTED,
+                                    SUPPORT_WAIT_MS, NULL));
+    event = covey_event_new (COVEY_EVENT_TASK_PROGRESS);
+    expect_ok (covey_event_set_str (event, "taskId", "t"));
+    expect_ok (covey_event_set_num (event, "progress", 50));
+    expect_ok (covey_event_set_str (event, "status", "half"));
+    covey_receipt_t receipt;
+    expect_ok (covey_agent_publish (teller, &event, COVEY_LEVEL_STORED,
+                                    SUPPORT_WAIT_MS, &receipt));
+    const char *sources[] = {"teller"};
+    covey_filter_t filter = {.sources = sources, .source_count = 1};
+    int kept = 0;
+    expect_ok (covey_agent_query (teller, &filter, SUPPORT_WAIT_MS, s_count_up,
+                                  &kept));
+    assert_int_equal (kept, 1);
+    covey_agent_destroy (&teller);
+    covey_node_destroy (&other);
+}
+
 static void
 query_pages_through_any_number (void **state)
 {
@@ -298,6 +345,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (receipt_names_the_level_and_the_offset),
+        cmocka_unit_test (type_that_is_not_kept_has_no_receipt),
         cmocka_unit_test (query_pages_through_any_number),
         cmocka_unit_test (error_of_the_callback_ends_the_query),
         cmocka_unit_test (follow_waits_for_the_next_event),
