@@ -35,4 +35,29 @@ void bench_write_line (int fd, const char *line);
 void bench_read_line (int fd, char *line, size_t size);
 void bench_join (bench_child_t *child);
 
+/*  CPU time of a process so far, of all its threads, user and system.       */
+double bench_cpu_us (int pid);
+/*  Time, and CPU of this process and of some others, per event.             */
+typedef struct {
+    int pids[16];
+    int count;
+    double cpu_us;
+    int64_t start_ns;
+} bench_meter_t;
+void bench_meter_start (bench_meter_t *self);
+void bench_meter_add (bench_meter_t *self, int pid); /* before start          */
+/*  "NAME rate UNIT/s" and "NAME.cpu us", per each of `events`.              */
+void bench_meter_print (bench_meter_t *self, const char *name, double events,
+                        const char *unit);
+/*  What of a process is in memory.                                          */
+double bench_rss_kb (int pid);
+/*  This process and its children to come run on one core only; 0 lifts it.  */
+void bench_pin (int on);
+/*  A TCP port of loopback that was free a moment ago.                       */
+int bench_free_port (void);
+/*  Start a server, wait until it listens on `port`; it dies with us. False:
+    it is not installed.                                                      */
+int bench_server_start (const char *const *argv, int port, int *pid_p);
+void bench_server_stop (int pid);
+
 #endif

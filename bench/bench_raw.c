@@ -43,7 +43,7 @@ s_echo (int in, int out, void *arg)
 }
 
 static void
-s_round_trip (void)
+s_round_trip (const char *name)
 {
     long count = bench_env ("BENCH_ROUND_TRIPS", 20000);
     bench_child_t child = bench_fork (s_echo, NULL);
@@ -60,7 +60,7 @@ s_round_trip (void)
             samples[i] = bench_now_ns () - start;
     }
     zmq_send (dealer, "", 0, 0);
-    bench_print_percentiles ("raw.round_trip", samples, (size_t)count);
+    bench_print_percentiles (name, samples, (size_t)count);
     bench_join (&child);
     free (samples);
     zmq_close (dealer);
@@ -86,19 +86,18 @@ s_sink (int in, int out, void *arg)
 static void
 s_one_way (void)
 {
-    long count = bench_env ("BENCH_EVENTS", 300000);
+    long count = bench_env ("BENCH_EVENTS", 600000);
     bench_child_t child = bench_fork (s_sink, &count);
     char line[256], body[EVENT_SIZE] = "x";
     bench_read_line (child.from_child, line, sizeof line);
     void *context = zmq_ctx_new (), *push = zmq_socket (context, ZMQ_PUSH);
     zmq_connect (push, line);
-    int64_t start = bench_now_ns ();
+    bench_meter_t meter = {.pids = {child.pid}, .count = 1};
+    bench_meter_start (&meter);
     for (long i = 0; i < count; i++)
         zmq_send (push, body, sizeof body, 0);
     bench_read_line (child.from_child, line, sizeof line);
-    bench_print ("raw.one_way",
-                 (double)count * 1e9 / (double)(bench_now_ns () - start),
-                 "events/s");
+    bench_meter_print (&meter, "raw.targeted", (double)count, "events/s");
     bench_join (&child);
     zmq_close (push);
     zmq_ctx_term (context);
@@ -153,7 +152,7 @@ static void
 s_fan_out (int subscribers)
 {
     s_fan_t fan = {.count =
-                       bench_env ("BENCH_BROADCASTS", 100000) / subscribers,
+                       bench_env ("BENCH_BROADCASTS", 1000000) / subscribers,
                    .subscribers = subscribers};
     s_free_endpoint (fan.endpoint, sizeof fan.endpoint);
     bench_child_t child = bench_fork (s_subscribers, &fan);
@@ -167,15 +166,15 @@ s_fan_out (int subscribers)
     while (zmq_poll (&item, 1, 5) == 0)
         zmq_send (pub, "?", 1, 0);
     bench_read_line (child.from_child, line, sizeof line);
-    int64_t start = bench_now_ns ();
+    char name[64];
+    snprintf (name, sizeof name, "raw.broadcast_%d", subscribers);
+    bench_meter_t meter = {.pids = {child.pid}, .count = 1};
+    bench_meter_start (&meter);
     for (long i = 0; i < fan.count; i++)
         zmq_send (pub, body, sizeof body, 0);
     bench_read_line (child.from_child, line, sizeof line);
-    double seconds = (double)(bench_now_ns () - start) / 1e9;
-    char name[64];
-    snprintf (name, sizeof name, "raw.broadcast_%d", subscribers);
-    bench_print (name, (double)fan.count * subscribers / seconds,
-                 "deliveries/s");
+    bench_meter_print (&meter, name, (double)fan.count * subscribers,
+                       "deliveries/s");
     bench_join (&child);
     zmq_close (pub);
     zmq_ctx_term (context);
@@ -184,10 +183,12 @@ s_fan_out (int subscribers)
 int
 main (void)
 {
-    s_round_trip ();
+    bench_pin (1);
+    s_round_trip ("raw.round_trip_pinned");
+    bench_pin (0);
+    s_round_trip ("raw.round_trip");
     s_one_way ();
-    s_fan_out (1);
-    s_fan_out (4);
     s_fan_out (16);
+    s_fan_out (64);
     return 0;
 }

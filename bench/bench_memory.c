@@ -1,0 +1,98 @@
+/*  Memory of a node: idle, for each agent session, for each peer. The node is
+    a process of its own; what attaches to it lives in others.                */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "bench/mesh.h"
+
+#define SESSIONS 200
+#define PEERS 20
+
+/*  An idle node, until the pipe closes; what it says is where it listens.   */
+static void
+s_idle (int in, int out, void *arg)
+{
+    (void)arg;
+    char line[64], data[] = "/tmp/covey-bench-XXXXXX", command[64];
+    if (!mkdtemp (data))
+        bench_die (data, "cannot be made");
+    covey_node_t *node = bench_node ("idle", NULL, data, true);
+    bench_write_line (out, covey_node_endpoint (node));
+    bench_write_line (out, covey_node_session_endpoint (node));
+    while (read (in, line, sizeof line) > 0) {
+    }
+    covey_node_destroy (&node);
+    snprintf (command, sizeof command, "rm -rf %s", data);
+    if (system (command))
+        bench_die (data, "cannot be removed");
+}
+
+static void
+s_sessions (int in, int out, void *arg)
+{
+    char line[64];
+    covey_agent_t *agents[SESSIONS];
+    for (int i = 0; i < SESSIONS; i++) {
+        snprintf (line, sizeof line, "agent-%d", i);
+        agents[i] = covey_agent_new (line, "idle");
+        bench_check (covey_agent_connect (agents[i], arg, 20000), "connect");
+    }
+    bench_write_line (out, "ready");
+    while (read (in, line, sizeof line) > 0) {
+    }
+    for (int i = 0; i < SESSIONS; i++)
+        covey_agent_destroy (&agents[i]);
+}
+
+static void
+s_peers (int in, int out, void *arg)
+{
+    char line[64];
+    covey_node_t *nodes[PEERS];
+    for (int i = 0; i < PEERS; i++) {
+        snprintf (line, sizeof line, "peer-%d", i);
+        nodes[i] = bench_node (line, arg, NULL, true);
+    }
+    for (int i = 0; i < PEERS; i++)
+        bench_check (covey_node_wait_nodes (nodes[i], PEERS + 1, 60000),
+                     "nodes");
+    bench_write_line (out, "ready");
+    while (read (in, line, sizeof line) > 0) {
+    }
+    for (int i = 0; i < PEERS; i++)
+        covey_node_destroy (&nodes[i]);
+}
+
+/*  How much larger the node is once `fn` has attached what it attaches.     */
+static double
+s_grown_kb (int pid, bench_child_fn *fn, char *where)
+{
+    char line[64];
+    double before = bench_rss_kb (pid);
+    bench_child_t child = bench_fork (fn, where);
+    bench_read_line (child.from_child, line, sizeof line);
+    double grown = bench_rss_kb (pid) - before;
+    bench_join (&child);
+    return grown;
+}
+
+int
+main (void)
+{
+    char endpoint[128], session[512];
+    bench_child_t node = bench_fork (s_idle, NULL);
+    bench_read_line (node.from_child, endpoint, sizeof endpoint);
+    bench_read_line (node.from_child, session, sizeof session);
+    bench_print ("memory.node_idle", bench_rss_kb (node.pid) / 1024, "MB");
+    bench_print ("memory.per_session",
+                 s_grown_kb (node.pid, s_sessions, session) / SESSIONS, "KB");
+    bench_join (&node);
+    node = bench_fork (s_idle, NULL);
+    bench_read_line (node.from_child, endpoint, sizeof endpoint);
+    bench_print ("memory.per_peer",
+                 s_grown_kb (node.pid, s_peers, endpoint) / PEERS, "KB");
+    bench_join (&node);
+    return 0;
+}
