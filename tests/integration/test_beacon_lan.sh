@@ -46,16 +46,17 @@ for args in "--listen 0.0.0.0" "--listen *:0 --beacon" "--interface wifi9"; do
 done
 
 # ---- nobody is told an address
-in_a "$COVEY_BIN" up --data "$dir/a" --interface lan0 --beacon >"$dir/a.out" 2>&1 &
+# Without the functions: the pid must be that of the node itself.
+ip netns exec "$a" "$COVEY_BIN" up --data "$dir/a" --interface lan0 --beacon >"$dir/a.out" 2>&1 &
 support_pids+=($!)
-in_b "$COVEY_BIN" up --data "$dir/b" --interface lan0 --beacon --roles none >"$dir/b.out" 2>&1 &
+ip netns exec "$b" "$COVEY_BIN" up --data "$dir/b" --interface lan0 --beacon --roles none >"$dir/b.out" 2>&1 &
 support_pids+=($!)
 both="10.77.0.1:7400 10.77.0.2:7400"
 ok "the first node finds the second" support_until sees a "$both"
 ok "the second node finds the first" support_until sees b "$both"
 
 # ---- on two interfaces, the first is told to others
-in_b "$COVEY_BIN" up --data "$dir/c" --listen 0.0.0.0:7500 --interface lan0,dmz0 --beacon --roles none >"$dir/c.out" 2>&1 &
+ip netns exec "$b" "$COVEY_BIN" up --data "$dir/c" --listen 0.0.0.0:7500 --interface lan0,dmz0 --beacon --roles none >"$dir/c.out" 2>&1 &
 support_pids+=($!)
 all="$both 10.77.0.2:7500"
 ok "the third node is found" support_until sees a "$all"
