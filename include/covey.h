@@ -484,7 +484,9 @@ COVEY_EXPORT void covey_agent_on_event (covey_agent_t *self,
 
 /*  Notices about the agent's own traffic.                                   */
 typedef enum {
-    COVEY_NOTICE_UNDELIVERED, /* an accepted event found nobody: code, text   */
+    COVEY_NOTICE_UNDELIVERED, /* an accepted event found nobody: code, text;
+                                 TIMEOUT: its node vanished, and whether it
+                                 arrived is unknown                           */
     COVEY_NOTICE_REFUSED,     /* a posted event was refused: code, text       */
     COVEY_NOTICE_GAP,         /* broadcasts were lost: text has the range     */
     COVEY_NOTICE_DETACHED,    /* the node is gone; the agent tries again      */

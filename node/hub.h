@@ -38,6 +38,8 @@
 #define COVEY_HUB_LAST_MS 1000 /* left peer: its last broadcasts come yet */
 #define COVEY_HUB_ADDRESS_MAX 320
 #define COVEY_HUB_LIST_MS 1000  /* after a swarm fact: ask for the list  */
+#define COVEY_HUB_STALL_MS 1000 /* longer than that stood this node still   */
+#define COVEY_HUB_ASK_MS 1000   /* a full view that does not come, again     */
 #define COVEY_HUB_WARN_MS 60000 /* one warning per peer and cause        */
 
 typedef struct covey_hub covey_hub_t;
@@ -84,6 +86,7 @@ typedef struct {
     uint64_t reconnects;
     uint64_t repairs_served;
     uint64_t syncs;
+    uint64_t stalls; /* this process stood still                             */
 } covey_hub_counters_t;
 
 /*  What the shell knows of a peer (covey_peer_t.shell).                     */
@@ -100,6 +103,7 @@ typedef struct {
     bool hears_us;     /* its subscriptions reached us                       */
     bool snapshot_due; /* all our agents go to it with the next flush        */
     bool flows_due;    /* and which of them are stopped                       */
+    int64_t ask_ms;    /* when it is asked for all of its agents; 0: not     */
     bool has_origin;
     uint8_t origin[16]; /* under which it numbers its journaled events        */
     int64_t return_ms;  /* failed: when its events go back; 0: done           */

@@ -196,7 +196,7 @@ covey_lanes_take_back (covey_lanes_t *self, covey_lanes_take_fn *take,
         /* Once around the ring: who stays is put behind the others. */
         for (size_t i = self->queues[lane].items.count; i > 0; i--) {
             covey_lane_item_t item = s_pop (self, (covey_lane_t)lane);
-            if (take (arg, item.kind, item.parcel)) {
+            if (take (arg, &item)) {
                 covey_parcel_drop (&item.parcel);
                 taken++;
             } else

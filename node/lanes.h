@@ -35,7 +35,7 @@ typedef struct {
     covey_parcel_t *parcel; /* NULL: taken back                               */
     uint8_t kind;
     uint8_t lane;
-    bool was_sent; /* the link's own note                                     */
+    bool was_sent; /* the link's own note: the peer may have it               */
 } covey_lane_item_t;
 
 typedef struct {
@@ -79,8 +79,7 @@ void covey_lanes_put_back (covey_lanes_t *self, const covey_lane_item_t *item);
 void covey_lanes_expire (covey_lanes_t *self, int64_t now_ms);
 
 /*  Drop each item that `take` says yes to; how many.                        */
-typedef bool (covey_lanes_take_fn) (void *arg, uint8_t kind,
-                                    const covey_parcel_t *parcel);
+typedef bool (covey_lanes_take_fn) (void *arg, const covey_lane_item_t *item);
 size_t covey_lanes_take_back (covey_lanes_t *self, covey_lanes_take_fn *take,
                               void *arg);
 

@@ -153,10 +153,6 @@ covey_link_open (covey_link_t *self, uint64_t peer_epoch, uint64_t recv_epoch,
         self->acked = 0;
         self->ack_due = false;
         covey_stops_go_all (&self->stops, &self->lanes);
-        for (size_t i = 0; i < self->flight.count; i++) {
-            covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
-            item->was_sent = false;
-        }
     } else
         s_on_ack (self, peer_epoch, recv_epoch, recv_seq, false, now_ms);
     self->probing = false;
@@ -260,7 +256,7 @@ covey_link_take_back (covey_link_t *self, covey_lanes_take_fn *take, void *arg)
     size_t taken = 0;
     for (size_t i = 0; i < self->flight.count; i++) {
         covey_lane_item_t *item = covey_fifo_at (&self->flight, i);
-        if (!item->parcel || !take (arg, item->kind, item->parcel))
+        if (!item->parcel || !take (arg, item))
             continue;
         self->flight_bytes -= item->parcel->size;
         if (i >= self->sent)

@@ -39,7 +39,13 @@ covey_hub_tick (covey_hub_t *self)
     if (self->now_ms - self->tick_ms < COVEY_HUB_TICK_MS &&
         self->now_ms < covey_membership_next_ms (self->membership))
         return;
+    int64_t late_ms = self->now_ms - self->tick_ms;
     self->tick_ms = self->now_ms;
+    if (late_ms >= COVEY_HUB_STALL_MS) {
+        /* Stopped, or the machine slept: what was silent was this node. */
+        self->counters.stalls++;
+        covey_session_table_excuse (self->table, late_ms, self->now_ms);
+    }
     covey_hub_tick_beacon (self);
     covey_hub_tick_peers (self);
     covey_hub_tick_sessions (self);
@@ -179,6 +185,7 @@ covey_hub_new (const covey_node_config_t *config, uint64_t seed, int64_t now_ms,
     covey_hub_t *self = covey_mem_new (sizeof *self);
     s_copy_config (&self->config, config);
     self->now_ms = now_ms;
+    self->tick_ms = now_ms;
     self->now_us = now_us;
     self->epoch = (uint64_t)self->now_us / 1000;
     covey_id_text (config->node_id.bytes, self->id_text);

@@ -339,8 +339,10 @@ s_on_directory (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
         return;
     }
-    if (view->full)
+    if (view->full) {
+        peer->ask_ms = 0;
         s_sweep (peer, view);
+    }
     for (size_t i = 0; i < view->n_agents; i++)
         s_take_agent (peer, view->agents[i]);
     covey_hub_find_services (self);

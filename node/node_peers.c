@@ -176,6 +176,7 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
     shell->return_ms = 0;
     shell->last_ms = 0;
     shell->synced = 0;
+    shell->ask_ms = self->now_ms + COVEY_HUB_ASK_MS;
     self->round_due = true;
     s_listen (shell, peer->pub_endpoint);
 }
@@ -186,15 +187,33 @@ typedef struct {
     const char *node;
 } peers_return_t;
 
+/*  Its node is away. Only what never left is known not to have arrived; of a
+    request nobody waits to know: it gets no answer.                          */
+static void
+s_return (const peers_return_t *returns, const covey_peek_t *event,
+          covey_slice_t target, bool was_sent)
+{
+    if (was_sent && event->type != COVEY_EVENT_REQUEST)
+        covey_hub_undelivered (returns->hub, event, target, COVEY_TIMEOUT,
+                               "node %s is gone and did not acknowledge this "
+                               "event: it may have arrived",
+                               returns->node);
+    else
+        covey_hub_undelivered (returns->hub, event, target, COVEY_NOAGENT,
+                               "node %s is gone before it took this event",
+                               returns->node);
+}
+
 static bool
-s_take_back (void *arg, uint8_t kind, const covey_parcel_t *parcel)
+s_take_back (void *arg, const covey_lane_item_t *item)
 {
     const peers_return_t *returns = arg;
+    const covey_parcel_t *parcel = item->parcel;
     covey_hub_t *self = returns->hub;
     covey_parcel_t *inner = NULL;
     const covey_peek_t *event = &parcel->view;
     covey_slice_t target = event->first_target;
-    if (kind == COVEY_ITEM_EVENT_FOR) {
+    if (item->kind == COVEY_ITEM_EVENT_FOR) {
         size_t skip = 1 + (size_t)parcel->bytes[0];
         target = (covey_slice_t){.text = (const char *)parcel->bytes + 1,
                                  .size = parcel->bytes[0]};
@@ -203,14 +222,12 @@ s_take_back (void *arg, uint8_t kind, const covey_parcel_t *parcel)
         if (!inner)
             return true;
         event = &inner->view;
-    } else if (kind != COVEY_ITEM_EVENT)
+    } else if (item->kind != COVEY_ITEM_EVENT)
         return returns->all;
     bool take = returns->all || event->type == COVEY_EVENT_REQUEST;
     if (take) {
         covey_hub_drop (self, COVEY_DROP_PEER_FAILED);
-        covey_hub_undelivered (self, event, target, COVEY_NOAGENT,
-                               "node %s is gone before it took this event",
-                               returns->node);
+        s_return (returns, event, target, item->was_sent);
     }
     covey_parcel_drop (&inner);
     return take;
@@ -267,6 +284,7 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     shell->return_ms = left ? 0 : self->now_ms + COVEY_HUB_RETURN_MS;
     shell->has_origin = false;
     shell->snapshot_due = shell->flows_due = false;
+    shell->ask_ms = 0;
     if (shell->intake)
         covey_intake_give_up (shell->intake, self->now_ms);
     if (!left)
@@ -600,6 +618,11 @@ covey_hub_tick_peers (covey_hub_t *self)
         if (!shell)
             continue;
         s_read_dealer (self, shell);
+        /* What asked for it may have been lost with a connection. */
+        if (shell->ask_ms && self->now_ms >= shell->ask_ms) {
+            (void)s_hello (self, shell->peer, true);
+            shell->ask_ms = self->now_ms + COVEY_HUB_ASK_MS;
+        }
         if (shell->last_ms && self->now_ms >= shell->last_ms)
             s_stop_listening (shell);
         if (shell->return_ms && self->now_ms >= shell->return_ms) {

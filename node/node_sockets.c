@@ -21,6 +21,7 @@
 #define RECONNECT_MS 100
 #define RECONNECT_JITTER_MS 100
 #define RECONNECT_MAX_MS 2000
+#define CONNECT_TIMEOUT_MS 3000
 #define BIND_TRIES 20
 #define BIND_PAUSE_MS 20
 
@@ -74,6 +75,8 @@ s_set_reconnect (covey_hub_t *self, void *socket)
                RECONNECT_MS +
                    (int)covey_prng_below (&self->prng, RECONNECT_JITTER_MS));
     s_set_int (socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS);
+    /* TCP itself would try a lost SYN again after up to a minute. */
+    s_set_int (socket, ZMQ_CONNECT_TIMEOUT, CONNECT_TIMEOUT_MS);
 }
 
 /* ------------------------------------------------------------------------ */

@@ -195,6 +195,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"sessionsSuperseded", own->sessions_superseded},
         {"subscriptions", covey_subscriptions_count (self->subscriptions)},
         {"subscriptionRounds", own->syncs},
+        {"stalls", own->stalls},
         {"repairsServed", own->repairs_served},
         {"replayEvents", covey_replay_count (self->replay)},
         {"replayBytes", covey_replay_bytes (self->replay)},

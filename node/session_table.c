@@ -307,6 +307,17 @@ covey_session_table_remove (covey_session_table_t *self, covey_host_t **host_p)
     free (record);
 }
 
+void
+covey_session_table_excuse (covey_session_table_t *self, int64_t ms,
+                            int64_t now_ms)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        covey_host_t *host = self->all[i]->host;
+        int64_t heard_ms = covey_host_heard_ms (host) + ms;
+        covey_host_heard (host, heard_ms < now_ms ? heard_ms : now_ms);
+    }
+}
+
 covey_host_t *
 covey_session_table_lost (const covey_session_table_t *self, int64_t now_ms)
 {

@@ -59,6 +59,9 @@ covey_host_t *covey_session_table_at (const covey_session_table_t *self,
 /*  Forget and destroy it.                                                   */
 void covey_session_table_remove (covey_session_table_t *self,
                                  covey_host_t **host_p);
+/*  The node itself stood still for `ms`: that was no silence of theirs.     */
+void covey_session_table_excuse (covey_session_table_t *self, int64_t ms,
+                                 int64_t now_ms);
 /*  One that has been silent beyond the grace time, or NULL.                 */
 covey_host_t *covey_session_table_lost (const covey_session_table_t *self,
                                         int64_t now_ms);

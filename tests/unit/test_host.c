@@ -438,6 +438,21 @@ test_silent_session_is_found (void **state)
 }
 
 static void
+test_pause_of_the_node_is_no_silence (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    covey_host_heard (host, 1000);
+    covey_session_table_excuse (self->table, 20000, 22000);
+    assert_null (covey_session_table_lost (self->table, 25999));
+    assert_true (covey_session_table_lost (self->table, 26000) == host);
+    /* Heard since: nothing to excuse, and no credit for later. */
+    covey_host_heard (host, 30000);
+    covey_session_table_excuse (self->table, 20000, 30000);
+    assert_true (covey_session_table_lost (self->table, 35000) == host);
+}
+
+static void
 test_hellos_that_are_refused (void **state)
 {
     fixture_t *self = *state;
@@ -543,6 +558,7 @@ main (void)
         CASE (test_gone_session_returns_everything),
         CASE (test_other_session_of_the_same_agent_replaces),
         CASE (test_silent_session_is_found),
+        CASE (test_pause_of_the_node_is_no_silence),
         CASE (test_hellos_that_are_refused),
         CASE (test_hello_with_wrong_version_mesh_or_bounds),
         CASE (test_table_is_bounded),

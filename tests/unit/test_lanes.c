@@ -155,11 +155,11 @@ test_expired_items_are_dropped_and_counted (void **state)
 }
 
 static bool
-s_take_n (void *arg, uint8_t kind, const covey_parcel_t *parcel)
+s_take_n (void *arg, const covey_lane_item_t *item)
 {
     (void)arg;
-    assert_int_equal (kind, 1);
-    return parcel->bytes[0] == 'n';
+    assert_int_equal (item->kind, 1);
+    return item->parcel->bytes[0] == 'n';
 }
 
 static void
