@@ -164,7 +164,7 @@ covey_stops_take_back (covey_stops_t *self, covey_lanes_take_fn *take,
         for (size_t i = stop->parked.count; i > 0; i--) {
             covey_lane_item_t item = s_take (self, &stop->parked, 0);
             covey_fifo_pop (&stop->parked);
-            if (take (arg, item.kind, item.parcel)) {
+            if (take (arg, &item)) {
                 covey_parcel_drop (&item.parcel);
                 taken++;
                 continue;
