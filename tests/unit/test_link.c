@@ -471,10 +471,9 @@ test_parked_items_are_bounded (void **state)
 }
 
 static bool
-s_take_all (void *arg, uint8_t kind, const covey_parcel_t *parcel)
+s_take_all (void *arg, const covey_lane_item_t *item)
 {
-    (void)kind;
-    (void)parcel;
+    (void)item;
     ++*(int *)arg;
     return true;
 }
