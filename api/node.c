@@ -172,8 +172,12 @@ static void
 s_take_limits (const covey_options_t *options, covey_node_config_t *config)
 {
     config->heartbeat_ms = (int)covey_options_int (options, "heartbeat");
-    config->suspect_ms = (int)covey_options_int (options, "suspect-after");
-    config->fail_ms = (int)covey_options_int (options, "fail-after");
+    config->probe_ms = (int)covey_options_int (options, "probe-interval");
+    config->probe_timeout_ms =
+        (int)covey_options_int (options, "probe-timeout");
+    config->suspicion_mult = (int)covey_options_int (options, "suspicion-mult");
+    config->gossip_ms = (int)covey_options_int (options, "gossip-interval");
+    config->sync_ms = (int)covey_options_int (options, "sync-interval");
     s_take_size (options, "outbox-events", &config->outbox_events_max);
     s_take_size (options, "outbox-bytes", &config->outbox_bytes_max);
     s_take_size (options, "link-events", &config->link_events_max);

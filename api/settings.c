@@ -159,16 +159,11 @@ s_check_types (const covey_options_t *values, covey_settings_t *settings,
 static covey_err_t
 s_check_times (const covey_options_t *values, covey_errbuf_t *err)
 {
-    const char *suspect = covey_options_text (values, "suspect-after");
-    const char *fail = covey_options_text (values, "fail-after");
-    if (covey_options_int (values, "suspect-after") <=
-        covey_options_int (values, "heartbeat"))
-        return s_refuse (values, "suspect-after", suspect,
-                         "must be longer than heartbeat", err);
-    if (covey_options_int (values, "fail-after") <=
-        covey_options_int (values, "suspect-after"))
-        return s_refuse (values, "fail-after", fail,
-                         "must be longer than suspect-after", err);
+    if (covey_options_int (values, "probe-timeout") >=
+        covey_options_int (values, "probe-interval"))
+        return s_refuse (values, "probe-timeout",
+                         covey_options_text (values, "probe-timeout"),
+                         "must be shorter than probe-interval", err);
     return COVEY_OK;
 }
 

@@ -124,10 +124,10 @@ s_start_node (covey_demo_t *self, size_t index)
                                         "3",
                                         "--heartbeat",
                                         "250",
-                                        "--suspect-after",
-                                        "1500",
-                                        "--fail-after",
-                                        "3000",
+                                        "--probe-interval",
+                                        "500",
+                                        "--probe-timeout",
+                                        "250",
                                         index ? "--join" : NULL,
                                         index ? self->mesh.nodes[0].endpoint
                                               : NULL};

@@ -110,6 +110,8 @@ typedef struct {
     int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
     size_t copies; /* of the event that is being judged                       */
+    int64_t heartbeat_ms; /* when the next one is due                         */
+    bool reachable;       /* its DEALER has a connection, or room             */
 } covey_hub_peer_t;
 
 /*  What is known of a topic here.                                           */
@@ -265,6 +267,8 @@ covey_err_t covey_hub_send_to (covey_hub_t *self, void *socket,
 void covey_hub_send_broadcast (covey_hub_t *self, const uint8_t *topic,
                                size_t topic_size, const covey_buf_t *frame,
                                const covey_buf_t *items);
+/*  Somebody is connected, and there is room for a message.                  */
+bool covey_hub_can_send (void *socket);
 /*  The SUB socket: topics, and whose broadcasts. IO: not an address.        */
 void covey_hub_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size,
                           bool on);

@@ -1,31 +1,30 @@
 /*  membership - the nodes of the mesh as this node sees them
 
-    Role      pure core: introductions by hello, heartbeats, failure, leaving;
-              tells the shell whom to connect, what to send and what changed
+    Role      pure core: introductions by hello, whom to connect, who came and
+              went; node/swim says who lives. Tells the shell what to send and
+              what changed
     Threads   one owner
-    Limits    peers_max peers; the oldest that left or failed makes room
+    Limits    peers_max nodes, COVEY_MEMBERSHIP_HINTS_MAX addresses that were
+              only heard of; the oldest that left or failed makes room
     Time      now_ms: monotonic milliseconds, supplied by the caller
+    States    node/swim.h has the table of what makes a node joined, suspected,
+              failed, recovered, left
 
-    State       Event                     -> State      Told
-    contact     hello of a node           -> alive      joined
-    alive       silence                   -> suspected  suspected
-    suspected   anything from it          -> alive      recovered
-    suspected   silence                   -> failed     failed
-    failed      hello, same epoch         -> alive      recovered
-    failed      hello, later epoch        -> alive      joined
-    alive, suspected: hello, later epoch  -> alive      failed, then joined
-    any         goodbye                   -> left       left
-    left        hello, later epoch        -> alive      joined
+    A hello introduces: it tells who speaks which protocol in which mesh, and
+    opens the links. It is also a claim to live; whoever said it hears at once
+    what is held against it and refutes. Nobody is suspected for want of a
+   hello.
 
     A contact is an address without a known node behind it: one we were told to
-    join, or one that a peer told us about. Contacts and failed nodes are tried
-    for ever, with growing pauses and jitter.
+    join, or one that we were hinted at. Seeds and failed nodes are tried for
+    ever, with growing pauses and jitter. Who answers a contact exchanges all it
+    knows with us, so one address is enough.
 */
 #ifndef COVEY_MEMBERSHIP_H_INCLUDED
 #define COVEY_MEMBERSHIP_H_INCLUDED
 
 #include "base/buf.h"
-#include "node/detector.h"
+#include "node/swim.h"
 #include "proto/frame.h"
 
 #define COVEY_MEMBERSHIP_RETRY_MS 100 /* first pause between hellos      */
@@ -33,8 +32,7 @@
 #define COVEY_MEMBERSHIP_KNOCK_MS 5 /* first pause while unconnected   */
 #define COVEY_MEMBERSHIP_KNOCK_MAX_MS 200
 #define COVEY_MEMBERSHIP_ADDRESS_MAX 300  /* bytes of HOST:PORT              */
-#define COVEY_MEMBERSHIP_HEARSAY_MS 60000 /* to reach who a peer told us of */
-#define COVEY_MEMBERSHIP_KNOWN_MAX 512    /* nodes told in one hello         */
+#define COVEY_MEMBERSHIP_HEARSAY_MS 60000 /* to reach who we were told of */
 #define COVEY_MEMBERSHIP_HINTS_MAX 64     /* contacts while hints are taken  */
 #define COVEY_MEMBERSHIP_LEFT_KEEP_MS 3600000 /* how long it is listed */
 
@@ -58,20 +56,26 @@ typedef struct {
     char **roles;
     size_t role_count;
     uint64_t epoch;
+    uint32_t incarnation; /* raised by it to refute, within its epoch       */
     covey_peer_state_t state;
-    int64_t since_ms; /* of the state                                       */
-    char *address;    /* where we connect to it                             */
-    bool connected;   /* the shell holds a socket for it                    */
-    bool introduced;  /* it knows us, in our present incarnation            */
-    bool owed;        /* it waits for a hello that did not go out           */
-    char *answers;    /* `via` of its last hello, or NULL                   */
-    covey_detector_t detector;
+    int64_t since_ms;    /* of the state                                      */
+    int64_t heard_ms;    /* the last sign of life, to us                      */
+    uint8_t accuser[16]; /* of the last suspicion or failure; zero: nobody    */
+    int health;          /* of the accuser then, 0 is best                    */
+    char *address;   /* where we connect to it                             */
+    bool connected;  /* the shell holds a socket for it                    */
+    bool introduced; /* it knows us, in our present incarnation            */
+    bool was_introduced;
+    bool owed;          /* it waits for a hello that did not go out           */
+    bool reopen;        /* it failed, and did not say hello since             */
+    bool exchange;      /* it shall hear all we know, once it knows us        */
+    char *answers;      /* `via` of its last hello, or NULL                   */
     int64_t hello_ms;   /* when the next hello is due                         */
     int64_t retry_ms;   /* the present pause                                  */
     int64_t said_ms;    /* when the last hello went out                       */
     int64_t knock_ms;   /* pause while the socket is not connected            */
-    int64_t expires_ms; /* contacts that a peer told us about; else 0         */
-    int64_t heartbeat_ms; /* when the next one is due                         */
+    int64_t told_ms;    /* when it last heard what is held against it         */
+    int64_t expires_ms; /* contacts that are only a hint; else 0              */
     void *shell;
 } covey_peer_t;
 
@@ -91,7 +95,8 @@ typedef struct {
     /* send one (see covey_membership_write_hello); `reply`: ask for one back;
        false: the socket is not connected yet, it is tried again soon         */
     bool (*hello) (void *arg, covey_peer_t *peer, bool reply);
-    void (*heartbeat) (void *arg, covey_peer_t *peer);
+    /* send that frame, or lose it: then it is as if the peer did not answer  */
+    void (*swim) (void *arg, covey_peer_t *peer, const covey_buf_t *frame);
     void (*changed) (void *arg, covey_peer_t *peer, covey_peer_change_t change,
                      const char *reason);
     /* about to be freed; its socket was closed, if it had one                */
@@ -112,8 +117,7 @@ typedef struct {
     uint64_t epoch;
     uint64_t seed; /* of the jitter                                           */
     size_t peers_max;
-    int heartbeat_ms;
-    covey_detector_config_t detector;
+    covey_swim_config_t swim; /* times and numbers; the rest is filled in     */
 } covey_membership_config_t;
 
 typedef struct {
@@ -121,6 +125,9 @@ typedef struct {
     uint64_t hellos_received;
     uint64_t refused; /* hellos of others that were refused                   */
     uint64_t reconnects; /* introductions after the first                     */
+    uint64_t swim_bytes; /* of the swim frames that were sent                 */
+    uint64_t swim_unsent; /* there was no way to the receiver                 */
+    uint64_t swim_malformed;
 } covey_membership_stats_t;
 
 typedef struct covey_membership covey_membership_t;
@@ -131,7 +138,7 @@ covey_membership_new (const covey_membership_config_t *config,
 /*  Every peer is disconnected and forgotten first.                          */
 void covey_membership_destroy (covey_membership_t **self_p);
 
-/*  Timers: contacts, retries, heartbeats, silence.                          */
+/*  Timers: contacts, retries, probes, gossip.                               */
 void covey_membership_tick (covey_membership_t *self, int64_t now_ms);
 int64_t covey_membership_next_ms (const covey_membership_t *self);
 
@@ -147,6 +154,14 @@ covey_err_t covey_membership_hello (covey_membership_t *self,
     and its frame is not to be followed.                                      */
 bool covey_membership_heard (covey_membership_t *self, covey_peer_t *peer,
                              int64_t now_ms);
+/*  A swim frame of it, also of one that failed. MALFORMED: dropped.         */
+covey_err_t covey_membership_swim (covey_membership_t *self, covey_peer_t *peer,
+                                   const covey_frame_t *frame, int64_t now_ms);
+/*  Our connection to it broke: does it still live?                          */
+void covey_membership_doubt (covey_membership_t *self, covey_peer_t *peer,
+                             int64_t now_ms);
+/*  We leave: nothing that is said of us is refuted any more.                */
+void covey_membership_leave (covey_membership_t *self, int64_t now_ms);
 void covey_membership_goodbye (covey_membership_t *self, covey_peer_t *peer,
                                const char *reason, int64_t now_ms);
 /*  The node at the other end of our socket refused our hello. NOTFOUND means
@@ -179,5 +194,7 @@ size_t covey_membership_in_state (const covey_membership_t *self,
                                   covey_peer_state_t state);
 const covey_membership_stats_t *
 covey_membership_stats (const covey_membership_t *self);
+/*  To read its numbers.                                                     */
+const covey_swim_t *covey_membership_core (const covey_membership_t *self);
 
 #endif

@@ -31,9 +31,13 @@ typedef struct {
     size_t join_count;
     const char *const *roles; /* "coordinator", "persister", others        */
     size_t role_count;
-    int heartbeat_ms;         /* between nodes; default 500                */
-    int suspect_ms;           /* silence until suspected; default 2,000    */
-    int fail_ms;              /* silence until failed; default 5,000       */
+    int heartbeat_ms; /* unconfirmed things are repeated; default 500      */
+    int probe_ms;     /* one other node is probed so often; default 1,000  */
+    int probe_timeout_ms; /* then others are asked; < probe_ms; default 500 */
+    int suspicion_mult;   /* a suspect has this * log10 n * probe_ms to refute,
+                             n >= 10; default 3                             */
+    int gossip_ms;        /* default 200                                   */
+    int sync_ms; /* all that is known, with somebody; default 30,000       */
     bool persist_all;         /* default true: every event is for the journal */
     const int *persist_types; /* otherwise only these are                  */
     size_t persist_type_count;

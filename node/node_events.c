@@ -84,9 +84,8 @@ s_fill (covey_hub_t *self, covey_event_t *event, const covey_peer_t *peer,
         case COVEY_PEER_BECAME_FAILED: {
             covey_err_t codes[] = {
                 covey_event_set_str (event, "by", self->id_text),
-                covey_event_set_int (
-                    event, "lastSeen",
-                    s_wall_us (self, peer->detector.heard_ms))};
+                covey_event_set_int (event, "lastSeen",
+                                     s_wall_us (self, peer->heard_ms))};
             return S_ALL (codes);
         }
         case COVEY_PEER_RECOVERED:

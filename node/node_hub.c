@@ -13,6 +13,7 @@
 
 #define WAIT_MAX_MS 50 /* timers are looked at at least this often         */
 #define WAIT_HELD_MS 5 /* while publishes wait for room                    */
+#define ROLES_MAX 400  /* bytes of all roles: gossip carries them          */
 #define CAST_MAX (COVEY_FRAME_MAX + COVEY_FRAME_BATCH)
 
 /* ------------------------------------------------------------------------ */
@@ -80,8 +81,11 @@ covey_node_config_init (covey_node_config_t *self)
         .mesh = "covey",
         .host = "127.0.0.1",
         .heartbeat_ms = 500,
-        .suspect_ms = 2000,
-        .fail_ms = 5000,
+        .probe_ms = 1000,
+        .probe_timeout_ms = 500,
+        .suspicion_mult = 3,
+        .gossip_ms = 200,
+        .sync_ms = 30000,
         .persist_all = true,
         .outbox_events_max = 262144,
         .outbox_bytes_max = 256u << 20,
@@ -247,14 +251,22 @@ covey_hub_check_config (const covey_node_config_t *config, covey_errbuf_t *err)
     if (!config->name || !config->mesh || !config->host)
         return covey_fail (err, COVEY_INVALID,
                            "a node needs a name, a mesh and a host");
-    if (config->heartbeat_ms <= 0 ||
-        config->suspect_ms < config->heartbeat_ms ||
-        config->fail_ms < config->suspect_ms)
+    if (config->heartbeat_ms <= 0 || config->probe_timeout_ms <= 0 ||
+        config->probe_ms <= config->probe_timeout_ms ||
+        config->suspicion_mult <= 0 || config->gossip_ms <= 0 ||
+        config->sync_ms <= 0)
         return covey_fail (err, COVEY_INVALID,
-                           "heartbeat %d ms, suspicion %d ms and failure %d ms "
-                           "must be in this order, and above 0",
-                           config->heartbeat_ms, config->suspect_ms,
-                           config->fail_ms);
+                           "the times of a node must be above 0, and its probe "
+                           "timeout of %d ms below its probe interval of %d ms",
+                           config->probe_timeout_ms, config->probe_ms);
+    size_t roles = 0;
+    for (size_t i = 0; i < config->role_count; i++)
+        roles += strlen (config->roles[i]) + 3;
+    if (roles > ROLES_MAX)
+        return covey_fail (err, COVEY_LIMIT,
+                           "the roles of a node take %zu bytes, at most %d are "
+                           "possible: choose fewer or shorter ones",
+                           roles, ROLES_MAX);
     if (!config->outbox_events_max || !config->outbox_bytes_max ||
         !config->link_events_max || !config->link_bytes_max ||
         !config->session_events_max || !config->session_bytes_max ||

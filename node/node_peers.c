@@ -101,20 +101,13 @@ s_hello (void *arg, covey_peer_t *peer, bool reply)
 }
 
 static void
-s_heartbeat (void *arg, covey_peer_t *peer)
+s_swim (void *arg, covey_peer_t *peer, const covey_buf_t *frame)
 {
-    covey_hub_t *self = arg;
-    covey_hub_peer_t *shell = peer->shell;
-    if (!shell->dealer || !shell->link)
-        return;
-    Covey__Wire__Heartbeat heartbeat = COVEY__WIRE__HEARTBEAT__INIT;
-    covey_link_fill_heartbeat (shell->link, &heartbeat);
-    covey_buf_clear (&self->frame);
-    if (covey_frame_begin (&self->frame, COVEY_FRAME_HEARTBEAT,
-                           &heartbeat.base) == COVEY_OK)
+    (void)arg;
+    const covey_hub_peer_t *shell = peer->shell;
+    if (shell && shell->dealer)
         /* One that does not go out is what silence means. */
-        (void)covey_hub_send (shell->dealer, self->frame.data,
-                              self->frame.size);
+        (void)covey_hub_send (shell->dealer, frame->data, frame->size);
 }
 
 static bool
@@ -177,6 +170,7 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
     shell->last_ms = 0;
     shell->synced = 0;
     shell->ask_ms = self->now_ms + COVEY_HUB_ASK_MS;
+    shell->snapshot_due = true; /* it may have missed changes               */
     self->round_due = true;
     s_listen (shell, peer->pub_endpoint);
 }
@@ -263,7 +257,7 @@ s_view_lost (void *arg, const covey_directory_entry_t *entry)
     info.reason = "its node failed";
     info.has_last_seen = true;
     info.last_seen =
-        self->now_us - (self->now_ms - shell->peer->detector.heard_ms) * 1000;
+        self->now_us - (self->now_ms - shell->peer->heard_ms) * 1000;
     covey_hub_view_agent (self, &info);
 }
 
@@ -345,27 +339,30 @@ void
 covey_hub_open_membership (covey_hub_t *self)
 {
     const covey_node_config_t *from = &self->config;
-    covey_membership_config_t config = {
-        .mesh = from->mesh,
-        .name = from->name,
-        .endpoint = self->endpoint,
-        .pub_endpoint = self->pub_endpoint,
-        .version = COVEY_VERSION_TEXT,
-        .roles = from->roles,
-        .role_count = from->role_count,
-        .joins = from->joins,
-        .join_count = from->join_count,
-        .epoch = self->epoch,
-        .seed = covey_prng_next (&self->prng),
-        .peers_max = from->peers_max,
-        .heartbeat_ms = from->heartbeat_ms,
-        .detector = {.suspect_ms = from->suspect_ms, .fail_ms = from->fail_ms}};
+    covey_membership_config_t config = {.mesh = from->mesh,
+                                        .name = from->name,
+                                        .endpoint = self->endpoint,
+                                        .pub_endpoint = self->pub_endpoint,
+                                        .version = COVEY_VERSION_TEXT,
+                                        .roles = from->roles,
+                                        .role_count = from->role_count,
+                                        .joins = from->joins,
+                                        .join_count = from->join_count,
+                                        .epoch = self->epoch,
+                                        .seed = covey_prng_next (&self->prng),
+                                        .peers_max = from->peers_max};
+    covey_swim_config_init (&config.swim);
+    config.swim.probe_ms = from->probe_ms;
+    config.swim.probe_timeout_ms = from->probe_timeout_ms;
+    config.swim.suspicion_mult = from->suspicion_mult;
+    config.swim.gossip_ms = from->gossip_ms;
+    config.swim.sync_ms = from->sync_ms;
     memcpy (config.node_id, from->node_id.bytes, 16);
     covey_membership_callbacks_t callbacks = {.arg = self,
                                               .connect = s_connect,
                                               .disconnect = s_disconnect,
                                               .hello = s_hello,
-                                              .heartbeat = s_heartbeat,
+                                              .swim = s_swim,
                                               .changed = s_on_change,
                                               .forgotten = s_forgotten};
     self->membership = covey_membership_new (&config, &callbacks);
@@ -427,8 +424,9 @@ s_on_hello (covey_hub_t *self, const uint8_t *route, size_t route_size,
     if (!code && peer) {
         covey_hub_peer_t *shell = s_shell (self, peer);
         s_register (self, shell, route, route_size);
-        covey_link_open (shell->link, peer->epoch, hello->recv_epoch,
-                         hello->recv_seq, self->now_ms);
+        if (shell->link) /* none: it failed, and did not refute yet           */
+            covey_link_open (shell->link, peer->epoch, hello->recv_epoch,
+                             hello->recv_seq, self->now_ms);
         if (hello->reply)
             shell->snapshot_due = shell->flows_due = true;
     } else if (code != COVEY_STATE) {
@@ -485,6 +483,16 @@ s_on_data_ack (covey_hub_peer_t *shell, covey_frame_t *frame,
         shell->link, (const Covey__Wire__DataAck *)header, shell->hub->now_ms);
 }
 
+static void
+s_on_swim (covey_hub_peer_t *shell, covey_frame_t *frame,
+           const ProtobufCMessage *header)
+{
+    (void)header;
+    if (covey_membership_swim (shell->hub->membership, shell->peer, frame,
+                               shell->hub->now_ms) == COVEY_MALFORMED)
+        covey_hub_drop (shell->hub, COVEY_DROP_MALFORMED_FRAME);
+}
+
 static const struct {
     uint8_t kind;
     const ProtobufCMessageDescriptor *header; /* NULL: the handler reads it   */
@@ -494,6 +502,7 @@ static const struct {
     {COVEY_FRAME_HEARTBEAT, &covey__wire__heartbeat__descriptor,
      s_on_heartbeat},
     {COVEY_FRAME_GOODBYE, &covey__wire__goodbye__descriptor, s_on_goodbye},
+    {COVEY_FRAME_SWIM, NULL, s_on_swim},
     {COVEY_FRAME_DATA, NULL, s_on_data},
     {COVEY_FRAME_DATA_ACK, &covey__wire__data_ack__descriptor, s_on_data_ack},
 };
@@ -544,8 +553,9 @@ covey_hub_on_peer (covey_hub_t *self, void *socket, const uint8_t *route,
                       "this node does not know you yet: say hello");
         return;
     }
+    /* One that counts as failed may refute, or leave. */
     if (covey_membership_heard (self->membership, shell->peer, self->now_ms) ||
-        frame.kind == COVEY_FRAME_GOODBYE)
+        frame.kind == COVEY_FRAME_GOODBYE || frame.kind == COVEY_FRAME_SWIM)
         s_dispatch (shell, &frame);
 }
 
@@ -608,6 +618,38 @@ s_read_dealer (covey_hub_t *self, const covey_hub_peer_t *shell)
 
 /* ------------------------------------------------------------------------ */
 
+/*  Did the connection break? Then others shall say whether it lives.        */
+static void
+s_watch (covey_hub_t *self, covey_hub_peer_t *shell)
+{
+    if (shell->dealer)
+        s_read_dealer (self, shell);
+    bool was_reachable = shell->reachable;
+    shell->reachable = shell->dealer && covey_hub_can_send (shell->dealer);
+    if (was_reachable && !shell->reachable && shell->dealer)
+        covey_membership_doubt (self->membership, shell->peer, self->now_ms);
+}
+
+/*  While something is on its way: what arrived here, and what should have
+    arrived there.                                                            */
+static void
+s_heartbeat (covey_hub_t *self, covey_hub_peer_t *shell)
+{
+    if (!shell->dealer || !shell->link || !covey_hub_is_member (shell) ||
+        covey_link_count (shell->link) == 0 ||
+        self->now_ms < shell->heartbeat_ms)
+        return;
+    shell->heartbeat_ms = self->now_ms + self->config.heartbeat_ms;
+    Covey__Wire__Heartbeat heartbeat = COVEY__WIRE__HEARTBEAT__INIT;
+    covey_link_fill_heartbeat (shell->link, &heartbeat);
+    covey_buf_clear (&self->frame);
+    if (covey_frame_begin (&self->frame, COVEY_FRAME_HEARTBEAT,
+                           &heartbeat.base) == COVEY_OK)
+        /* The next one says the same. */
+        (void)covey_hub_send (shell->dealer, self->frame.data,
+                              self->frame.size);
+}
+
 void
 covey_hub_tick_peers (covey_hub_t *self)
 {
@@ -617,7 +659,8 @@ covey_hub_tick_peers (covey_hub_t *self)
             covey_membership_at (self->membership, i)->shell;
         if (!shell)
             continue;
-        s_read_dealer (self, shell);
+        s_watch (self, shell);
+        s_heartbeat (self, shell);
         /* What asked for it may have been lost with a connection. */
         if (shell->ask_ms && self->now_ms >= shell->ask_ms) {
             (void)s_hello (self, shell->peer, true);
@@ -654,6 +697,7 @@ covey_hub_say_goodbye (covey_hub_t *self, const char *reason)
 {
     Covey__Wire__Goodbye goodbye = COVEY__WIRE__GOODBYE__INIT;
     goodbye.reason = (char *)reason;
+    covey_membership_leave (self->membership, self->now_ms);
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;

@@ -310,6 +310,15 @@ covey_hub_send (void *socket, const void *data, size_t size)
     return COVEY_OK;
 }
 
+bool
+covey_hub_can_send (void *socket)
+{
+    uint32_t events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt (socket, ZMQ_EVENTS, &events, &size) == 0 &&
+           (events & ZMQ_POLLOUT);
+}
+
 covey_err_t
 covey_hub_send_to (covey_hub_t *self, void *socket, const uint8_t *route,
                    size_t route_size, const void *data, size_t size)

@@ -479,12 +479,19 @@ s_leave (covey_swim_t *self, int64_t now_ms)
     return COVEY_OK;
 }
 
-static void
-s_doubt (covey_swim_t *self, const uint8_t id[16])
+/*  For events about one member.                                             */
+static covey_err_t
+s_on_member (covey_swim_t *self, const covey_swim_event_t *event)
 {
-    covey_swim_member_t *member = covey_swim_table_find (&self->table, id);
-    if (member && member->state <= COVEY_SWIM_SUSPECTED)
-        covey_swim_table_prefer (&self->table, member);
+    const covey_swim_member_t *member =
+        covey_swim_table_find (&self->table, event->id);
+    if (!member || !member->address || self->leaving)
+        return COVEY_NOTFOUND;
+    if (event->kind == COVEY_SWIM_TELL)
+        covey_swim_tell (self, member);
+    else
+        covey_swim_send_sync (self, member->id, member->address, 0);
+    return COVEY_OK;
 }
 
 covey_err_t
@@ -512,8 +519,14 @@ covey_swim_step (covey_swim_t *self, const covey_swim_event_t *event)
             covey_swim_on_heard (self, event->id);
             return COVEY_OK;
         case COVEY_SWIM_DOUBT:
-            s_doubt (self, event->id);
+            covey_swim_on_doubt (self, event->id, now_ms);
             return COVEY_OK;
+        case COVEY_SWIM_CLAIM:
+            covey_swim_merge (self, event->claim, NULL, now_ms);
+            return COVEY_OK;
+        case COVEY_SWIM_TELL:
+        case COVEY_SWIM_EXCHANGE:
+            return s_on_member (self, event);
     }
     return COVEY_INVALID;
 }

@@ -83,9 +83,14 @@ typedef enum {
     COVEY_SWIM_JOIN,    /* address: tried for ever, whenever nobody is there  */
     COVEY_SWIM_HINT,    /* address: remembered from before, tried some times  */
     COVEY_SWIM_LEAVE,
-    COVEY_SWIM_HEARD, /* id: something else came from it; over a connection
-                         that is as good as an ack                          */
-    COVEY_SWIM_DOUBT  /* id: its connection broke; probe it next            */
+    COVEY_SWIM_HEARD,   /* id: something else came from it; over a connection
+                           that is as good as an ack                          */
+    COVEY_SWIM_DOUBT,   /* id: its connection broke; probe it at once, and ask
+                           others at once, too                                */
+    COVEY_SWIM_CLAIM,   /* claim: what a node said of itself at a handshake, or
+                           when it took leave                                 */
+    COVEY_SWIM_TELL,    /* id: let it hear what is held against it            */
+    COVEY_SWIM_EXCHANGE /* id: tell each other all that is known            */
 } covey_swim_event_kind_t;
 
 typedef struct {
@@ -94,6 +99,7 @@ typedef struct {
     const covey_swim_message_t *message;
     const char *address;
     const uint8_t *id; /* 16 bytes                                            */
+    const covey_swim_update_t *claim;
 } covey_swim_event_t;
 
 typedef enum {
@@ -114,6 +120,8 @@ typedef struct {
        accuser was (0 is best); `reason` is one line                          */
     void (*changed) (void *arg, const covey_swim_member_t *member,
                      covey_swim_change_t change, const char *reason);
+    /* there is no such member any more; may be NULL                          */
+    void (*forgotten) (void *arg, const uint8_t id[16]);
     /* a seed answered that we cannot join; it is tried again, slowly         */
     void (*refused) (void *arg, const char *address, const char *text);
     /* after LEAVE: the news had its time to spread                           */
@@ -141,7 +149,8 @@ covey_swim_t *covey_swim_new (const covey_swim_config_t *config,
 void covey_swim_destroy (covey_swim_t **self_p);
 
 /*  DENIED: a message of another mesh; LIMIT: too many seeds; INVALID: an
-    address that is too long; STATE: left already. Nothing changed then.      */
+    address that is too long; STATE: left already; NOTFOUND: no such member.
+   Nothing changed then.      */
 covey_err_t covey_swim_step (covey_swim_t *self,
                              const covey_swim_event_t *event);
 int64_t covey_swim_next_ms (const covey_swim_t *self);

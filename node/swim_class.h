@@ -120,6 +120,10 @@ void covey_swim_on_ack (covey_swim_t *self,
 void covey_swim_on_nack (covey_swim_t *self,
                          const covey_swim_message_t *message);
 void covey_swim_on_heard (covey_swim_t *self, const uint8_t id[16]);
+void covey_swim_on_doubt (covey_swim_t *self, const uint8_t id[16],
+                          int64_t now_ms);
+/*  A ping beside the round; its ack is of no consequence.                   */
+void covey_swim_tell (covey_swim_t *self, const covey_swim_member_t *member);
 
 /* ---- swim_merge.c ---- */
 

@@ -369,5 +369,7 @@ covey_swim_forget (covey_swim_t *self, covey_swim_member_t *member)
 {
     s_end_suspicion (self, member);
     covey_swim_gossip_remove (&self->gossip, member);
+    if (self->callbacks.forgotten)
+        self->callbacks.forgotten (self->callbacks.arg, member->id);
     covey_swim_table_remove (&self->table, member);
 }

@@ -61,6 +61,11 @@ s_start (covey_swim_t *self, int64_t now_ms)
     probe->seq = s_next_seq (self);
     probe->direct_ms = now_ms + s_stretch (self, self->config.probe_timeout_ms);
     probe->end_ms = self->probe_due_ms;
+    if (member->doubted) { /* the direct way is known to be broken            */
+        probe->end_ms = self->probe_due_ms = probe->direct_ms;
+        probe->direct_ms = now_ms;
+        member->doubted = false;
+    }
     s_ping (self, member, probe->seq);
 }
 
@@ -130,6 +135,25 @@ covey_swim_probe_next_ms (const covey_swim_t *self)
     if (probe->active && !probe->asked && probe->direct_ms < probe->end_ms)
         return probe->direct_ms;
     return self->probe_due_ms;
+}
+
+/*  Not in the papers, whose transport has no connections.                   */
+void
+covey_swim_on_doubt (covey_swim_t *self, const uint8_t id[16], int64_t now_ms)
+{
+    covey_swim_member_t *member = covey_swim_table_find (&self->table, id);
+    if (!member || member->state > COVEY_SWIM_SUSPECTED || self->leaving)
+        return;
+    covey_swim_table_prefer (&self->table, member);
+    member->doubted = true;
+    if (!self->probe.active)
+        s_start (self, now_ms);
+}
+
+void
+covey_swim_tell (covey_swim_t *self, const covey_swim_member_t *member)
+{
+    s_ping (self, member, s_next_seq (self));
 }
 
 static void

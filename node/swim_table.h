@@ -29,6 +29,7 @@ struct covey_swim_member {
     /* for swim, swim_table and swim_gossip only                              */
     uint8_t sends; /* of the update that is being gossiped                    */
     bool queued;
+    bool doubted;   /* its next probe is a short one                          */
     uint32_t place; /* in `all`                                               */
     uint32_t seat;  /* in `live` or `failed`                                  */
     uint64_t hash;

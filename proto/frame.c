@@ -100,6 +100,13 @@ covey_frame_add (covey_buf_t *to, const void *item, size_t size)
     return COVEY_OK;
 }
 
+void
+covey_frame_close_header (covey_buf_t *to)
+{
+    assert (to->size >= COVEY_FRAME_PREFIX);
+    s_put_u32 (to->data + 2, (uint32_t)(to->size - COVEY_FRAME_PREFIX));
+}
+
 static void *
 s_capped_alloc (void *arg, size_t size)
 {

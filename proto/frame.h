@@ -52,6 +52,7 @@ typedef enum {
     COVEY_FRAME_SUB_SYNC =
         0x26, /* not used: XPUB tells who subscribed to what */
     COVEY_FRAME_PEER_REFUSE = 0x27,
+    COVEY_FRAME_SWIM = 0x28, /* header covey.swim.Message                     */
     /* PUB -> SUB, topic in front */
     COVEY_FRAME_BROADCAST = 0x31,
     COVEY_FRAME_SYNC_MARK = 0x32, /* header SubSync                           */
@@ -96,6 +97,8 @@ covey_err_t covey_frame_next (covey_frame_t *frame, const uint8_t **item_p,
 covey_err_t covey_frame_begin (covey_buf_t *to, covey_frame_kind_t kind,
                                const ProtobufCMessage *header);
 covey_err_t covey_frame_add (covey_buf_t *to, const void *item, size_t size);
+/*  After begin with NULL: what was appended since is the header.            */
+void covey_frame_close_header (covey_buf_t *to);
 
 /*  Unpack a header with an allocator that refuses to hand out more than a few
     times the wire size (a hostile peer cannot amplify). NULL: malformed, or a

@@ -8,6 +8,7 @@
 #include "proto/event.h"
 #include "proto/peek.h"
 #include "proto/session.h"
+#include "proto/swim.pb-c.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
@@ -39,6 +40,7 @@ static const struct {
     {COVEY_FRAME_DATA_ACK, &covey__wire__data_ack__descriptor},
     {COVEY_FRAME_SUB_SYNC, &covey__wire__sub_sync__descriptor},
     {COVEY_FRAME_PEER_REFUSE, &covey__wire__peer_refuse__descriptor},
+    {COVEY_FRAME_SWIM, &covey__swim__message__descriptor},
     {COVEY_FRAME_BROADCAST, &covey__wire__broadcast_header__descriptor},
     {COVEY_FRAME_SYNC_MARK, &covey__wire__sub_sync__descriptor},
     {COVEY_FRAME_JOURNAL, &covey__wire__journal__descriptor},

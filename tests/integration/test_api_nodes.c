@@ -22,8 +22,8 @@ s_node (const char *name, const char *data, const char *join)
     expect_ok (covey_node_set (node, "listen", "127.0.0.1:0"));
     expect_ok (covey_node_set (node, "mesh", "nodes-test"));
     expect_ok (covey_node_set (node, "heartbeat", "100"));
-    expect_ok (covey_node_set (node, "suspectAfter", "500"));
-    expect_ok (covey_node_set (node, "failAfter", "1s"));
+    expect_ok (covey_node_set (node, "probeInterval", "200"));
+    expect_ok (covey_node_set (node, "probeTimeout", "100"));
     if (data)
         expect_ok (covey_node_set (node, "data", data));
     if (join)

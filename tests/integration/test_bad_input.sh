@@ -144,7 +144,7 @@ COVEY_LISTEN='a b' refused 2 'listen|COVEY_LISTEN|a b' up
 refused 2 'join|nobody' up --join 'nobody:x'
 refused 2 'roles|king|coordinator' up --roles king
 refused 2 'persist-types|task:bogus' up --persist-types task:bogus
-refused 2 'fail-after|suspect-after' up --suspect-after 5s --fail-after 4s
+refused 2 'probe-timeout|probe-interval' up --probe-interval 1s --probe-timeout 1s
 refused 2 '--ready-fd|77' up --ready-fd 77
 refused 2 '--memory|data' up --memory --data "$dir/x"
 refused 2 'name|300' up --name "$long"

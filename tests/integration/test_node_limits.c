@@ -521,7 +521,7 @@ test_bad_configuration_is_refused (void **state)
     fixture_t *self = *state;
     covey_errbuf_t err;
     covey_node_config_t config = self->config;
-    config.suspect_ms = config.fail_ms + 1;
+    config.probe_timeout_ms = config.probe_ms;
     assert_int_equal (covey_node_actor_new (&config, &self->node, &err),
                       COVEY_INVALID);
     config = self->config;

@@ -31,6 +31,8 @@ check_vectors() {
     PYTHONPATH=$support_dir/pb:$COVEY_SOURCE/examples PYTHONDONTWRITEBYTECODE=1 $python - "$COVEY_SOURCE/proto/vectors/frames.json" <<'PY'
 import json, sys, agent
 for vector in json.load(open(sys.argv[1])):
+    if vector["kind"] == 0x28:  # swim.proto: agents do not speak it
+        continue
     data, message = bytes.fromhex(vector["bytes"]), getattr(agent.wire, vector["message"])
     agent.FROM_NODE[vector["kind"]] = message
     header, items = agent.unpack(data)

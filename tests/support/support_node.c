@@ -30,8 +30,10 @@ support_node_config (covey_node_config_t *config, const char *name)
     config->name = name;
     config->mesh = "test";
     config->heartbeat_ms = 50;
-    config->suspect_ms = 400;
-    config->fail_ms = 1200;
+    config->probe_ms = 200;
+    config->probe_timeout_ms = 100;
+    config->gossip_ms = 50;
+    config->sync_ms = 2000;
 }
 
 covey_node_actor_t *

@@ -110,8 +110,8 @@ contradictions_are_named (void **state)
     assert_int_equal (CHECK ("roles", "king"), COVEY_INVALID);
     assert_non_null (strstr (err.text, "king"));
     assert_int_equal (CHECK ("persist-types", "task:done"), COVEY_INVALID);
-    assert_int_equal (CHECK ("heartbeat", "3s"), COVEY_INVALID);
-    assert_int_equal (CHECK ("fail-after", "1s"), COVEY_INVALID);
+    assert_int_equal (CHECK ("probe-timeout", "1s"), COVEY_INVALID);
+    assert_int_equal (CHECK ("probe-interval", "400"), COVEY_INVALID);
 }
 
 static void

@@ -115,8 +115,11 @@ s_new (void (*change) (covey_swim_config_t *config))
     config.address = "a1";
     if (change)
         change (&config);
-    covey_swim_callbacks_t callbacks = {self, s_on_send, s_on_changed,
-                                        s_on_refused, s_on_left};
+    covey_swim_callbacks_t callbacks = {.arg = self,
+                                        .send = s_on_send,
+                                        .changed = s_on_changed,
+                                        .refused = s_on_refused,
+                                        .left = s_on_left};
     self->swim = covey_swim_new (&config, &callbacks, 1);
     self->now_ms = 1000;
     s_step (self, (covey_swim_event_t){.kind = COVEY_SWIM_TICK});

@@ -12,6 +12,7 @@
 #include "proto/event.h"
 #include "proto/frame.h"
 #include "proto/json.h"
+#include "proto/swim.pb-c.h"
 
 static const ProtobufCMessageDescriptor *const s_headers[] = {
     &covey__wire__hello__descriptor,
@@ -30,9 +31,11 @@ static const ProtobufCMessageDescriptor *const s_headers[] = {
     &covey__wire__ended__descriptor,
     &covey__wire__undelivered__descriptor,
     &covey__wire__gap__descriptor,
+    &covey__wire__peer_hello__descriptor,
     &covey__wire__heartbeat__descriptor,
     &covey__wire__data__descriptor,
     &covey__wire__journal_ack__descriptor,
+    &covey__swim__message__descriptor,
 };
 
 static const ProtobufCMessageDescriptor *
