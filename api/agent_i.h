@@ -296,6 +296,7 @@ void covey_i_agent_fail_all (covey_agent_t *self, covey_err_t code,
 
 typedef struct {
     const char *target, *method;
+    const covey_scope_t *group; /* instead of a target; or NULL               */
     const char *params;     /* JSON or NULL                                   */
     const char *request_id; /* NULL: a fresh one                              */
     const char *correlation_id;

@@ -109,6 +109,11 @@ s_pack (covey_agent_t *self, covey_event_t *event, covey_buf_t *to,
     covey_err_t rc = covey_event_set_source (event, self->id);
     if (rc)
         return covey_fail (err, rc, "%s", covey_error ());
+    if (covey_event_group (event) && covey_event_target_count (event))
+        return covey_fail (err, COVEY_INVALID,
+                           "an event for a group has no target of its own; "
+                           "this one has %zu",
+                           covey_event_target_count (event));
     covey_event_set_hlc (event,
                          covey_hlc_now (&self->hlc, covey_clock_wall_us ()));
     rc = covey_event_pack (event, to, err);
@@ -119,19 +124,20 @@ s_pack (covey_agent_t *self, covey_event_t *event, covey_buf_t *to,
 
 /*  Into the session's queue, as soon as there is room in it.                 */
 static covey_err_t
-s_enqueue (covey_agent_t *self, const covey_buf_t *packed, covey_level_t level,
-           int64_t until_ms, uint64_t *ticket_p, covey_errbuf_t *err)
+s_enqueue (covey_agent_t *self, const covey_buf_t *packed,
+           covey_session_wish_t *wish, int64_t until_ms, uint64_t *ticket_p,
+           covey_errbuf_t *err)
 {
     for (;;) {
         covey_err_t rc = covey_i_agent_check (self, err);
         if (rc)
             return rc;
         int64_t left_ms = until_ms - covey_clock_mono_ms ();
-        uint32_t wait_ms = !until_ms     ? POST_WAIT_MS
-                           : left_ms > 0 ? (uint32_t)left_ms
-                                         : 0;
-        rc = covey_session_publish (self->session, packed->data, packed->size,
-                                    level, wait_ms, ticket_p);
+        wish->wait_ms = !until_ms     ? POST_WAIT_MS
+                        : left_ms > 0 ? (uint32_t)left_ms
+                                      : 0;
+        rc = covey_session_publish_as (self->session, packed->data,
+                                       packed->size, wish, ticket_p);
         if (rc != COVEY_EAGAIN)
             return rc ? covey_fail (err, rc, "agent %s: %s", self->id,
                                     covey_err_text (rc))
@@ -156,9 +162,12 @@ covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
     covey_event_t *event = *event_p;
     covey_buf_t packed;
     covey_buf_init (&packed, COVEY_EVENT_MAX);
+    covey_session_wish_t wish = {.level = level,
+                                 .group = covey_event_group (event),
+                                 .heard = covey_event_heard (event)};
     covey_err_t rc = s_pack (self, event, &packed, err);
     if (rc == COVEY_OK)
-        rc = s_enqueue (self, &packed, level, until_ms, ticket_p, err);
+        rc = s_enqueue (self, &packed, &wish, until_ms, ticket_p, err);
     if (rc == COVEY_OK) {
         s_push_id (self, covey_event_id (event));
         if (verdict) {
@@ -327,19 +336,19 @@ covey_agent_flush (covey_agent_t *self, covey_level_t level, int timeout_ms)
     return rc;
 }
 
-covey_err_t
-covey_agent_send (covey_agent_t *self, const char *target,
-                  covey_content_t content, const void *data, size_t size,
-                  int timeout_ms)
+/*  To a target, or to one of a group.                                       */
+static covey_err_t
+s_send (covey_agent_t *self, const char *target, const covey_scope_t *group,
+        covey_content_t content, const void *data, size_t size, int timeout_ms)
 {
-    assert (self);
     covey_event_t *event = covey_event_new (COVEY_EVENT_MESSAGE_SENT);
     if (!event)
         return covey_fail (covey_errbuf (), COVEY_NOMEM, "out of memory");
     static const char *const names[] = {"text", "json", "binary", "command"};
     char id[37];
     covey_id_text (covey_event_id (event), id);
-    covey_err_t rc = covey_event_add_target (event, target);
+    covey_err_t rc = group ? covey_event_set_group (event, group)
+                           : covey_event_add_target (event, target);
     if (rc == COVEY_OK)
         rc = covey_event_set_str (event, "messageId", id);
     if (rc == COVEY_OK)
@@ -351,6 +360,24 @@ covey_agent_send (covey_agent_t *self, const char *target,
                                   timeout_ms, NULL);
     covey_event_destroy (&event);
     return rc;
+}
+
+covey_err_t
+covey_agent_send (covey_agent_t *self, const char *target,
+                  covey_content_t content, const void *data, size_t size,
+                  int timeout_ms)
+{
+    assert (self);
+    return s_send (self, target, NULL, content, data, size, timeout_ms);
+}
+
+covey_err_t
+covey_agent_send_group (covey_agent_t *self, const covey_scope_t *group,
+                        covey_content_t content, const void *data, size_t size,
+                        int timeout_ms)
+{
+    assert (self && group);
+    return s_send (self, NULL, group, content, data, size, timeout_ms);
 }
 
 static covey_err_t

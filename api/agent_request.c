@@ -115,9 +115,12 @@ s_fail (covey_agent_t *self, covey_pending_t *pending, covey_err_t code,
         covey_i_agent_wake (self);
         return;
     }
-    covey_event_t *answer = covey_event_error (
-        pending->request, covey_event_target (pending->request, 0),
-        covey_err_name (code), text);
+    /* Of a group nobody answered: the node says so. */
+    const char *source = covey_event_target_count (pending->request)
+                             ? covey_event_target (pending->request, 0)
+                             : COVEY_SERVICE_NODE;
+    covey_event_t *answer = covey_event_error (pending->request, source,
+                                               covey_err_name (code), text);
     if (!answer)
         abort ();
     s_finish_ask (self, pending, answer);
@@ -179,8 +182,9 @@ s_new_request (const covey_agent_t *self, const covey_call_t *call,
         covey_id_text (id.bytes, fresh);
         request_id = fresh;
     }
-    if (!call->target ||
-        !covey_str_is_agent_id (call->target, strlen (call->target)))
+    if (!call->group &&
+        (!call->target ||
+         !covey_str_is_agent_id (call->target, strlen (call->target))))
         return covey_fail (err, COVEY_INVALID,
                            "target \"%.40s\" is no agent id",
                            call->target ? call->target : "");
@@ -191,9 +195,9 @@ s_new_request (const covey_agent_t *self, const covey_call_t *call,
         return covey_fail (err, COVEY_MALFORMED,
                            "params of %s are not JSON: %.80s", call->method,
                            call->params);
-    covey_event_t *event =
-        covey_event_request (self->id, call->target, request_id, call->method,
-                             call->params, timeout_ms);
+    covey_event_t *event = covey_event_request (
+        self->id, call->group ? NULL : call->target, request_id, call->method,
+        call->params, timeout_ms);
     if (!event)
         return covey_fail (err, COVEY_INVALID, "%s", covey_error ());
     covey_err_t rc = COVEY_OK;
@@ -201,6 +205,8 @@ s_new_request (const covey_agent_t *self, const covey_call_t *call,
         rc = covey_event_set_correlation_id (event, call->correlation_id);
     if (rc == COVEY_OK && call->causation_id)
         rc = covey_event_set_causation_id (event, call->causation_id);
+    if (rc == COVEY_OK && call->group)
+        rc = covey_event_set_group (event, call->group);
     if (rc) {
         covey_event_destroy (&event);
         return covey_fail (err, rc, "%s", covey_error ());
@@ -250,7 +256,8 @@ s_await_answer (covey_agent_t *self, covey_pending_t *pending,
                                    self->id, self->endpoint);
             return covey_fail (err, COVEY_TIMEOUT,
                                "%s did not answer %s within %d ms",
-                               call->target, call->method, timeout_ms);
+                               call->group ? "the group" : call->target,
+                               call->method, timeout_ms);
         }
         covey_i_agent_wait (self, pending->deadline_ms);
     }
@@ -318,20 +325,16 @@ covey_i_response_json (const covey_event_t *response, char **result_p,
     return COVEY_OK;
 }
 
-covey_err_t
-covey_agent_request (covey_agent_t *self, const char *target,
-                     const char *method, const char *params_json,
-                     int timeout_ms, char **result_p)
+static covey_err_t
+s_request (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
+           char **result_p)
 {
-    assert (self);
     covey_errbuf_t *err = covey_errbuf ();
     if (timeout_ms <= 0)
         timeout_ms = COVEY_AGENT_REQUEST_MS;
-    covey_call_t call = {
-        .target = target, .method = method, .params = params_json};
     covey_event_t *response;
     covey_err_t rc =
-        covey_i_agent_exchange (self, &call, timeout_ms, &response, err);
+        covey_i_agent_exchange (self, call, timeout_ms, &response, err);
     if (rc)
         return rc;
     if (!covey_event_bool (response, "success"))
@@ -345,18 +348,36 @@ covey_agent_request (covey_agent_t *self, const char *target,
 }
 
 covey_err_t
-covey_agent_ask (covey_agent_t *self, const char *target, const char *method,
-                 const char *params_json, int timeout_ms, covey_handler_fn *fn,
-                 void *arg)
+covey_agent_request (covey_agent_t *self, const char *target,
+                     const char *method, const char *params_json,
+                     int timeout_ms, char **result_p)
 {
-    assert (self && fn);
+    assert (self);
+    covey_call_t call = {
+        .target = target, .method = method, .params = params_json};
+    return s_request (self, &call, timeout_ms, result_p);
+}
+
+covey_err_t
+covey_agent_request_group (covey_agent_t *self, const covey_scope_t *group,
+                           const char *method, const char *params_json,
+                           int timeout_ms, char **result_p)
+{
+    assert (self && group);
+    covey_call_t call = {
+        .group = group, .method = method, .params = params_json};
+    return s_request (self, &call, timeout_ms, result_p);
+}
+
+static covey_err_t
+s_ask (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
+       covey_handler_fn *fn, void *arg)
+{
     covey_errbuf_t *err = covey_errbuf ();
     if (timeout_ms <= 0)
         timeout_ms = COVEY_AGENT_REQUEST_MS;
-    covey_call_t call = {
-        .target = target, .method = method, .params = params_json};
     covey_event_t *event = NULL;
-    covey_err_t rc = s_new_request (self, &call, timeout_ms, &event, err);
+    covey_err_t rc = s_new_request (self, call, timeout_ms, &event, err);
     if (rc)
         return rc;
     covey_pending_t *pending = calloc (1, sizeof *pending);
@@ -379,6 +400,28 @@ covey_agent_ask (covey_agent_t *self, const char *target, const char *method,
         free (pending);
     }
     return rc;
+}
+
+covey_err_t
+covey_agent_ask (covey_agent_t *self, const char *target, const char *method,
+                 const char *params_json, int timeout_ms, covey_handler_fn *fn,
+                 void *arg)
+{
+    assert (self && fn);
+    covey_call_t call = {
+        .target = target, .method = method, .params = params_json};
+    return s_ask (self, &call, timeout_ms, fn, arg);
+}
+
+covey_err_t
+covey_agent_ask_group (covey_agent_t *self, const covey_scope_t *group,
+                       const char *method, const char *params_json,
+                       int timeout_ms, covey_handler_fn *fn, void *arg)
+{
+    assert (self && group && fn);
+    covey_call_t call = {
+        .group = group, .method = method, .params = params_json};
+    return s_ask (self, &call, timeout_ms, fn, arg);
 }
 
 /* ------------------------------------------------------------------------ */

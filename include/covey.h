@@ -597,6 +597,38 @@ COVEY_EXPORT covey_err_t covey_agent_request (covey_agent_t *self,
 COVEY_EXPORT covey_err_t covey_agent_ask (
     covey_agent_t *self, const char *target, const char *method,
     const char *params_json, int timeout_ms, covey_handler_fn *fn, void *arg);
+
+/*  Work groups: one of the agents that `group` selects gets the event, never
+   the sender itself. All that is given must match, nothing given is any agent;
+   the groups need no set-up. The node of the sender chooses among those that
+   can take it: agents of its own node first, then the least loaded, by lot
+   among equals; one that drains, has paused, is stalled or full is passed over.
+   An agent that fails before it was done with the event (its handler returned)
+    does not lose it: another one gets it, so a member that fails after its work
+    but before it said so can cause it twice. There is no order between members.
+    NOAGENT at once when nobody is selected; EAGAIN when nobody can take it
+   until the deadline; an UNDELIVERED notice when nobody is left later.
+
+    set_group is for events of any type that are published or posted; such an
+    event has no target, the node writes in the one that it chose. The group is
+    no part of the event's bytes or JSON. NULL: no group. LIMIT, INVALID: a text
+    or list of `group` is beyond its bound, or not UTF-8.                     */
+COVEY_EXPORT covey_err_t covey_event_set_group (covey_event_t *self,
+                                                const covey_scope_t *group);
+COVEY_EXPORT covey_err_t covey_agent_send_group (covey_agent_t *self,
+                                                 const covey_scope_t *group,
+                                                 covey_content_t content,
+                                                 const void *data, size_t size,
+                                                 int timeout_ms);
+/*  A request to one of the group; one that was taken by an agent which vanishes
+    before it answers fails with NOAGENT, as any other.                       */
+COVEY_EXPORT covey_err_t covey_agent_request_group (
+    covey_agent_t *self, const covey_scope_t *group, const char *method,
+    const char *params_json, int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_agent_ask_group (
+    covey_agent_t *self, const covey_scope_t *group, const char *method,
+    const char *params_json, int timeout_ms, covey_handler_fn *fn, void *arg);
+
 /*  Answer a request, in its handler or later.                               */
 COVEY_EXPORT covey_err_t covey_agent_respond (covey_agent_t *self,
                                               const covey_event_t *request,

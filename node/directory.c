@@ -23,6 +23,7 @@ struct covey_directory {
     covey_table_t services; /* name + node id -> record                       */
     size_t listed;          /* agents that are not clients                    */
     uint64_t version;
+    uint64_t revision;
 };
 
 covey_directory_t *
@@ -197,6 +198,7 @@ covey_directory_put (covey_directory_t *self,
                      service ? key_size : strlen (record->entry.id), record);
     self->listed += s_is_listed (&record->entry);
     self->version += moved;
+    self->revision++;
     if (entry_p)
         *entry_p = &record->entry;
     return COVEY_OK;
@@ -209,6 +211,7 @@ s_remove (covey_directory_t *self, covey_table_t *table, const void *key,
     directory_record_t *record = covey_table_remove (table, key, size);
     self->listed -= s_is_listed (&record->entry);
     self->version++;
+    self->revision++;
     s_clear (&record->entry);
     free (record);
 }
@@ -329,6 +332,12 @@ uint64_t
 covey_directory_version (const covey_directory_t *self)
 {
     return self->version;
+}
+
+uint64_t
+covey_directory_revision (const covey_directory_t *self)
+{
+    return self->revision;
 }
 
 void

@@ -74,6 +74,9 @@ size_t covey_directory_agents (const covey_directory_t *self,
                                const uint8_t *node_id);
 /*  Grows with every change of who is where (not of states).                 */
 uint64_t covey_directory_version (const covey_directory_t *self);
+/*  Grows with every put and remove: until then entries stay as they are, but
+    for what their owner writes into them (states).                           */
+uint64_t covey_directory_revision (const covey_directory_t *self);
 
 /*  `info` as others get it; it points into the entry.                       */
 void covey_directory_info (const covey_directory_entry_t *entry,

@@ -26,6 +26,7 @@ covey_host_new (const covey_host_config_t *config,
     covey_fifo_init (&self->waiting, sizeof (covey_host_delivery_t));
     covey_notices_init (&self->notices, hello->notice_acks);
     covey_fifo_init (&self->frames, sizeof (covey_host_frame_t));
+    covey_fifo_init (&self->reports, sizeof (covey_host_report_t));
     return self;
 }
 
@@ -60,6 +61,10 @@ covey_host_destroy (covey_host_t **self_p)
     covey_fifo_deinit (&self->held);
     covey_fifo_deinit (&self->flight);
     covey_fifo_deinit (&self->waiting);
+    covey_host_report_t report;
+    while (covey_host_next_report (self, &report))
+        covey_parcel_drop (&report.parcel);
+    covey_fifo_deinit (&self->reports);
     covey_notices_deinit (&self->notices);
     covey_fifo_deinit (&self->frames);
     free (self->matches);
@@ -117,6 +122,12 @@ void
 covey_host_detach (covey_host_t *self)
 {
     self->attached = false;
+}
+
+bool
+covey_host_is_paused (const covey_host_t *self)
+{
+    return self->paused;
 }
 
 bool
@@ -212,19 +223,19 @@ covey_host_verdict_seq (const covey_host_t *self)
 }
 
 covey_err_t
-covey_host_hold (covey_host_t *self, covey_parcel_t *parcel, uint64_t seq,
-                 covey_level_t level, int64_t deadline_ms)
+covey_host_hold (covey_host_t *self, const covey_host_held_t *publish)
 {
     if (self->held.count >= COVEY_HOST_WINDOW)
         return COVEY_LIMIT;
-    size_t size = parcel ? parcel->size : 0;
+    size_t size = publish->parcel ? publish->parcel->size : 0;
     if (self->held_bytes + size > COVEY_HOST_HELD_BYTES)
         return COVEY_EAGAIN;
     covey_host_held_t *held = covey_fifo_push (&self->held);
-    held->parcel = parcel ? covey_parcel_hold (parcel) : NULL;
-    held->seq = seq;
-    held->level = level;
-    held->deadline_ms = deadline_ms;
+    *held = *publish;
+    if (held->parcel)
+        (void)covey_parcel_hold (held->parcel);
+    if (held->group)
+        (void)covey_group_hold (held->group);
     self->held_bytes += size;
     return COVEY_OK;
 }
@@ -242,6 +253,7 @@ covey_host_unhold (covey_host_t *self)
     if (held->parcel)
         self->held_bytes -= held->parcel->size;
     covey_parcel_drop (&held->parcel);
+    covey_group_drop (&held->group);
     covey_fifo_pop (&self->held);
 }
 

@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "node/notices.h"
 #include "node/parcel.h"
+#include "node/workgroup.h"
 #include "proto/frame.h"
 
 #define COVEY_HOST_WINDOW 4096 /* publishes without verdict             */
@@ -41,6 +42,9 @@ typedef struct {
     uint64_t seq;
     covey_level_t level;
     int64_t deadline_ms;
+    covey_group_t *group; /* NULL: none                                       */
+    bool heard;
+    covey_err_t code; /* refuse it with this                                  */
 } covey_host_held_t;
 
 typedef struct {
@@ -75,6 +79,7 @@ void covey_host_attach (covey_host_t *self, const uint8_t *route,
                         size_t route_size, uint32_t window, int64_t now_ms);
 void covey_host_detach (covey_host_t *self);
 bool covey_host_is_attached (const covey_host_t *self);
+bool covey_host_is_paused (const covey_host_t *self);
 const uint8_t *covey_host_route (const covey_host_t *self, size_t *size_p);
 void covey_host_heard (covey_host_t *self, int64_t now_ms);
 int64_t covey_host_heard_ms (const covey_host_t *self);
@@ -93,11 +98,10 @@ void covey_host_stored (covey_host_t *self, uint64_t seq, covey_level_t level,
 uint64_t covey_host_verdict_seq (const covey_host_t *self);
 size_t covey_host_refusals (const covey_host_t *self, Covey__Wire__Refusal *to,
                             size_t max);
-/*  Keep one for later (the parcel is held; NULL: only its turn is). EAGAIN:
-    too many bytes wait already. LIMIT: the agent ignores its window.         */
-covey_err_t covey_host_hold (covey_host_t *self, covey_parcel_t *parcel,
-                             uint64_t seq, covey_level_t level,
-                             int64_t deadline_ms);
+/*  Keep one for later (parcel and group are held; no parcel: only its turn is).
+    EAGAIN: too many bytes wait already. LIMIT: the agent ignores its window. */
+covey_err_t covey_host_hold (covey_host_t *self,
+                             const covey_host_held_t *publish);
 /*  The first that waits, or NULL; and drop it.                              */
 const covey_host_held_t *covey_host_held (const covey_host_t *self);
 void covey_host_unhold (covey_host_t *self);
@@ -107,6 +111,8 @@ bool covey_host_has_room (const covey_host_t *self, size_t size);
 /*  Queue a delivery with the matches noted so far, which are forgotten. It may
     use the reserve for what was on its way already. EAGAIN: full.            */
 covey_err_t covey_host_deliver (covey_host_t *self, covey_parcel_t *parcel);
+/*  What is to be reported of the one that was just queued.                  */
+void covey_host_track (covey_host_t *self, uint8_t track);
 /*  Did the queue pass its upper mark, or come down to its lower one, since the
     last call? Is it stopped, so that other nodes should send no more?        */
 bool covey_host_turned (covey_host_t *self);
@@ -123,6 +129,15 @@ void covey_host_notice (covey_host_t *self, covey_frame_kind_t kind,
 /*  LIMIT: acknowledges what was never sent.                                 */
 covey_err_t covey_host_ack (covey_host_t *self, uint64_t seq);
 covey_err_t covey_host_ack_notices (covey_host_t *self, uint64_t number);
+/*  Deliveries up to this number came to the agent. LIMIT: as ack.           */
+covey_err_t covey_host_arrive (covey_host_t *self, uint64_t seq);
+/*  What ack and arrive have to say of tracked deliveries, in order; the caller
+    drops the parcel. False: nothing more.                                    */
+typedef struct {
+    covey_parcel_t *parcel;
+    covey_track_t what;
+} covey_host_report_t;
+bool covey_host_next_report (covey_host_t *self, covey_host_report_t *report);
 void covey_host_flow (covey_host_t *self, bool paused);
 size_t covey_host_queued (const covey_host_t *self);
 

@@ -16,6 +16,7 @@ typedef struct {
     covey_parcel_t *parcel;
     uint32_t *handles; /* NULL: none                                          */
     uint32_t handle_count;
+    uint8_t track; /* what is still to be reported (covey_track_t)            */
 } covey_host_delivery_t;
 
 typedef struct {
@@ -58,6 +59,8 @@ struct covey_host {
     covey_fifo_t waiting; /* not numbered yet                                 */
     size_t flight_sent;   /* of flight, in this attachment                    */
     uint64_t acked;
+    uint64_t arrived; /* those up to here were reported as heard              */
+    covey_fifo_t reports;
     size_t bytes;
     bool stopped; /* other nodes are told to send no more                     */
     covey_notices_t notices;

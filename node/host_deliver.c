@@ -170,12 +170,61 @@ covey_host_notice (covey_host_t *self, covey_frame_kind_t kind,
     covey_buf_deinit (&data);
 }
 
+/*  Each thing once.                                                         */
+static void
+s_report (covey_host_t *self, covey_host_delivery_t *delivery,
+          covey_track_t what)
+{
+    if (!(delivery->track & what))
+        return;
+    delivery->track &= (uint8_t)~what;
+    covey_host_report_t *report = covey_fifo_push (&self->reports);
+    report->parcel = covey_parcel_hold (delivery->parcel);
+    report->what = what;
+}
+
+bool
+covey_host_next_report (covey_host_t *self, covey_host_report_t *report)
+{
+    if (!self->reports.count)
+        return false;
+    *report = *(covey_host_report_t *)covey_fifo_at (&self->reports, 0);
+    covey_fifo_pop (&self->reports);
+    return true;
+}
+
+void
+covey_host_track (covey_host_t *self, uint8_t track)
+{
+    covey_host_delivery_t *last =
+        covey_fifo_at (&self->waiting, self->waiting.count - 1);
+    last->track = track;
+}
+
+covey_err_t
+covey_host_arrive (covey_host_t *self, uint64_t seq)
+{
+    if (seq > self->acked + self->flight.count)
+        return COVEY_LIMIT;
+    if (self->arrived < self->acked)
+        self->arrived = self->acked;
+    for (; self->arrived < seq; self->arrived++)
+        s_report (self,
+                  covey_fifo_at (&self->flight,
+                                 (size_t)(self->arrived - self->acked)),
+                  COVEY_TRACK_HEARD);
+    return COVEY_OK;
+}
+
 covey_err_t
 covey_host_ack (covey_host_t *self, uint64_t seq)
 {
     if (seq > self->acked + self->flight.count)
         return COVEY_LIMIT;
     while (self->acked < seq) {
+        covey_host_delivery_t *first = covey_fifo_at (&self->flight, 0);
+        s_report (self, first, COVEY_TRACK_HEARD);
+        s_report (self, first, COVEY_TRACK_DONE);
         covey_host_pop_delivery (self, &self->flight);
         self->acked++;
         if (self->flight_sent)

@@ -164,11 +164,13 @@ s_send_deliveries (host_flush_t *flush)
              deliver.n_handles + next->handle_count > COVEY_HOST_FRAME_HANDLES))
             break;
         counts[count++] = next->handle_count;
+        deliver.tell |= next->track & COVEY_TRACK_HEARD;
         for (uint32_t i = 0; i < next->handle_count; i++)
             handles[deliver.n_handles++] = next->handles[i];
         bytes += next->parcel->size;
     }
     deliver.n_handle_counts = count;
+    deliver.has_tell = deliver.tell;
     covey_buf_clear (flush->frame);
     covey_err_t err =
         covey_frame_begin (flush->frame, COVEY_FRAME_DELIVER, &deliver.base);

@@ -25,6 +25,7 @@
 #include "node/scope.h"
 #include "node/session_table.h"
 #include "node/subscription.h"
+#include "node/workgroup.h"
 
 #define COVEY_HUB_DRAIN_MAX 256     /* messages per socket and wake-up       */
 #define COVEY_HUB_INPUTS 7          /* that the loop reads                   */
@@ -41,6 +42,7 @@
 #define COVEY_HUB_STALL_MS 1000 /* longer than that stood this node still   */
 #define COVEY_HUB_ASK_MS 1000   /* a full view that does not come, again     */
 #define COVEY_HUB_WARN_MS 60000 /* one warning per peer and cause        */
+#define COVEY_TRACKED_SIZE_MAX (2 + COVEY_AGENT_ID_MAX) /* before an event  */
 
 typedef struct covey_hub covey_hub_t;
 
@@ -75,6 +77,7 @@ typedef struct {
     uint64_t refused_link; /* for want of room: on a link,                    */
     uint64_t refused_agent; /* in the queue of an agent,                      */
     uint64_t refused_outbox;
+    uint64_t refused_group; /* nobody of it could take it                     */
     uint64_t flow_stops; /* agents of this node whose queue got full          */
     uint64_t flow_goes;
     uint64_t requests_served;
@@ -86,7 +89,10 @@ typedef struct {
     uint64_t reconnects;
     uint64_t repairs_served;
     uint64_t syncs;
-    uint64_t stalls; /* this process stood still                             */
+    uint64_t stalls;  /* this process stood still                             */
+    uint64_t grouped; /* events for one of a group                        */
+    uint64_t redelivered; /* of these, sent to another one                    */
+    uint64_t heard;       /* tracked events reported                          */
 } covey_hub_counters_t;
 
 /*  What the shell knows of a peer (covey_peer_t.shell).                     */
@@ -197,6 +203,9 @@ struct covey_hub {
     covey_replay_t *replay;
     covey_scopes_t *scopes;
     covey_requests_t *requests;
+    covey_workgroups_t *groups;
+    uint64_t groups_revision; /* of the directory they were held against      */
+    int64_t groups_ms;        /* when those past their time are looked for    */
     covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
 
     /* scratch                                                                */
@@ -348,13 +357,40 @@ void covey_hub_deliver_observed (covey_hub_t *self, covey_parcel_t *parcel);
 /*  An event from a peer for `target` here.                                  */
 void covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
                                covey_slice_t target);
-/*  Tell the sender.                                                         */
-void covey_hub_undelivered (covey_hub_t *self, const covey_peek_t *event,
+/*  An event did not reach `target`: tell the node that accepted it when it is
+    of a group, so that another one gets it; else its sender.                 */
+void covey_hub_undelivered (covey_hub_t *self, const covey_parcel_t *parcel,
                             covey_slice_t target, covey_err_t code,
                             const char *fmt, ...)
     __attribute__ ((format (printf, 5, 6)));
 void covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
                               const Covey__Wire__Undelivered *notice);
+
+/* node_groups.c ----------------------------------------------------------- */
+
+/*  One of the group for an event. `except` (may be NULL): a session id that it
+    shall not be. NOAGENT, EAGAIN: as covey_workgroup_pick.                   */
+covey_err_t covey_hub_choose (covey_hub_t *self, covey_group_t *group,
+                              const covey_peek_t *event, const uint8_t *except,
+                              const covey_directory_entry_t **member_p,
+                              covey_errbuf_t *err);
+/*  The event leaves for a member; `size` of its bytes are the publisher's.  */
+void covey_hub_keep_group_event (covey_hub_t *self, covey_group_t *group,
+                                 covey_parcel_t *parcel, size_t size,
+                                 const covey_directory_entry_t *member);
+void covey_hub_tick_groups (covey_hub_t *self);
+/*  A tracked event on its way to a peer whose link has room, and what came of
+   it there. NULL: malformed. */
+void covey_hub_push_tracked (covey_hub_peer_t *peer,
+                             const covey_parcel_t *parcel,
+                             covey_slice_t target);
+covey_parcel_t *covey_hub_open_tracked (const uint8_t *body, size_t size,
+                                        covey_slice_t *target);
+/*  After an acknowledgement: what is to be said of tracked events.          */
+void covey_hub_report (covey_hub_t *self, covey_host_t *host);
+/*  A report about events of `source`, which were accepted here.             */
+void covey_hub_take_heard (covey_hub_t *self, covey_slice_t source,
+                           const Covey__Wire__Heard *heard);
 
 /* node_broadcast.c -------------------------------------------------------- */
 

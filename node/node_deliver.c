@@ -10,27 +10,11 @@
 /* ------------------------------------------------------------------------ */
 /*  Telling the sender                                                       */
 
-void
-covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
-                         const Covey__Wire__Undelivered *notice)
+/*  Source first: the receiving node has no event to look it up in.          */
+static void
+s_push_notice (covey_hub_t *self, covey_hub_peer_t *peer, covey_slice_t source,
+               const Covey__Wire__Undelivered *notice)
 {
-    const covey_directory_entry_t *entry =
-        covey_directory_find (self->directory, source.text, source.size);
-    if (!entry)
-        return; /* the sender is gone too                                     */
-    covey_host_t *host =
-        covey_session_table_by_agent (self->table, source.text, source.size);
-    if (host) {
-        /* The one that was asked may fail in more than one way. */
-        if (!notice->request_id ||
-            covey_requests_tell (self->requests, source, notice->request_id))
-            covey_host_undelivered (host, notice);
-        return;
-    }
-    covey_hub_peer_t *peer = covey_hub_find_peer (self, entry->node_id);
-    if (!peer || !peer->link)
-        return;
-    /* Source first: the receiving node has no event to look it up in. */
     covey_buf_t body;
     covey_buf_init (&body, COVEY_FRAME_BATCH);
     covey_buf_putc (&body, (char)source.size);
@@ -49,16 +33,42 @@ covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
 }
 
 void
-covey_hub_undelivered (covey_hub_t *self, const covey_peek_t *event,
+covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
+                         const Covey__Wire__Undelivered *notice)
+{
+    const covey_directory_entry_t *entry =
+        covey_directory_find (self->directory, source.text, source.size);
+    if (!entry)
+        return; /* the sender is gone too                                     */
+    covey_host_t *host =
+        covey_session_table_by_agent (self->table, source.text, source.size);
+    if (host) {
+        /* The one that was asked may fail in more than one way. */
+        if (!notice->request_id ||
+            covey_requests_tell (self->requests, source, notice->request_id))
+            covey_host_undelivered (host, notice);
+        return;
+    }
+    covey_hub_peer_t *peer = covey_hub_find_peer (self, entry->node_id);
+    if (peer && peer->link)
+        s_push_notice (self, peer, source, notice);
+}
+
+void
+covey_hub_undelivered (covey_hub_t *self, const covey_parcel_t *parcel,
                        covey_slice_t target, covey_err_t code, const char *fmt,
                        ...)
 {
+    const covey_peek_t *event = &parcel->view;
     char text[512], target_text[COVEY_AGENT_ID_MAX + 1];
     char request_id[COVEY_NAME_MAX + 1];
     va_list args;
     va_start (args, fmt);
     vsnprintf (text, sizeof text, fmt, args);
     va_end (args);
+    if (covey_workgroup_failed (self->groups, event->id, target, code, text,
+                                self->now_ms))
+        return;
     self->counters.undelivered++;
     if (!event->id || event->source.size > COVEY_AGENT_ID_MAX)
         return;
@@ -74,7 +84,13 @@ covey_hub_undelivered (covey_hub_t *self, const covey_peek_t *event,
             covey_field_bytes (event->data, COVEY_FIELD_REQUEST_ID), request_id,
             sizeof request_id))
         notice.request_id = request_id;
-    covey_hub_return_notice (self, event->source, &notice);
+    covey_hub_peer_t *peer = parcel->track & COVEY_TRACK_DONE
+                                 ? covey_hub_find_peer (self, parcel->from)
+                                 : NULL;
+    if (peer && peer->link)
+        s_push_notice (self, peer, event->source, &notice);
+    else
+        covey_hub_return_notice (self, event->source, &notice);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -100,20 +116,25 @@ void
 covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
                    covey_parcel_t *parcel)
 {
-    if (parcel->view.type == COVEY_EVENT_RESPONSE)
+    uint8_t request[16];
+    if (parcel->view.type == COVEY_EVENT_RESPONSE &&
         covey_requests_answered (self->requests, covey_host_agent_id (host),
-                                 &parcel->view);
+                                 &parcel->view, request))
+        covey_workgroup_answered (self->groups, request);
     self->touched_count = 0;
     covey_subscriptions_match_owner (self->subscriptions, host, &parcel->view,
                                      s_on_match, self);
     if (covey_host_matches (host))
         covey_host_add_match (host, 0);
-    if (covey_host_deliver (host, parcel) == COVEY_OK)
+    if (covey_host_deliver (host, parcel) == COVEY_OK) {
+        if (parcel->track)
+            covey_host_track (host, parcel->track);
         return;
+    }
     covey_hub_drop (self, COVEY_DROP_SESSION_FULL);
     const char *id = covey_host_agent_id (host);
     covey_hub_undelivered (
-        self, &parcel->view, (covey_slice_t){.text = id, .size = strlen (id)},
+        self, parcel, (covey_slice_t){.text = id, .size = strlen (id)},
         COVEY_EAGAIN, "the queue of agent %s is full (%zu events)", id,
         covey_host_queued (host));
 }
@@ -206,7 +227,7 @@ covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
         return;
     }
     covey_hub_drop (self, COVEY_DROP_AGENT_GONE);
-    covey_hub_undelivered (self, &parcel->view, target, COVEY_NOAGENT,
+    covey_hub_undelivered (self, parcel, target, COVEY_NOAGENT,
                            "agent %.*s is not on node %s any more",
                            (int)target.size, target.text, self->config.name);
 }

@@ -53,6 +53,7 @@ covey_hub_tick (covey_hub_t *self)
     covey_hub_tick_casts (self);
     covey_hub_tick_service (self);
     covey_hub_tick_requests (self);
+    covey_hub_tick_groups (self);
 }
 
 /*  Once per pass, so that what came in together goes out together.          */
@@ -172,6 +173,7 @@ covey_hub_open_cores (covey_hub_t *self)
         covey_replay_new (config->replay_events_max, config->replay_bytes_max);
     self->scopes = covey_scope_new ();
     self->requests = covey_requests_new ();
+    self->groups = covey_workgroups_new (covey_prng_next (&self->prng));
     self->subscriptions = covey_subscriptions_new (covey_hub_need_topic, self);
     covey_hub_open_membership (self);
     /* What agents get without subscribing, and what the node itself learns. */
@@ -205,7 +207,7 @@ covey_hub_new (const covey_node_config_t *config, uint64_t seed, int64_t now_ms,
     covey_table_init (&self->hearers);
     covey_fifo_init (&self->waiters, sizeof (covey_hub_waiter_t));
     covey_buf_init (&self->frame, CAST_MAX);
-    covey_buf_init (&self->tail, COVEY_ORIGIN_SIZE_MAX);
+    covey_buf_init (&self->tail, COVEY_ORIGIN_SIZE_MAX + COVEY_TARGET_SIZE_MAX);
     covey_buf_init (&self->cast, CAST_MAX);
     pthread_mutex_init (&self->shared.mutex, NULL);
     pthread_condattr_t attributes;
@@ -231,6 +233,7 @@ covey_hub_destroy (covey_hub_t **self_p)
     covey_replay_destroy (&self->replay);
     covey_scope_destroy (&self->scopes);
     covey_requests_destroy (&self->requests);
+    covey_workgroups_destroy (&self->groups);
     covey_hub_close_sockets (self);
     covey_hub_close_casts (self);
     covey_table_deinit (&self->routes);

@@ -228,6 +228,40 @@ s_on_event_for (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 }
 
 static void
+s_on_event_tracked (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
+{
+    covey_hub_t *self = peer->hub;
+    covey_slice_t target;
+    covey_parcel_t *parcel = covey_hub_open_tracked (body, size, &target);
+    if (!parcel) {
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        return;
+    }
+    memcpy (parcel->from, peer->peer->id, sizeof parcel->from);
+    (void)covey_hlc_receive (&self->hlc, parcel->view.hlc, self->now_us);
+    covey_hub_deliver_remote (self, parcel, target);
+    covey_parcel_drop (&parcel);
+}
+
+static void
+s_on_heard (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
+{
+    size_t id_size = size ? body[0] : 0;
+    Covey__Wire__Heard *heard = NULL;
+    if (size > 1 + id_size)
+        heard = (Covey__Wire__Heard *)covey_wire_unpack (
+            &covey__wire__heard__descriptor, body + 1 + id_size,
+            size - 1 - id_size);
+    if (!heard) {
+        covey_hub_drop (peer->hub, COVEY_DROP_MALFORMED_FRAME);
+        return;
+    }
+    covey_slice_t source = {.text = (const char *)body + 1, .size = id_size};
+    covey_hub_take_heard (peer->hub, source, heard);
+    protobuf_c_message_free_unpacked (&heard->base, NULL);
+}
+
+static void
 s_on_undelivered (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 {
     covey_hub_t *self = peer->hub;
@@ -240,6 +274,15 @@ s_on_undelivered (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
     if (!notice) {
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
         return;
+    }
+    covey_slice_t target = {.text = notice->target,
+                            .size = strlen (notice->target)};
+    if (notice->event_id.len == 16 &&
+        covey_workgroup_failed (self->groups, notice->event_id.data, target,
+                                (covey_err_t)notice->code, notice->text,
+                                self->now_ms)) {
+        protobuf_c_message_free_unpacked (&notice->base, NULL);
+        return; /* another one of its group gets it                           */
     }
     /* To a session here only: a notice travels one link. */
     covey_host_t *host = covey_session_table_by_agent (
@@ -394,6 +437,8 @@ static const struct {
 } s_table[] = {
     {COVEY_ITEM_EVENT, s_on_event},
     {COVEY_ITEM_EVENT_FOR, s_on_event_for},
+    {COVEY_ITEM_EVENT_TRACKED, s_on_event_tracked},
+    {COVEY_ITEM_HEARD, s_on_heard},
     {COVEY_ITEM_UNDELIVERED, s_on_undelivered},
     {COVEY_ITEM_DIRECTORY, s_on_directory},
     {COVEY_ITEM_JOURNAL, s_on_journal},

@@ -184,10 +184,10 @@ typedef struct {
 /*  Its node is away. Only what never left is known not to have arrived; of a
     request nobody waits to know: it gets no answer.                          */
 static void
-s_return (const peers_return_t *returns, const covey_peek_t *event,
+s_return (const peers_return_t *returns, const covey_parcel_t *event,
           covey_slice_t target, bool was_sent)
 {
-    if (was_sent && event->type != COVEY_EVENT_REQUEST)
+    if (was_sent && event->view.type != COVEY_EVENT_REQUEST)
         covey_hub_undelivered (returns->hub, event, target, COVEY_TIMEOUT,
                                "node %s is gone and did not acknowledge this "
                                "event: it may have arrived",
@@ -216,12 +216,17 @@ s_take_back (void *arg, const covey_lane_item_t *item)
         if (!inner)
             return true;
         event = &inner->view;
+    } else if (item->kind == COVEY_ITEM_EVENT_TRACKED) {
+        inner = covey_hub_open_tracked (parcel->bytes, parcel->size, &target);
+        if (!inner)
+            return true;
+        event = &inner->view;
     } else if (item->kind != COVEY_ITEM_EVENT)
         return returns->all;
     bool take = returns->all || event->type == COVEY_EVENT_REQUEST;
     if (take) {
         covey_hub_drop (self, COVEY_DROP_PEER_FAILED);
-        s_return (returns, event, target, item->was_sent);
+        s_return (returns, inner ? inner : parcel, target, item->was_sent);
     }
     covey_parcel_drop (&inner);
     return take;

@@ -34,6 +34,10 @@ typedef struct {
     bool journaled;
     publish_route_t one; /* nearly always there is one target                 */
     publish_route_t *routes;
+    uint32_t route_count;
+    covey_group_t *group; /* one of them gets it; NULL: the event has targets */
+    bool heard; /* the sender wants to know when it came to a target */
+    const Covey__Wire__Group *selector; /* of the group, until it is found    */
     covey_errbuf_t err;
     uint64_t *cause; /* the counter of what had no room                       */
 } publish_t;
@@ -171,7 +175,8 @@ s_resolve (publish_t *self, covey_slice_t id, publish_route_t *route)
 static bool
 s_take_room (publish_t *self, covey_hub_peer_t *peer)
 {
-    size_t size = self->size + COVEY_ORIGIN_SIZE_MAX + TARGET_FOR_MAX;
+    size_t size = self->size + COVEY_ORIGIN_SIZE_MAX + COVEY_TARGET_SIZE_MAX +
+                  COVEY_TRACKED_SIZE_MAX;
     peer->copies++;
     return covey_link_has_room (peer->link, covey_lane_of (&self->view),
                                 peer->copies, peer->copies * size);
@@ -212,6 +217,14 @@ s_check_room (publish_t *self)
 {
     covey_hub_t *hub = self->hub;
     size_t size = self->size + COVEY_ORIGIN_SIZE_MAX;
+    if (self->group &&
+        !covey_workgroup_has_room (hub->groups, size + COVEY_TARGET_SIZE_MAX)) {
+        self->cause = &hub->counters.refused_group;
+        return covey_fail (&self->err, COVEY_EAGAIN,
+                           "%zu events for groups are not acknowledged, more "
+                           "are not allowed",
+                           covey_workgroup_count (hub->groups));
+    }
     if (self->journaled && !covey_outbox_has_room (hub->outbox, size)) {
         self->cause = &hub->counters.refused_outbox;
         return covey_fail (&self->err, COVEY_EAGAIN,
@@ -220,19 +233,37 @@ s_check_room (publish_t *self)
                            covey_outbox_count (hub->outbox),
                            covey_outbox_bytes (hub->outbox));
     }
-    for (uint32_t i = 0; i < self->view.target_count; i++)
+    for (uint32_t i = 0; i < self->route_count; i++)
         if (self->routes[i].peer)
             self->routes[i].peer->copies = 0;
     covey_err_t code = COVEY_OK;
-    for (uint32_t i = 0; i < self->view.target_count && !code; i++)
+    for (uint32_t i = 0; i < self->route_count && !code; i++)
         code = s_check_route (self, &self->routes[i]);
     return code;
+}
+
+/*  The member of the group that gets it is its target.                      */
+static covey_err_t
+s_judge_group (publish_t *self)
+{
+    const covey_directory_entry_t *member = NULL;
+    self->cause = &self->hub->counters.refused_group;
+    covey_err_t code = covey_hub_choose (self->hub, self->group, &self->view,
+                                         NULL, &member, &self->err);
+    if (!code)
+        code = s_resolve (
+            self,
+            (covey_slice_t){.text = member->id, .size = strlen (member->id)},
+            self->routes);
+    return code ? code : s_check_room (self);
 }
 
 static covey_err_t
 s_judge (publish_t *self)
 {
     covey_err_t code;
+    if (self->group)
+        return s_judge_group (self);
     for (uint32_t i = 0; i < self->view.target_count; i++) {
         covey_slice_t id =
             i ? covey_peek_target (&self->view, i) : self->view.first_target;
@@ -279,7 +310,7 @@ static void
 s_route_targets (publish_t *self, covey_parcel_t *parcel)
 {
     covey_hub_t *hub = self->hub;
-    uint32_t count = self->view.target_count;
+    uint32_t count = self->route_count;
     if (self->view.type == COVEY_EVENT_REQUEST && self->host && count == 1 &&
         self->routes[0].entry)
         covey_hub_note_request (hub, &parcel->view, self->routes[0].entry);
@@ -287,6 +318,8 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
         const publish_route_t *route = &self->routes[i];
         if (route->host)
             covey_hub_deliver (hub, route->host, parcel);
+        else if (route->peer && parcel->track)
+            covey_hub_push_tracked (route->peer, parcel, route->id);
         else if (route->peer && count == 1)
             covey_link_add (route->peer->link, covey_lane_of (&parcel->view),
                             COVEY_ITEM_EVENT, parcel);
@@ -304,19 +337,38 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
         covey_hub_cast (hub, 'T', parcel);
 }
 
+/*  The event and what the node writes behind it.                            */
+static covey_err_t
+s_new_parcel (publish_t *self, covey_parcel_t **parcel_p)
+{
+    covey_hub_t *hub = self->hub;
+    covey_err_t code = COVEY_OK;
+    covey_buf_clear (&hub->tail);
+    if (self->group)
+        code =
+            covey_event_append_target (&hub->tail, self->routes[0].entry->id);
+    if (!code && self->journaled)
+        code = covey_event_append_origin (&hub->tail, hub->incarnation,
+                                          covey_outbox_next_seq (hub->outbox));
+    if (code)
+        return covey_fail (&self->err, COVEY_NOMEM, "out of memory");
+    *parcel_p = covey_parcel_new (self->data, self->size, hub->tail.data,
+                                  hub->tail.size);
+    if (!*parcel_p)
+        return covey_fail (&self->err, COVEY_MALFORMED, "not an event");
+    (*parcel_p)->track = (uint8_t)((self->group ? COVEY_TRACK_DONE : 0) |
+                                   (self->heard ? COVEY_TRACK_HEARD : 0));
+    return COVEY_OK;
+}
+
 static covey_err_t
 s_carry_out (publish_t *self)
 {
     covey_hub_t *hub = self->hub;
-    covey_buf_clear (&hub->tail);
-    if (self->journaled && covey_event_append_origin (
-                               &hub->tail, hub->incarnation,
-                               covey_outbox_next_seq (hub->outbox)) != COVEY_OK)
-        return covey_fail (&self->err, COVEY_NOMEM, "out of memory");
-    covey_parcel_t *parcel = covey_parcel_new (self->data, self->size,
-                                               hub->tail.data, hub->tail.size);
-    if (!parcel)
-        return covey_fail (&self->err, COVEY_MALFORMED, "not an event");
+    covey_parcel_t *parcel;
+    covey_err_t made = s_new_parcel (self, &parcel);
+    if (made)
+        return made;
     if (self->journaled) {
         covey_outbox_wish_t wish = {0};
         if (self->host && self->level >= COVEY_LEVEL_OUTBOX)
@@ -332,9 +384,12 @@ s_carry_out (publish_t *self)
     covey_parcel_start_clock (parcel, hub->now_us, hub->now_ms);
     if (covey_parcel_is_expired (parcel, hub->now_ms))
         covey_hub_drop (hub, COVEY_DROP_EXPIRED);
-    else if (self->view.target_count)
+    else if (self->route_count) {
+        if (self->group)
+            covey_hub_keep_group_event (hub, self->group, parcel, self->size,
+                                        self->routes[0].entry);
         s_route_targets (self, parcel);
-    else
+    } else
         covey_hub_cast (hub, 'E', parcel);
     s_note_state (self); /* last: it takes room on links, too                */
     covey_parcel_drop (&parcel);
@@ -344,8 +399,13 @@ s_carry_out (publish_t *self)
 static covey_err_t
 s_publish (publish_t *self)
 {
+    /* Published again, by an agent that missed the receipt. */
+    if (self->group &&
+        covey_workgroup_is_open (self->hub->groups, self->view.id))
+        return COVEY_OK;
     self->journaled = s_is_journaled (self->hub, &self->view);
     self->routes = &self->one;
+    self->route_count = self->group ? 1 : self->view.target_count;
     if (self->view.target_count > 1)
         self->routes =
             covey_mem_new (self->view.target_count * sizeof *self->routes);
@@ -390,6 +450,14 @@ s_check (publish_t *self)
         code = s_check_source (self);
     if (!code)
         code = s_check_level (self);
+    if (!code && self->group && self->view.target_count)
+        code = covey_fail (&self->err, COVEY_INVALID,
+                           "an event for a group has no target of its own; "
+                           "this one has %u",
+                           (unsigned)self->view.target_count);
+    if (!code && self->group && !self->view.id)
+        code = covey_fail (&self->err, COVEY_INVALID,
+                           "an event for a group needs an id");
     if (!code && self->hub->stopping)
         code = covey_fail (&self->err, COVEY_CLOSED, "the node is stopping");
     return code;
@@ -407,19 +475,24 @@ s_refuse (publish_t *self, covey_err_t code)
     covey_host_refuse (self->host, self->seq, code, self->err.text);
 }
 
-/*  Behind those that wait, so that verdicts come in order. LIMIT: the agent
-    does not keep to its window.                                              */
+/*  Behind those that wait, so that verdicts come in order; `code_then`: it is
+    refused when its turn comes. LIMIT: the agent does not keep to its window.
+ */
 static covey_err_t
-s_queue (publish_t *self, uint32_t wait_ms)
+s_queue (publish_t *self, uint32_t wait_ms, covey_err_t code_then)
 {
-    int64_t deadline_ms = self->hub->now_ms + (int64_t)wait_ms;
-    covey_parcel_t *parcel = covey_parcel_new_raw (self->data, self->size);
-    covey_err_t code = covey_host_hold (self->host, parcel, self->seq,
-                                        self->level, deadline_ms);
-    covey_parcel_drop (&parcel);
+    covey_host_held_t publish = {
+        .parcel = covey_parcel_new_raw (self->data, self->size),
+        .seq = self->seq,
+        .level = self->level,
+        .deadline_ms = self->hub->now_ms + (int64_t)wait_ms,
+        .group = self->group,
+        .heard = self->heard,
+        .code = code_then};
+    covey_err_t code = covey_host_hold (self->host, &publish);
+    covey_parcel_drop (&publish.parcel);
     if (code == COVEY_EAGAIN)
-        code = covey_host_hold (self->host, NULL, self->seq, self->level,
-                                deadline_ms);
+        code = covey_host_hold (self->host, &publish);
     self->hub->counters.held++;
     return code;
 }
@@ -427,13 +500,17 @@ s_queue (publish_t *self, uint32_t wait_ms)
 static covey_err_t
 s_take (publish_t *self, uint32_t wait_ms)
 {
+    covey_err_t group_code = COVEY_OK;
+    if (self->selector && !self->group) /* once per frame, when it is good    */
+        group_code = covey_workgroups_group (self->hub->groups, self->selector,
+                                             &self->group, &self->err);
     if (covey_host_held (self->host))
-        return s_queue (self, wait_ms);
-    covey_err_t code = s_check (self);
+        return s_queue (self, wait_ms, group_code);
+    covey_err_t code = group_code ? group_code : s_check (self);
     if (!code)
         code = s_publish (self);
-    if (code == COVEY_EAGAIN && wait_ms)
-        return s_queue (self, wait_ms);
+    if (code == COVEY_EAGAIN && wait_ms && !group_code)
+        return s_queue (self, wait_ms, COVEY_OK);
     if (code)
         s_refuse (self, code);
     else
@@ -450,7 +527,9 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
     publish_t publish = {.hub = self,
                          .host = host,
                          .seq = header->first_seq,
-                         .level = (covey_level_t)header->level};
+                         .level = (covey_level_t)header->level,
+                         .selector = header->group,
+                         .heard = header->heard};
     covey_err_t code;
     for (; (code = covey_frame_next (&items, &publish.data, &publish.size)) ==
            COVEY_OK;
@@ -459,6 +538,7 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
         if (offer == COVEY_EXISTS)
             continue;
         if (offer || s_take (&publish, header->wait_ms) != COVEY_OK) {
+            covey_group_drop (&publish.group);
             covey_hub_end_session (self, host, COVEY_CLOSED,
                                    offer ? "publishes were lost on the way"
                                          : "the publish window was overrun",
@@ -466,6 +546,7 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
             return;
         }
     }
+    covey_group_drop (&publish.group);
     if (code != COVEY_NOTFOUND)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
 }
@@ -474,10 +555,18 @@ static bool
 s_retry_one (covey_hub_t *self, covey_host_t *host)
 {
     const covey_host_held_t *held = covey_host_held (host);
-    publish_t publish = {
-        .hub = self, .host = host, .seq = held->seq, .level = held->level};
+    publish_t publish = {.hub = self,
+                         .host = host,
+                         .seq = held->seq,
+                         .level = held->level,
+                         .group = held->group,
+                         .heard = held->heard};
     covey_err_t code;
-    if (held->parcel) {
+    if (held->code)
+        code = covey_fail (&publish.err, held->code,
+                           "its group cannot be used: too many are, or a text "
+                           "or list of it is beyond its bound");
+    else if (held->parcel) {
         publish.data = held->parcel->bytes;
         publish.size = held->parcel->size;
         code = s_check (&publish);
@@ -486,7 +575,7 @@ s_retry_one (covey_hub_t *self, covey_host_t *host)
     } else
         code = covey_fail (&publish.err, COVEY_EAGAIN,
                            "too much of this agent waits for room");
-    if (code == COVEY_EAGAIN && held->parcel &&
+    if (code == COVEY_EAGAIN && held->parcel && !held->code &&
         self->now_ms < held->deadline_ms)
         return false;
     if (code)

@@ -41,6 +41,8 @@ s_is_gone (void *arg, const covey_request_t *request)
         self->directory, request->target, strlen (request->target));
     if (entry && memcmp (entry->session_id, request->session_id, 16) == 0)
         return false;
+    if (covey_workgroup_is_open (self->groups, request->event_id))
+        return false; /* another one is asked                                 */
     char text[COVEY_AGENT_ID_MAX + 64];
     snprintf (text, sizeof text, "agent %s is gone and did not answer",
               request->target);

@@ -72,10 +72,9 @@ s_return_parcel (void *arg, covey_parcel_t *parcel)
         return;
     const char *id = covey_host_agent_id (returns->host);
     covey_hub_drop (returns->hub, COVEY_DROP_AGENT_GONE);
-    covey_hub_undelivered (returns->hub, &parcel->view,
-                           (covey_slice_t){.text = id, .size = strlen (id)},
-                           COVEY_NOAGENT,
-                           "agent %s is gone before it took this event", id);
+    covey_hub_undelivered (
+        returns->hub, parcel, (covey_slice_t){.text = id, .size = strlen (id)},
+        COVEY_NOAGENT, "agent %s is gone before it took this event", id);
 }
 
 /*  Its entry, if the directory still means this session.                    */
@@ -381,11 +380,15 @@ s_on_deliver_ack (covey_hub_t *self, covey_host_t *host,
 {
     (void)frame;
     const Covey__Wire__DeliverAck *ack = header;
-    covey_err_t code = covey_host_ack (host, ack->seq);
+    covey_err_t code =
+        ack->has_arrived ? covey_host_arrive (host, ack->arrived) : COVEY_OK;
+    if (!code)
+        code = covey_host_ack (host, ack->seq);
     if (!code && ack->has_notice_seq)
         code = covey_host_ack_notices (host, ack->notice_seq);
     if (code)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+    covey_hub_report (self, host);
 }
 
 static void

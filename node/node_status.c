@@ -164,6 +164,17 @@ s_put_beacon (const covey_hub_t *self, covey_buf_t *to)
     s_put_count (to, "beaconsThrottled", stats->throttled);
 }
 
+/*  Events for one of a group, and what was reported of tracked ones.        */
+static void
+s_put_groups (const covey_hub_t *self, covey_buf_t *to)
+{
+    s_put_count (to, "grouped", self->counters.grouped);
+    s_put_count (to, "redelivered", self->counters.redelivered);
+    s_put_count (to, "groupOutstanding", covey_workgroup_count (self->groups));
+    s_put_count (to, "refusedGroup", self->counters.refused_group);
+    s_put_count (to, "heard", self->counters.heard);
+}
+
 static void
 s_put_counters (const covey_hub_t *self, covey_buf_t *to)
 {
@@ -227,6 +238,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         s_put_count (to, rows[i].key, rows[i].value);
     s_put_beacon (self, to);
     s_put_lanes (self, &sums, to);
+    s_put_groups (self, to);
     s_put_sessions (self, to);
     covey_buf_putc (to, '}');
 }

@@ -11,7 +11,9 @@
 
 typedef struct {
     covey_peek_t view; /* of an event; all zero for other bytes               */
-    uint8_t from[16];  /* broadcasts: the node that published it              */
+    uint8_t from[16];  /* broadcasts: the node that published it; tracked: the
+                          node that accepted it, zero: this one               */
+    uint8_t track;     /* what that node wants to know (covey_track_t)        */
     uint64_t topic_seq; /* broadcasts: its number under that node and topic   */
     int64_t expires_ms; /* monotonic, of this node; 0: never                  */
     uint32_t refs;

@@ -125,17 +125,35 @@ covey_requests_add (covey_requests_t *self, const covey_peek_t *request,
     covey_table_put (&self->table, entry->key, size, entry);
 }
 
-void
+bool
 covey_requests_answered (covey_requests_t *self, const char *source,
-                         const covey_peek_t *response)
+                         const covey_peek_t *response, uint8_t event_id[16])
 {
     char key[KEY_MAX];
     covey_slice_t asker = {.text = source, .size = strlen (source)};
     size_t size = self->first ? s_key (key, asker, response) : 0;
     requests_entry_t *entry =
         size ? covey_table_get (&self->table, key, size) : NULL;
-    if (entry)
-        s_drop (self, entry);
+    if (!entry)
+        return false;
+    memcpy (event_id, entry->request.event_id, 16);
+    s_drop (self, entry);
+    return true;
+}
+
+void
+covey_requests_move (covey_requests_t *self, const covey_peek_t *request,
+                     const char *target, const uint8_t session_id[16])
+{
+    char key[KEY_MAX];
+    size_t size = s_key (key, request->source, request);
+    requests_entry_t *entry =
+        size ? covey_table_get (&self->table, key, size) : NULL;
+    if (!entry)
+        return;
+    free (entry->request.target);
+    entry->request.target = covey_str_dup (target);
+    memcpy (entry->request.session_id, session_id, 16);
 }
 
 bool

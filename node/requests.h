@@ -33,9 +33,14 @@ void covey_requests_destroy (covey_requests_t **self_p);
     id or repeats a known one changes nothing.                                */
 void covey_requests_add (covey_requests_t *self, const covey_peek_t *request,
                          const uint8_t session_id[16], int64_t until_ms);
-/*  `response` goes to `source`: its request is answered.                     */
-void covey_requests_answered (covey_requests_t *self, const char *source,
-                              const covey_peek_t *response);
+/*  `response` goes to `source`: its request is answered. True: it was known,
+    `event_id` is the request's.                                              */
+bool covey_requests_answered (covey_requests_t *self, const char *source,
+                              const covey_peek_t *response,
+                              uint8_t event_id[16]);
+/*  Another one is asked instead, with the same request.                     */
+void covey_requests_move (covey_requests_t *self, const covey_peek_t *request,
+                          const char *target, const uint8_t session_id[16]);
 size_t covey_requests_count (const covey_requests_t *self);
 
 /*  May the asker be told that this request failed? False: it was told already.

@@ -126,6 +126,9 @@ s_target (const covey_lane_item_t *item)
     if (item->kind == COVEY_ITEM_EVENT_FOR)
         return (covey_slice_t){.text = (const char *)parcel->bytes + 1,
                                .size = parcel->bytes[0]};
+    if (item->kind == COVEY_ITEM_EVENT_TRACKED)
+        return (covey_slice_t){.text = (const char *)parcel->bytes + 2,
+                               .size = parcel->bytes[1]};
     return (covey_slice_t){0};
 }
 

@@ -89,6 +89,7 @@ covey_event_destroy (covey_event_t **self_p)
     *self_p = NULL;
     if (!self->is_slab)
         covey__v1__event__free_unpacked (self->message, NULL);
+    covey_group_free (&self->group);
     while (self->blocks) {
         covey_event_block_t *block = self->blocks;
         self->blocks = block->next;
@@ -103,8 +104,11 @@ covey_event_dup (const covey_event_t *self)
     ProtobufCMessage *message = covey_pb_dup (&self->message->base);
     covey_event_t *copy =
         message ? covey_event_wrap ((Covey__V1__Event *)message) : NULL;
-    if (copy)
-        copy->offset = self->offset;
+    if (!copy)
+        return NULL;
+    copy->offset = self->offset;
+    if (covey_event_copy_wishes (copy, self) != COVEY_OK)
+        covey_event_destroy (&copy);
     return copy;
 }
 

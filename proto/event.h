@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "proto/wire.pb-c.h"
 
 /*  The reserved agent ids of the mesh's own services.                       */
 #define COVEY_SERVICE_COORDINATOR "coordinator"
@@ -37,6 +38,21 @@ uint64_t covey_event_origin_seq (const covey_event_t *self);
 covey_err_t covey_event_append_origin (covey_buf_t *packed,
                                        const uint8_t node_id[16], uint64_t seq);
 
+/*  Append a target to packed bytes, behind those that they have.            */
+#define COVEY_TARGET_SIZE_MAX (3 + COVEY_AGENT_ID_MAX)
+covey_err_t covey_event_append_target (covey_buf_t *packed,
+                                       const char *agent_id);
+
+/*  The group that set_group chose, or NULL; and whether the publisher wants to
+    hear that the event came to its target.                                   */
+const Covey__Wire__Group *covey_event_group (const covey_event_t *self);
+void covey_event_set_heard (covey_event_t *self, bool heard);
+bool covey_event_heard (const covey_event_t *self);
+/*  A scope as the selector of a group; freed with protobuf_c_message_free_-
+    unpacked (group, NULL). Errors are in covey_error ().                     */
+covey_err_t covey_group_make (const covey_scope_t *scope,
+                              Covey__Wire__Group **group_p);
+
 /*  JSON with the caller's buffers; see proto/json.h for the mapping.        */
 covey_err_t covey_event_write_json (const covey_event_t *self, covey_buf_t *to);
 /*  Only the data of the type, as under "data" of the whole; {} when the type is
@@ -52,7 +68,8 @@ covey_err_t covey_event_parse_json (const char *json, size_t size,
     how long lists and texts get).                                            */
 covey_event_t *covey_event_random (int type, covey_prng_t *prng, int effort);
 
-/*  Requests and responses, which the rooms speak too.                       */
+/*  Requests and responses, which the rooms speak too. A request without target
+    (NULL) is for one of a group.                                             */
 covey_event_t *covey_event_request (const char *source, const char *target,
                                     const char *request_id, const char *method,
                                     const char *params_json,

@@ -4,6 +4,7 @@
 
 #include "proto/event.h"
 #include "proto/event.pb-c.h"
+#include "proto/wire.pb-c.h"
 
 /*  Field numbers of Event that belong to the types.                         */
 #define COVEY_EVENT_TYPE_FIRST 10
@@ -25,7 +26,15 @@ struct covey_event {
                        `blocks`, as it was unpacked: nothing in it may be freed
                        or grow, see covey_event_own                           */
     covey_event_block_t *blocks;
+    /* event_group.c: for the publish, not of the event                       */
+    Covey__Wire__Group *group; /* NULL: none                                  */
+    bool heard;
 };
+
+void covey_group_free (Covey__Wire__Group **group_p);
+/*  A duplicate asks for the same.                                           */
+covey_err_t covey_event_copy_wishes (covey_event_t *self,
+                                     const covey_event_t *from);
 
 /*  Takes the message; NULL (and the message freed) without memory.          */
 covey_event_t *covey_event_wrap (Covey__V1__Event *message);

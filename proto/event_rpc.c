@@ -12,7 +12,7 @@ covey_event_request (const char *source, const char *target,
     if (!self)
         return NULL;
     covey_err_t rc = covey_event_set_source (self, source);
-    if (rc == COVEY_OK)
+    if (rc == COVEY_OK && target)
         rc = covey_event_add_target (self, target);
     if (rc == COVEY_OK)
         rc = covey_event_set_correlation_id (self, request_id);

@@ -43,6 +43,7 @@ typedef enum {
     COVEY_FRAME_ENDED = 0x17,
     COVEY_FRAME_UNDELIVERED = 0x18,
     COVEY_FRAME_GAP = 0x19,
+    COVEY_FRAME_HEARD = 0x1a,
     /* node <-> node, DEALER -> ROUTER */
     COVEY_FRAME_PEER_HELLO = 0x21,
     COVEY_FRAME_HEARTBEAT = 0x22,
@@ -72,10 +73,20 @@ typedef enum {
     COVEY_ITEM_JOURNAL_ACK = 0x05, /* JournalAck                              */
     COVEY_ITEM_REPAIR_REQUEST = 0x06,
     COVEY_ITEM_REPAIR = 0x07,
-    COVEY_ITEM_EVENT_FOR = 0x08, /* size of a target u8, target, packed event:
-                                    for that one of its several targets       */
-    COVEY_ITEM_AGENT_FLOW = 0x09 /* AgentFlow                                 */
+    COVEY_ITEM_EVENT_FOR = 0x08,  /* size of a target u8, target, packed event:
+                                     for that one of its several targets       */
+    COVEY_ITEM_AGENT_FLOW = 0x09, /* AgentFlow                                */
+    COVEY_ITEM_EVENT_TRACKED =
+        0x0a,               /* marks u8 (covey_track_t), then as 0x08 */
+    COVEY_ITEM_HEARD = 0x0b /* size of a source u8, source, Heard: for the agent
+                               that published                                 */
 } covey_item_kind_t;
+
+/*  What the node that accepted an event wants to know of it. Bits.          */
+typedef enum {
+    COVEY_TRACK_HEARD = 1, /* that it came to its target                      */
+    COVEY_TRACK_DONE = 2   /* that the target is done with it                 */
+} covey_track_t;
 
 typedef struct {
     uint8_t kind;

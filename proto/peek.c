@@ -218,6 +218,20 @@ covey_slice_copy (covey_slice_t slice, char *to, size_t to_size)
     return fit == slice.size;
 }
 
+covey_err_t
+covey_event_append_target (covey_buf_t *packed, const char *agent_id)
+{
+    size_t size = strlen (agent_id);
+    assert (size <= COVEY_AGENT_ID_MAX);
+    uint8_t head[3] = {0x1a}; /* 3 << 3 | 2                                   */
+    uint8_t *p = head + 1;
+    if (size > 127)
+        *p++ = (uint8_t)(0x80 | (size & 127));
+    *p++ = (uint8_t)(size > 127 ? size >> 7 : size);
+    covey_err_t code = covey_buf_append (packed, head, (size_t)(p - head));
+    return code ? code : covey_buf_append (packed, agent_id, size);
+}
+
 /*  Here, because this is the one file that knows the envelope's numbers.    */
 covey_err_t
 covey_event_append_origin (covey_buf_t *packed, const uint8_t node_id[16],

@@ -224,10 +224,18 @@ covey_session_publish (covey_session_t *self, const void *event, size_t size,
                        covey_level_t level, uint32_t wait_ms,
                        uint64_t *ticket_p)
 {
+    covey_session_wish_t wish = {.level = level, .wait_ms = wait_ms};
+    return covey_session_publish_as (self, event, size, &wish, ticket_p);
+}
+
+covey_err_t
+covey_session_publish_as (covey_session_t *self, const void *event, size_t size,
+                          const covey_session_wish_t *wish, uint64_t *ticket_p)
+{
     if (self->state == COVEY_SESSION_FINAL)
         return COVEY_CLOSED;
     covey_err_t code =
-        covey_session_queue_push (&self->queue, event, size, level, wait_ms);
+        covey_session_queue_push (&self->queue, event, size, wish);
     if (code == COVEY_OK)
         *ticket_p = self->queue.next - 1;
     return code;

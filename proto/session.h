@@ -36,7 +36,7 @@ typedef enum {
 /*  What the shell is told. Pointers are valid during the callback only. A
     callback may publish, flush, subscribe, unsubscribe, be done, send_frame and
     close; it may not open, receive, tick or destroy. `send` calls nothing.
-    subscribed, undelivered, gap and service may be NULL.                     */
+    subscribed, undelivered, heard, gap and service may be NULL.              */
 typedef struct {
     void *arg;
     /* one frame for the node; the session does not wait for the result: a
@@ -61,6 +61,8 @@ typedef struct {
     void (*subscribed) (void *arg, uint32_t handle, covey_err_t code,
                         const char *text);
     void (*undelivered) (void *arg, const Covey__Wire__Undelivered *notice);
+    /* these came to that agent; ids are 16 bytes                             */
+    void (*heard) (void *arg, const Covey__Wire__Heard *heard);
     void (*gap) (void *arg, const Covey__Wire__Gap *gap);
     /* services only: Journal, JournalAck and View frames, unparsed           */
     void (*service) (void *arg, const covey_frame_t *frame);
@@ -98,6 +100,18 @@ int64_t covey_session_next_ms (const covey_session_t *self);
 covey_err_t covey_session_publish (covey_session_t *self, const void *event,
                                    size_t size, covey_level_t level,
                                    uint32_t wait_ms, uint64_t *ticket_p);
+/*  The same with all that a publish can ask for; `group` is copied.         */
+typedef struct {
+    covey_level_t level;
+    uint32_t wait_ms;
+    const Covey__Wire__Group
+        *group; /* NULL: the event's own targets, or none */
+    bool heard; /* `heard` is called when it came to a target                 */
+} covey_session_wish_t;
+covey_err_t covey_session_publish_as (covey_session_t *self, const void *event,
+                                      size_t size,
+                                      const covey_session_wish_t *wish,
+                                      uint64_t *ticket_p);
 void covey_session_flush (covey_session_t *self, int64_t now_ms);
 size_t covey_session_unsent (const covey_session_t *self);
 size_t covey_session_unanswered (const covey_session_t *self);

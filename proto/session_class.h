@@ -56,6 +56,7 @@ void covey_session_put_header (covey_session_t *self, covey_frame_kind_t kind,
 void covey_session_put_hello (covey_session_t *self);
 void covey_session_put_ping (covey_session_t *self);
 void covey_session_put_ack (covey_session_t *self);
+void covey_session_put_arrived (covey_session_t *self);
 void covey_session_put_flow (covey_session_t *self);
 void covey_session_put_unsubscribe (covey_session_t *self, uint32_t *handles,
                                     size_t count);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/session.h"
-
 #define CAPACITY_MIN 16
 
 void
@@ -49,28 +47,37 @@ s_grow (covey_session_queue_t *self)
 
 covey_err_t
 covey_session_queue_push (covey_session_queue_t *self, const void *event,
-                          size_t size, covey_level_t level, uint32_t wait_ms)
+                          size_t size, const covey_session_wish_t *wish)
 {
     uint64_t count = self->next - self->first;
-    if (size > COVEY_EVENT_MAX)
+    size_t group_size =
+        wish->group ? protobuf_c_message_get_packed_size (&wish->group->base)
+                    : 0;
+    if (size > COVEY_EVENT_MAX || group_size > COVEY_FRAME_BATCH)
         return COVEY_LIMIT;
+    size_t whole = size + group_size;
     if (count >= COVEY_SESSION_QUEUE_MAX ||
-        size > COVEY_SESSION_QUEUE_BYTES_MAX - self->bytes)
+        whole > COVEY_SESSION_QUEUE_BYTES_MAX - self->bytes)
         return COVEY_EAGAIN;
     if (count == self->capacity && s_grow (self))
         return COVEY_NOMEM;
-    uint8_t *copy = malloc (size ? size : 1);
+    uint8_t *copy = malloc (whole ? whole : 1);
     if (!copy)
         return COVEY_NOMEM;
     if (size)
         memcpy (copy, event, size);
-    self->bytes += size;
+    if (group_size)
+        protobuf_c_message_pack (&wish->group->base, copy + size);
+    self->bytes += whole;
     self->next++;
     *covey_session_queue_at (self, self->next - 1) = (covey_session_entry_t){
         .bytes = copy,
         .size = (uint32_t)size,
-        .wait_ms = wait_ms,
-        .level = level,
+        .wait_ms = wish->wait_ms,
+        .level = wish->level,
+        .has_group = wish->group != NULL,
+        .group_size = (uint32_t)group_size,
+        .heard = wish->heard,
     };
     return COVEY_OK;
 }
@@ -79,7 +86,7 @@ void
 covey_session_queue_pop (covey_session_queue_t *self)
 {
     covey_session_entry_t *entry = covey_session_queue_at (self, self->first);
-    self->bytes -= entry->size;
+    self->bytes -= entry->size + entry->group_size;
     free (entry->bytes);
     entry->bytes = NULL;
     self->first++;

@@ -7,13 +7,16 @@
 #ifndef COVEY_SESSION_QUEUE_H_INCLUDED
 #define COVEY_SESSION_QUEUE_H_INCLUDED
 
-#include "base/err.h"
+#include "proto/session.h"
 
 typedef struct {
-    uint8_t *bytes;
+    uint8_t *bytes; /* the event, then its group                              */
     uint32_t size;
     uint32_t wait_ms;
     covey_level_t level;
+    bool has_group; /* an empty one means any agent                           */
+    uint32_t group_size;
+    bool heard;
     size_t refusal; /* scratch of a receipt: index + 1 of its refusal         */
 } covey_session_entry_t;
 
@@ -28,10 +31,10 @@ typedef struct {
 void covey_session_queue_init (covey_session_queue_t *self);
 void covey_session_queue_deinit (covey_session_queue_t *self);
 
-/*  Copies the event. EAGAIN when the queue is full.                         */
+/*  Copies the event and the group. EAGAIN when the queue is full.           */
 covey_err_t covey_session_queue_push (covey_session_queue_t *self,
                                       const void *event, size_t size,
-                                      covey_level_t level, uint32_t wait_ms);
+                                      const covey_session_wish_t *wish);
 /*  first <= ticket < next; valid until the next push or pop.                */
 covey_session_entry_t *
 covey_session_queue_at (const covey_session_queue_t *self, uint64_t ticket);

@@ -241,6 +241,8 @@ s_on_deliver (covey_session_t *self, const covey_frame_t *frame,
         if (self->state != COVEY_SESSION_OPEN)
             break; /* the callback closed it */
     }
+    if (header->tell && self->state == COVEY_SESSION_OPEN)
+        covey_session_put_arrived (self);
     return COVEY_OK;
 }
 
@@ -255,6 +257,20 @@ s_on_undelivered (covey_session_t *self, const covey_frame_t *frame,
     if (s_take_notice (self, notice->has_notice_seq, notice->notice_seq) &&
         self->callbacks.undelivered)
         self->callbacks.undelivered (self->callbacks.arg, notice);
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_on_heard (covey_session_t *self, const covey_frame_t *frame,
+            const void *message)
+{
+    (void)frame;
+    const Covey__Wire__Heard *heard = message;
+    for (size_t i = 0; i < heard->n_event_ids; i++)
+        if (heard->event_ids[i].len != 16)
+            return COVEY_MALFORMED;
+    if (self->callbacks.heard)
+        self->callbacks.heard (self->callbacks.arg, heard);
     return COVEY_OK;
 }
 
@@ -302,6 +318,7 @@ static const struct {
      s_on_deliver},
     {COVEY_FRAME_UNDELIVERED, false, &covey__wire__undelivered__descriptor,
      s_on_undelivered},
+    {COVEY_FRAME_HEARD, false, &covey__wire__heard__descriptor, s_on_heard},
     {COVEY_FRAME_GAP, false, &covey__wire__gap__descriptor, s_on_gap},
     {COVEY_FRAME_JOURNAL, false, NULL, s_on_service},
     {COVEY_FRAME_JOURNAL_ACK, false, NULL, s_on_service},

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "proto/session_class.h"
 
 void
@@ -26,14 +28,29 @@ covey_session_put_header (covey_session_t *self, covey_frame_kind_t kind,
         s_send_out (self);
 }
 
-void
-covey_session_put_ack (covey_session_t *self)
+static void
+s_put_ack (covey_session_t *self, bool arrived)
 {
     Covey__Wire__DeliverAck ack = COVEY__WIRE__DELIVER_ACK__INIT;
     ack.seq = self->acked = self->done;
     ack.has_notice_seq = self->noticed > 0;
     ack.notice_seq = self->notice_acked = self->noticed;
+    ack.has_arrived = arrived;
+    ack.arrived = self->delivered;
     covey_session_put_header (self, COVEY_FRAME_DELIVER_ACK, &ack.base);
+}
+
+void
+covey_session_put_ack (covey_session_t *self)
+{
+    s_put_ack (self, false);
+}
+
+/*  Also of what came and is not done with.                                  */
+void
+covey_session_put_arrived (covey_session_t *self)
+{
+    s_put_ack (self, true);
 }
 
 void
@@ -90,6 +107,40 @@ covey_session_put_subscriptions (covey_session_t *self)
         covey_session_put (self, &self->subscriptions[i].frame);
 }
 
+static bool
+s_asks_the_same (const covey_session_entry_t *a, const covey_session_entry_t *b)
+{
+    return a->wait_ms == b->wait_ms && a->level == b->level &&
+           a->heard == b->heard && a->has_group == b->has_group &&
+           a->group_size == b->group_size &&
+           (!a->group_size || memcmp (a->bytes + a->size, b->bytes + b->size,
+                                      a->group_size) == 0);
+}
+
+static covey_err_t
+s_begin_batch (covey_session_t *self, uint64_t ticket,
+               const covey_session_entry_t *head)
+{
+    Covey__Wire__Publish header = COVEY__WIRE__PUBLISH__INIT;
+    header.first_seq = ticket;
+    header.has_wait_ms = head->wait_ms > 0;
+    header.wait_ms = head->wait_ms;
+    header.has_level = head->level > COVEY_LEVEL_ACCEPTED;
+    header.level = (uint32_t)head->level;
+    header.has_heard = header.heard = head->heard;
+    if (head->has_group &&
+        !(header.group = (Covey__Wire__Group *)covey_wire_unpack (
+              &covey__wire__group__descriptor, head->bytes + head->size,
+              head->group_size)))
+        return COVEY_NOMEM;
+    covey_buf_clear (&self->out);
+    covey_err_t code =
+        covey_frame_begin (&self->out, COVEY_FRAME_PUBLISH, &header.base);
+    if (header.group)
+        protobuf_c_message_free_unpacked (&header.group->base, NULL);
+    return code;
+}
+
 /*  One PUBLISH frame from ticket `sent + 1` on: neighbours that ask for the
     same, as far as the window and the size of a batch allow.                 */
 static covey_err_t
@@ -98,27 +149,21 @@ s_send_batch (covey_session_t *self, uint64_t last)
     uint64_t ticket = self->sent + 1;
     const covey_session_entry_t *head =
         covey_session_queue_at (&self->queue, ticket);
-    Covey__Wire__Publish header = COVEY__WIRE__PUBLISH__INIT;
-    header.first_seq = ticket;
-    header.has_wait_ms = head->wait_ms > 0;
-    header.wait_ms = head->wait_ms;
-    header.has_level = head->level > COVEY_LEVEL_ACCEPTED;
-    header.level = (uint32_t)head->level;
-    covey_buf_clear (&self->out);
-    if (covey_frame_begin (&self->out, COVEY_FRAME_PUBLISH, &header.base))
+    uint64_t first = ticket;
+    if (s_begin_batch (self, first, head))
         return COVEY_NOMEM;
     for (; ticket <= last; ticket++) {
         const covey_session_entry_t *entry =
             covey_session_queue_at (&self->queue, ticket);
-        if (entry->wait_ms != head->wait_ms || entry->level != head->level)
+        if (!s_asks_the_same (entry, head))
             break;
-        if (ticket > header.first_seq &&
+        if (ticket > first &&
             self->out.size + entry->size + 4 > COVEY_FRAME_BATCH)
             break;
         if (covey_frame_add (&self->out, entry->bytes, entry->size))
             break;
     }
-    if (ticket == header.first_seq)
+    if (ticket == first)
         return COVEY_NOMEM; /* the next flush tries again */
     self->sent = ticket - 1;
     if (self->sent_ever < self->sent)

@@ -178,6 +178,16 @@ s_undelivered (void *arg, const Covey__Wire__Undelivered *notice)
 }
 
 static void
+s_heard (void *arg, const Covey__Wire__Heard *heard)
+{
+    support_agent_t *self = arg;
+    self->heard += heard->n_event_ids;
+    covey_str_copy (self->heard_agent, sizeof self->heard_agent,
+                    heard->agent_id);
+    memcpy (self->heard_id, heard->event_ids[heard->n_event_ids - 1].data, 16);
+}
+
+static void
 s_gap (void *arg, const Covey__Wire__Gap *gap)
 {
     support_agent_t *self = arg;
@@ -235,6 +245,7 @@ support_agent_dial (support_crowd_t *crowd, const char *endpoint,
                                            .reached = s_reached,
                                            .subscribed = s_subscribed,
                                            .undelivered = s_undelivered,
+                                           .heard = s_heard,
                                            .gap = s_gap,
                                            .service = s_service};
     covey_id_t session_id = covey_id_new ();
@@ -367,9 +378,12 @@ support_agent_publish (support_agent_t *self, covey_event_t *event,
         assert_int_equal (covey_event_set_source (event, self->id), COVEY_OK);
     if (covey_event_pack (event, &packed, &err))
         fail_msg ("pack: %s", err.text);
-    assert_int_equal (covey_session_publish (self->session, packed.data,
-                                             packed.size, level, wait_ms,
-                                             &ticket),
+    covey_session_wish_t wish = {.level = level,
+                                 .wait_ms = wait_ms,
+                                 .group = covey_event_group (event),
+                                 .heard = covey_event_heard (event)};
+    assert_int_equal (covey_session_publish_as (self->session, packed.data,
+                                                packed.size, &wish, &ticket),
                       COVEY_OK);
     covey_buf_deinit (&packed);
     covey_event_destroy (&event);

@@ -43,6 +43,9 @@ struct support_agent {
     covey_err_t undelivered_code;
     char undelivered_target[COVEY_AGENT_ID_MAX + 1];
     char undelivered_request[COVEY_NAME_MAX + 1];
+    size_t heard; /* of its events, at their targets                          */
+    char heard_agent[COVEY_AGENT_ID_MAX + 1];
+    uint8_t heard_id[16];
     size_t gaps;
     uint64_t gap_events;
     size_t frames; /* of services                                             */

@@ -185,16 +185,26 @@ test_many_refusals_need_several_receipts (void **state)
     s_expect (self, host, "receipt 512/512/0 receipt 600/88/0 ");
 }
 
+static covey_err_t
+s_hold (covey_host_t *host, covey_parcel_t *parcel, uint64_t seq,
+        covey_level_t level, int64_t deadline_ms)
+{
+    covey_host_held_t publish = {.parcel = parcel,
+                                 .seq = seq,
+                                 .level = level,
+                                 .deadline_ms = deadline_ms};
+    return covey_host_hold (host, &publish);
+}
+
 static void
 test_held_publishes_keep_their_turn (void **state)
 {
     fixture_t *self = *state;
     covey_host_t *host = s_host (self);
     covey_parcel_t *parcel = support_parcel_raw ("x");
-    assert_int_equal (covey_host_hold (host, parcel, 1, COVEY_LEVEL_STORED, 77),
+    assert_int_equal (s_hold (host, parcel, 1, COVEY_LEVEL_STORED, 77),
                       COVEY_OK);
-    assert_int_equal (covey_host_hold (host, NULL, 2, COVEY_LEVEL_NONE, 78),
-                      COVEY_OK);
+    assert_int_equal (s_hold (host, NULL, 2, COVEY_LEVEL_NONE, 78), COVEY_OK);
     assert_int_equal (covey_host_held (host)->seq, 1);
     assert_int_equal (covey_host_held (host)->deadline_ms, 77);
     covey_host_unhold (host);
@@ -202,9 +212,9 @@ test_held_publishes_keep_their_turn (void **state)
     covey_host_unhold (host);
     assert_null (covey_host_held (host));
     for (uint64_t i = 0; i < COVEY_HOST_WINDOW; i++)
-        assert_int_equal (
-            covey_host_hold (host, parcel, i, COVEY_LEVEL_NONE, 0), COVEY_OK);
-    assert_int_equal (covey_host_hold (host, parcel, 1, COVEY_LEVEL_NONE, 0),
+        assert_int_equal (s_hold (host, parcel, i, COVEY_LEVEL_NONE, 0),
+                          COVEY_OK);
+    assert_int_equal (s_hold (host, parcel, 1, COVEY_LEVEL_NONE, 0),
                       COVEY_LIMIT);
     covey_parcel_drop (&parcel);
 }
@@ -218,9 +228,8 @@ test_held_bytes_are_bounded (void **state)
     covey_parcel_t *parcel =
         covey_parcel_new_raw (bytes, COVEY_HOST_HELD_BYTES);
     free (bytes);
-    assert_int_equal (covey_host_hold (host, parcel, 1, COVEY_LEVEL_NONE, 0),
-                      COVEY_OK);
-    assert_int_equal (covey_host_hold (host, parcel, 2, COVEY_LEVEL_NONE, 0),
+    assert_int_equal (s_hold (host, parcel, 1, COVEY_LEVEL_NONE, 0), COVEY_OK);
+    assert_int_equal (s_hold (host, parcel, 2, COVEY_LEVEL_NONE, 0),
                       COVEY_EAGAIN);
     covey_parcel_drop (&parcel);
 }

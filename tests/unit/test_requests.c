@@ -47,7 +47,8 @@ s_answer (covey_requests_t *requests, const char *to, const char *id)
         covey_event_request (to, "bob", id, "m", NULL, 1000);
     s_pack (&packed,
             covey_event_response (request, "bob", COVEY_CONTENT_JSON, "1", 1));
-    covey_requests_answered (requests, to, &packed.view);
+    uint8_t event_id[16];
+    (void)covey_requests_answered (requests, to, &packed.view, event_id);
     covey_event_destroy (&request);
     covey_buf_deinit (&packed.packed);
 }
