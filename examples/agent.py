@@ -47,7 +47,7 @@ class Session:
         self.socket.connect(endpoint)
         self.is_open = self.heartbeat = self.heard = self.said = self.window = 0
         self.waiting = {}  # number -> (packed event, level, told: with a Failure, the place stored at, or None)
-        self.published = self.sent = self.accepted = self.delivered = 0  # the last of each
+        self.published = self.sent = self.accepted = self.delivered = self.instance = 0  # the last of each
 
     def send(self, kind, header, items=()):
         try:
@@ -64,7 +64,7 @@ class Session:
         while self.is_open and self.sent < min(self.published, self.accepted + self.window):
             self.sent += 1
             data, level, _ = self.waiting[self.sent]
-            self.send(PUBLISH, wire.Publish(first_seq=self.sent, level=level, wait_ms=1000), [data])
+            self.send(PUBLISH, wire.Publish(first_seq=self.sent, oldest=self.accepted + 1, level=level, wait_ms=1000), [data])
 
     def close(self, why):
         self.is_open, self.said = False, time.monotonic()  # Hello follows after a breath
@@ -87,7 +87,8 @@ class Session:
             self.send(*((PING, wire.Ping(token=1)) if self.is_open else (HELLO, self.hello)))
 
     def on_welcome(self, welcome, _):
-        known = welcome.HasField("publish_seq")
+        known = welcome.HasField("publish_seq") and welcome.instance == self.instance
+        self.instance = welcome.instance
         if self.is_open and known:
             return                              # the answer to a repeated Hello
         self.is_open, self.heartbeat, self.window = False, welcome.heartbeat_ms / 1000, welcome.publish_window

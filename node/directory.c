@@ -18,9 +18,17 @@ typedef struct {
     size_t key_size;
 } directory_record_t;
 
+/*  Of one node.                                                             */
+typedef struct {
+    uint8_t node_id[16];
+    bool known;
+    uint64_t digest;
+} directory_digest_t;
+
 struct covey_directory {
     covey_table_t agents;   /* id -> record                                   */
     covey_table_t services; /* name + node id -> record                       */
+    covey_table_t digests;  /* node id -> directory_digest_t                  */
     size_t listed;          /* agents that are not clients                    */
     uint64_t version;
     uint64_t revision;
@@ -32,6 +40,7 @@ covey_directory_new (void)
     covey_directory_t *self = covey_mem_new (sizeof *self);
     covey_table_init (&self->agents);
     covey_table_init (&self->services);
+    covey_table_init (&self->digests);
     return self;
 }
 
@@ -76,6 +85,11 @@ covey_directory_destroy (covey_directory_t **self_p)
         return;
     s_free_table (&self->agents);
     s_free_table (&self->services);
+    size_t cursor = 0;
+    directory_digest_t *digest;
+    while ((digest = covey_table_next (&self->digests, &cursor)))
+        free (digest);
+    covey_table_deinit (&self->digests);
     free (self);
 }
 
@@ -184,6 +198,7 @@ covey_directory_put (covey_directory_t *self,
     bool moved =
         !record || memcmp (record->entry.node_id, info->node_id.data, 16) != 0;
     if (record) {
+        covey_directory_touch (self, record->entry.node_id);
         covey_table_remove (
             table, record->key_size ? (void *)record->key : record->entry.id,
             record->key_size ? record->key_size : strlen (record->entry.id));
@@ -197,6 +212,7 @@ covey_directory_put (covey_directory_t *self,
     covey_table_put (table, service ? (void *)record->key : record->entry.id,
                      service ? key_size : strlen (record->entry.id), record);
     self->listed += s_is_listed (&record->entry);
+    covey_directory_touch (self, record->entry.node_id);
     self->version += moved;
     self->revision++;
     if (entry_p)
@@ -212,6 +228,7 @@ s_remove (covey_directory_t *self, covey_table_t *table, const void *key,
     self->listed -= s_is_listed (&record->entry);
     self->version++;
     self->revision++;
+    covey_directory_touch (self, record->entry.node_id);
     s_clear (&record->entry);
     free (record);
 }
@@ -233,16 +250,19 @@ covey_directory_remove (covey_directory_t *self, const char *id, size_t size,
     return true;
 }
 
+/*  All of a node, or only the stale ones.                                   */
 static size_t
 s_remove_node (covey_directory_t *self, covey_table_t *table,
-               const uint8_t node_id[16], covey_directory_fn *fn, void *arg)
+               const uint8_t node_id[16], bool stale, covey_directory_fn *fn,
+               void *arg)
 {
     /* Removing moves slots: collect first. */
     directory_record_t **found = covey_mem_new (table->count * sizeof (void *));
     size_t count = 0, cursor = 0;
     directory_record_t *record;
     while ((record = covey_table_next (table, &cursor)))
-        if (memcmp (record->entry.node_id, node_id, 16) == 0)
+        if (memcmp (record->entry.node_id, node_id, 16) == 0 &&
+            (!stale || record->entry.stale))
             found[count++] = record;
     for (size_t i = 0; i < count; i++) {
         record = found[i];
@@ -261,9 +281,107 @@ size_t
 covey_directory_remove_node (covey_directory_t *self, const uint8_t node_id[16],
                              covey_directory_fn *fn, void *arg)
 {
-    return s_remove_node (self, &self->agents, node_id, fn, arg) +
-           s_remove_node (self, &self->services, node_id, fn, arg);
+    return s_remove_node (self, &self->agents, node_id, false, fn, arg) +
+           s_remove_node (self, &self->services, node_id, false, fn, arg);
 }
+
+static void
+s_mark_stale (covey_table_t *table, const uint8_t node_id[16])
+{
+    size_t cursor = 0;
+    directory_record_t *record;
+    while ((record = covey_table_next (table, &cursor)))
+        if (memcmp (record->entry.node_id, node_id, 16) == 0)
+            record->entry.stale = true;
+}
+
+void
+covey_directory_begin (covey_directory_t *self, const uint8_t node_id[16])
+{
+    s_mark_stale (&self->agents, node_id);
+    s_mark_stale (&self->services, node_id);
+}
+
+size_t
+covey_directory_end (covey_directory_t *self, const uint8_t node_id[16],
+                     covey_directory_fn *fn, void *arg)
+{
+    return s_remove_node (self, &self->agents, node_id, true, fn, arg) +
+           s_remove_node (self, &self->services, node_id, true, fn, arg);
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Digests                                                                  */
+
+static directory_digest_t *
+s_digest (covey_directory_t *self, const uint8_t node_id[16])
+{
+    directory_digest_t *digest = covey_table_get (&self->digests, node_id, 16);
+    if (!digest) {
+        digest = covey_mem_new (sizeof *digest);
+        memcpy (digest->node_id, node_id, 16);
+        covey_table_put (&self->digests, digest->node_id, 16, digest);
+    }
+    return digest;
+}
+
+static uint8_t *
+s_put_u64 (uint8_t *to, uint64_t value)
+{
+    for (unsigned i = 0; i < 8; i++)
+        *to++ = (uint8_t)(value >> (8 * i));
+    return to;
+}
+
+/*  What a session does not change is not in it: a new one has another id.   */
+static uint64_t
+s_hash (const covey_directory_entry_t *entry)
+{
+    uint8_t bytes[COVEY_AGENT_ID_MAX + 1 + 16 + 8 + 1 + 8];
+    size_t size = strlen (entry->id) + 1;
+    assert (size <= COVEY_AGENT_ID_MAX + 1);
+    memcpy (bytes, entry->id, size);
+    uint8_t *to = bytes + size;
+    memcpy (to, entry->session_id, 16);
+    to = s_put_u64 (to + 16, (uint64_t)entry->attached_us);
+    *to++ = (uint8_t)entry->state;
+    to = s_put_u64 (to, (uint64_t)entry->since_us);
+    return covey_str_hash (bytes, (size_t)(to - bytes));
+}
+
+static uint64_t
+s_sum (const covey_table_t *table, const uint8_t node_id[16])
+{
+    uint64_t sum = 0;
+    size_t cursor = 0;
+    const directory_record_t *record;
+    while ((record = covey_table_next (table, &cursor)))
+        if (memcmp (record->entry.node_id, node_id, 16) == 0)
+            sum += s_hash (&record->entry);
+    return sum;
+}
+
+uint64_t
+covey_directory_digest (covey_directory_t *self, const uint8_t node_id[16])
+{
+    directory_digest_t *digest = s_digest (self, node_id);
+    if (!digest->known) {
+        digest->digest =
+            s_sum (&self->agents, node_id) + s_sum (&self->services, node_id);
+        digest->known = true;
+    }
+    return digest->digest;
+}
+
+void
+covey_directory_touch (covey_directory_t *self, const uint8_t node_id[16])
+{
+    directory_digest_t *digest = covey_table_get (&self->digests, node_id, 16);
+    if (digest)
+        digest->known = false;
+}
+
+/* ------------------------------------------------------------------------ */
 
 static covey_directory_entry_t *
 s_find_service (const covey_directory_t *self, const char *name, size_t size)

@@ -35,6 +35,7 @@ typedef struct {
     uint32_t available_capacity;
     uint32_t current_tasks;
     bool client;
+    bool stale; /* not in the snapshot that is arriving, so far               */
 } covey_directory_entry_t;
 
 typedef struct covey_directory covey_directory_t;
@@ -57,6 +58,18 @@ typedef void (covey_directory_fn) (void *arg,
 size_t covey_directory_remove_node (covey_directory_t *self,
                                     const uint8_t node_id[16],
                                     covey_directory_fn *fn, void *arg);
+
+/*  A snapshot of all agents of a node begins; put, as ever, for each; and it
+    ends: those that were not put are removed. One that begins anew before it
+    ended counts alone.                                                       */
+void covey_directory_begin (covey_directory_t *self, const uint8_t node_id[16]);
+size_t covey_directory_end (covey_directory_t *self, const uint8_t node_id[16],
+                            covey_directory_fn *fn, void *arg);
+/*  What is held of that node's agents in one number: equal here and there when
+    the entries are. An entry that is changed in place has to be touched.     */
+uint64_t covey_directory_digest (covey_directory_t *self,
+                                 const uint8_t node_id[16]);
+void covey_directory_touch (covey_directory_t *self, const uint8_t node_id[16]);
 
 /*  Agents by id, services by name: where a target is. NULL: nobody.         */
 covey_directory_entry_t *covey_directory_find (const covey_directory_t *self,

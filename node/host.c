@@ -158,14 +158,19 @@ covey_host_heard_ms (const covey_host_t *self)
 /* ------------------------------------------------------------------------ */
 /*  What the agent publishes                                                 */
 
+void
+covey_host_begin (covey_host_t *self, uint64_t seq)
+{
+    if (self->started)
+        return;
+    self->started = true;
+    self->offered_seq = self->verdict_seq = seq ? seq - 1 : 0;
+}
+
 covey_err_t
 covey_host_offer (covey_host_t *self, uint64_t seq)
 {
-    if (!self->started) {
-        /* An agent whose session was given up goes on with its numbers. */
-        self->started = true;
-        self->offered_seq = self->verdict_seq = seq ? seq - 1 : 0;
-    }
+    covey_host_begin (self, seq);
     if (seq <= self->offered_seq) {
         self->receipt_due = true; /* the agent may have missed it             */
         return COVEY_EXISTS;

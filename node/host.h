@@ -84,8 +84,11 @@ const uint8_t *covey_host_route (const covey_host_t *self, size_t *size_p);
 void covey_host_heard (covey_host_t *self, int64_t now_ms);
 int64_t covey_host_heard_ms (const covey_host_t *self);
 
+/*  A session begins with publish `seq`, unless it began before: an agent whose
+    last session was given up goes on with its numbers.                       */
+void covey_host_begin (covey_host_t *self, uint64_t seq);
 /*  A publish arrived. OK: judge it; EXISTS: it was here before; STATE: one
-    before it is missing.                                                     */
+    before it is missing. One that comes before begin begins.                 */
 covey_err_t covey_host_offer (covey_host_t *self, uint64_t seq);
 /*  The verdict on the next one.                                             */
 void covey_host_accept (covey_host_t *self, uint64_t seq);

@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/hlc.h"
 #include "base/prng.h"
+#include "node/audit.h"
 #include "node/beacon.h"
 #include "node/directory.h"
 #include "node/fifo.h"
@@ -88,6 +89,7 @@ typedef struct {
     uint64_t notices_resent; /* to sessions that are gone */
     uint64_t reconnects;
     uint64_t repairs_served;
+    uint64_t directory_repairs; /* peers that got all agents again            */
     uint64_t syncs;
     uint64_t stalls;  /* this process stood still                             */
     uint64_t grouped; /* events for one of a group                        */
@@ -105,27 +107,36 @@ typedef struct {
     uint8_t *route; /* routing id of its DEALER at our ROUTER                 */
     size_t route_size;
     char pub[COVEY_HUB_ADDRESS_MAX]; /* what SUB is connected to              */
-    uint32_t synced;   /* our subscriptions up to this round reached it      */
+    uint32_t synced; /* our subscriptions up to this round reached it      */
+    uint32_t heard; /* the same, of its epoch, whatever state it was in since */
+    uint64_t heard_epoch;
     bool hears_us;     /* its subscriptions reached us                       */
     bool snapshot_due; /* all our agents go to it with the next flush        */
     bool flows_due;    /* and which of them are stopped                       */
     int64_t ask_ms;    /* when it is asked for all of its agents; 0: not     */
+    covey_fifo_t pieces; /* of that: parcels that wait for room on the link  */
+    covey_audit_t audit; /* of what it has of our agents                      */
+    uint64_t agents_version; /* of its agents, as they are here               */
+    bool snapshot_arrives;   /* some pieces are still to come                 */
+    uint64_t casts;          /* of its broadcasts: how many we know of        */
+    uint64_t casts_seen;     /* of ours: how many it knows of                 */
     bool has_origin;
     uint8_t origin[16]; /* under which it numbers its journaled events        */
     int64_t return_ms;  /* failed: when its events go back; 0: done           */
     int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
     size_t copies; /* of the event that is being judged                       */
-    int64_t heartbeat_ms; /* when the next one is due                         */
+    int64_t heartbeat_ms; /* not before                                       */
+    bool owes_heartbeat;  /* what we have of it changed, or it is its turn    */
     bool reachable;       /* its DEALER has a connection, or room             */
 } covey_hub_peer_t;
 
 /*  What is known of a topic here.                                           */
 typedef struct {
     uint32_t code;
-    bool wanted;   /* a peer subscribed to it, at one time or another        */
-    int needed;    /* how many reasons this node has to listen               */
-    int reminders; /* how often peers are still told its last number         */
+    bool wanted;    /* a peer subscribed to it, at one time or another        */
+    int needed;     /* how many reasons this node has to listen               */
+    uint32_t since; /* the first round that confirms it                       */
 } covey_hub_topic_t;
 
 /*  A SUBSCRIBED answer that waits for the peers.                            */
@@ -197,6 +208,7 @@ struct covey_hub {
     covey_hlc_t hlc;
     covey_membership_t *membership;
     covey_directory_t *directory;
+    uint64_t agents_version; /* grows with every change of our own            */
     covey_session_table_t *table;
     covey_subscriptions_t *subscriptions;
     covey_outbox_t *outbox;
@@ -206,6 +218,9 @@ struct covey_hub {
     covey_workgroups_t *groups;
     uint64_t groups_revision; /* of the directory they were held against      */
     int64_t groups_ms;        /* when those past their time are looked for    */
+    size_t heartbeat_turn; /* index of a peer                               */
+    int64_t heartbeat_ms;  /* when the next one has its turn                */
+    covey_hub_peer_t *item_from; /* whose item is looked at right now         */
     covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
 
     /* scratch                                                                */
@@ -225,7 +240,6 @@ struct covey_hub {
     bool all_copies_wanted; /* and of 'T'                                     */
     bool round_due;
     uint32_t round; /* of subscriptions                                       */
-    int64_t remind_ms;
     int64_t round_ms;
     covey_fifo_t waiters;
 
@@ -412,9 +426,22 @@ void covey_hub_answer_waiters (covey_hub_t *self);
 void covey_hub_serve_repair (covey_hub_t *self, covey_hub_peer_t *peer,
                              const uint8_t *data, size_t size);
 covey_intake_t *covey_hub_new_intake (covey_hub_peer_t *peer);
+/*  The peer says that `next` comes next on that topic.                      */
+void covey_hub_note_tail (covey_hub_peer_t *peer, uint32_t topic,
+                          uint64_t next);
 /*  Does that peer's SUB socket hear our PUB?                                */
 bool covey_hub_is_heard_by (const covey_hub_t *self, const covey_peer_t *peer);
 void covey_hub_close_casts (covey_hub_t *self);
+
+/* node_heartbeat.c -------------------------------------------------------- */
+
+/*  What keeps two nodes of one mind although something was lost: what of the
+    streams arrived, how far the broadcasts are, what is held of the agents.  */
+void covey_hub_tick_heartbeat (covey_hub_peer_t *peer);
+/*  One peer after the other gets one without any reason.                    */
+void covey_hub_turn_heartbeats (covey_hub_t *self);
+void covey_hub_on_heartbeat (covey_hub_peer_t *peer,
+                             const Covey__Wire__Heartbeat *heartbeat);
 
 /* node_peers.c ------------------------------------------------------------ */
 
@@ -440,6 +467,9 @@ void covey_hub_on_item (void *arg, uint8_t kind, const uint8_t *body,
 void covey_hub_tell_agent (covey_hub_t *self,
                            const Covey__Wire__AgentInfo *info);
 void covey_hub_send_snapshot (covey_hub_peer_t *peer);
+/*  As many of its pieces as the link has room for; and forget them.         */
+void covey_hub_flush_snapshot (covey_hub_peer_t *peer);
+void covey_hub_drop_snapshot (covey_hub_peer_t *peer);
 void covey_hub_view_agent (covey_hub_t *self,
                            const Covey__Wire__AgentInfo *info);
 void covey_hub_view_node (covey_hub_t *self, const covey_peer_t *peer);

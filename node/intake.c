@@ -11,6 +11,8 @@
 typedef struct {
     uint32_t code;
     uint64_t next; /* expected                                                */
+    uint64_t tail; /* the publisher said that this one comes next             */
+    int64_t tail_ms;
 } intake_topic_t;
 
 /*  A frame held back: a copy of its items.                                  */
@@ -27,6 +29,7 @@ struct covey_intake {
     covey_intake_stats_t stats;
     uint64_t epoch;
     covey_table_t topics;
+    int64_t tails_ms; /* when a tail is late; INT64_MAX: none is out          */
     bool waiting; /* for a repair of [gap_first, gap_last] of gap_topic       */
     uint32_t gap_topic;
     uint64_t gap_first;
@@ -43,6 +46,7 @@ covey_intake_new (const covey_intake_callbacks_t *callbacks)
     assert (callbacks->event && callbacks->request && callbacks->lost);
     covey_intake_t *self = covey_mem_new (sizeof *self);
     self->callbacks = *callbacks;
+    self->tails_ms = INT64_MAX;
     covey_table_init (&self->topics);
     covey_fifo_init (&self->held, sizeof (intake_held_t));
     return self;
@@ -69,6 +73,7 @@ s_forget (covey_intake_t *self)
         free (topic);
     covey_table_deinit (&self->topics);
     self->waiting = false;
+    self->tails_ms = INT64_MAX;
 }
 
 void
@@ -154,6 +159,20 @@ s_lose (covey_intake_t *self, uint32_t topic, uint64_t first, uint64_t last)
     self->callbacks.lost (self->callbacks.arg, topic, first, last);
 }
 
+static void
+s_ask (covey_intake_t *self, const intake_topic_t *topic, uint64_t last,
+       int64_t now_ms)
+{
+    self->waiting = true;
+    self->gap_topic = topic->code;
+    self->gap_first = topic->next;
+    self->gap_last = last;
+    self->gap_since_ms = now_ms;
+    self->stats.gaps++;
+    self->callbacks.request (self->callbacks.arg, topic->code, topic->next,
+                             last);
+}
+
 /*  In sequence: passed on. Behind a gap: false, and the gap is asked for.   */
 static bool
 s_try (covey_intake_t *self, uint32_t code, uint64_t first,
@@ -163,14 +182,7 @@ s_try (covey_intake_t *self, uint32_t code, uint64_t first,
     if (!topic)
         topic = s_add_topic (self, code, first);
     if (first > topic->next) {
-        self->waiting = true;
-        self->gap_topic = code;
-        self->gap_first = topic->next;
-        self->gap_last = first - 1;
-        self->gap_since_ms = now_ms;
-        self->stats.gaps++;
-        self->callbacks.request (self->callbacks.arg, code, self->gap_first,
-                                 self->gap_last);
+        s_ask (self, topic, first - 1, now_ms);
         return false;
     }
     *err_p = s_pass (self, topic, first, *frame);
@@ -279,10 +291,46 @@ covey_intake_repair (covey_intake_t *self, const Covey__Wire__Repair *repair,
 }
 
 void
+covey_intake_tail (covey_intake_t *self, uint32_t code, uint64_t next,
+                   int64_t now_ms)
+{
+    intake_topic_t *topic = s_topic (self, code);
+    /* Without a topic the subscription is not confirmed: its mark says where
+       it begins. */
+    if (!topic || next <= topic->next || next <= topic->tail)
+        return;
+    topic->tail = next;
+    topic->tail_ms = now_ms;
+    if (self->tails_ms > now_ms + COVEY_INTAKE_TAIL_MS)
+        self->tails_ms = now_ms + COVEY_INTAKE_TAIL_MS;
+}
+
+/*  Ask for one tail that is late; the others come with the next tick.       */
+static void
+s_check_tails (covey_intake_t *self, int64_t now_ms)
+{
+    intake_topic_t *late = NULL, *topic;
+    size_t cursor = 0;
+    self->tails_ms = INT64_MAX;
+    while ((topic = covey_table_next (&self->topics, &cursor))) {
+        int64_t due_ms = topic->tail_ms + COVEY_INTAKE_TAIL_MS;
+        if (topic->next >= topic->tail)
+            continue;
+        if (now_ms >= due_ms && (!late || topic->code < late->code))
+            late = topic;
+        self->tails_ms = self->tails_ms < due_ms ? self->tails_ms : due_ms;
+    }
+    if (late)
+        s_ask (self, late, late->tail - 1, now_ms);
+}
+
+void
 covey_intake_tick (covey_intake_t *self, int64_t now_ms)
 {
     if (self->waiting && now_ms - self->gap_since_ms >= COVEY_INTAKE_WAIT_MS)
         s_abandon (self, now_ms);
+    if (!self->waiting && now_ms >= self->tails_ms)
+        s_check_tails (self, now_ms);
 }
 
 void
@@ -296,7 +344,7 @@ int64_t
 covey_intake_next_ms (const covey_intake_t *self)
 {
     return self->waiting ? self->gap_since_ms + COVEY_INTAKE_WAIT_MS
-                         : INT64_MAX;
+                         : self->tails_ms;
 }
 
 const covey_intake_stats_t *

@@ -18,6 +18,7 @@
 #define COVEY_INTAKE_HELD_EVENTS 65536
 #define COVEY_INTAKE_HELD_BYTES (32u << 20)
 #define COVEY_INTAKE_WAIT_MS 5000
+#define COVEY_INTAKE_TAIL_MS 500 /* announced and not there: lost           */
 
 typedef struct {
     void *arg;
@@ -55,10 +56,14 @@ void covey_intake_unlisten (covey_intake_t *self, uint32_t topic);
 covey_err_t covey_intake_receive (covey_intake_t *self, uint32_t topic,
                                   uint64_t first, const covey_frame_t *frame,
                                   int64_t now_ms);
+/*  The publisher says, another way, that `next` comes next: what is before it
+    and does not come soon was lost, even if nothing ever comes behind it.    */
+void covey_intake_tail (covey_intake_t *self, uint32_t topic, uint64_t next,
+                        int64_t now_ms);
 /*  The answer to a request.                                                 */
 void covey_intake_repair (covey_intake_t *self,
                           const Covey__Wire__Repair *repair, int64_t now_ms);
-/*  Gives up a gap that waited too long.                                     */
+/*  Asks for tails that are missing, gives up a gap that waited too long.    */
 void covey_intake_tick (covey_intake_t *self, int64_t now_ms);
 /*  The publisher is gone: what waits for a repair is given up at once.      */
 void covey_intake_give_up (covey_intake_t *self, int64_t now_ms);

@@ -362,9 +362,9 @@ covey_link_fill_heartbeat (const covey_link_t *self,
 }
 
 uint64_t
-covey_link_recv_seq (const covey_link_t *self)
+covey_link_recv_seq (const covey_link_t *self, uint64_t epoch)
 {
-    return self->recv_seq;
+    return epoch == self->peer_epoch ? self->recv_seq : 0;
 }
 
 /* ------------------------------------------------------------------------ */

@@ -117,8 +117,9 @@ void covey_link_receive_heartbeat (covey_link_t *self,
                                    int64_t now_ms);
 void covey_link_fill_heartbeat (const covey_link_t *self,
                                 Covey__Wire__Heartbeat *heartbeat);
-/*  For a hello: what of the peer's stream arrived here.                     */
-uint64_t covey_link_recv_seq (const covey_link_t *self);
+/*  For a hello: what arrived here of the stream of the peer's incarnation
+    `epoch`; 0 while the link speaks with another one.                        */
+uint64_t covey_link_recv_seq (const covey_link_t *self, uint64_t epoch);
 
 /*  Send what waits, in full frames, and an ack if one is due. True: something
     is left that the socket did not take.                                     */

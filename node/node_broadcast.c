@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define REMINDERS 3 /* after the last broadcast of a topic             */
 #define REPAIR_BYTES 1048576
 #define HEARERS_MAX 4096
 #define TOKEN_SIZE 16
@@ -56,6 +55,16 @@ s_is_needed (const covey_hub_t *self, uint32_t code)
     const covey_hub_topic_t *one = s_find_topic (self, code);
     const covey_hub_topic_t *all = s_find_topic (self, code & 0xff0000u);
     return (one && one->needed > 0) || (all && all->needed > 0);
+}
+
+/*  Was it subscribed to when that round was confirmed?                      */
+static bool
+s_is_confirmed (const covey_hub_t *self, uint32_t code, uint32_t round)
+{
+    const covey_hub_topic_t *one = s_find_topic (self, code);
+    const covey_hub_topic_t *all = s_find_topic (self, code & 0xff0000u);
+    return (one && one->needed > 0 && one->since <= round) ||
+           (all && all->needed > 0 && all->since <= round);
 }
 
 static void
@@ -138,32 +147,14 @@ covey_hub_cast (covey_hub_t *self, char class_byte, covey_parcel_t *parcel)
     if (class_byte == 'T' && !wanted)
         return; /* copies for observers begin with the first observer         */
     uint64_t seq = covey_replay_push (self->replay, code, parcel);
-    if (wanted) {
+    if (wanted)
         s_add_to_cast (self, code, seq, parcel);
-        s_topic (self, code)->reminders = REMINDERS;
-    }
     if (class_byte != 'E')
         return;
     memcpy (parcel->from, self->config.node_id.bytes, 16);
     parcel->topic_seq = seq;
     self->counters.broadcasts++;
     covey_hub_deliver_broadcast (self, parcel);
-}
-
-/*  A lost tail shows only by what comes next: so something comes next.      */
-static void
-s_remind (covey_hub_t *self)
-{
-    covey_hub_flush_casts (self); /* never ahead of what it speaks of */
-    size_t cursor = 0;
-    covey_hub_topic_t *topic;
-    while ((topic = covey_table_next (&self->topics, &cursor))) {
-        if (!topic->reminders)
-            continue;
-        topic->reminders--;
-        s_send_cast (self, topic->code,
-                     covey_replay_next (self->replay, topic->code), NULL);
-    }
 }
 
 /* ------------------------------------------------------------------------ */
@@ -344,7 +335,10 @@ covey_hub_need_topic (void *arg, char class_byte, int type, bool needed)
     uint8_t topic[COVEY_TOPIC_SIZE];
     s_write_topic (code, topic);
     covey_hub_subscribe (self, topic, type ? sizeof topic : 1, needed);
-    s_topic (self, code)->needed += needed ? 1 : -1;
+    covey_hub_topic_t *one = s_topic (self, code);
+    one->needed += needed ? 1 : -1;
+    if (needed && one->needed == 1)
+        one->since = self->round + 1;
     if (needed)
         self->round_due = true;
     else
@@ -415,10 +409,6 @@ covey_hub_answer_waiters (covey_hub_t *self)
 void
 covey_hub_tick_casts (covey_hub_t *self)
 {
-    if (self->now_ms >= self->remind_ms) {
-        self->remind_ms = self->now_ms + self->config.heartbeat_ms;
-        s_remind (self);
-    }
     if (!covey_hub_is_synced (self, self->round) &&
         self->now_ms - self->round_ms >= COVEY_HUB_SYNC_RETRY_MS)
         covey_hub_sync (self);
@@ -432,6 +422,44 @@ covey_hub_tick_casts (covey_hub_t *self)
 
 /* ------------------------------------------------------------------------ */
 /*  In                                                                       */
+
+/*  A topic that the peer's mark did not list had no number yet: it begins at 1,
+    and so the loss of its first broadcasts shows.                            */
+static void
+s_begin_topic (covey_hub_peer_t *peer, uint32_t code, uint64_t epoch)
+{
+    if (epoch == peer->heard_epoch &&
+        s_is_confirmed (peer->hub, code, peer->heard))
+        covey_intake_baseline (peer->intake, code, 1);
+}
+
+/*  A mark comes behind all broadcasts before it, so what it says comes next is
+    as good as a broadcast of that number; and when a connection was lost, it
+    comes again.                                                              */
+static void
+s_take_mark (covey_hub_peer_t *peer, const Covey__Wire__SubSync *mark,
+             uint32_t round)
+{
+    covey_hub_t *self = peer->hub;
+    const covey_frame_t nothing = {0};
+    for (size_t i = 0; i < mark->n_topics; i++) {
+        uint32_t code = mark->topics[i];
+        if (!s_is_confirmed (self, code, round))
+            continue;
+        s_begin_topic (peer, code, mark->epoch);
+        covey_intake_baseline (peer->intake, code, mark->next[i]);
+        if (covey_intake_receive (peer->intake, code, mark->next[i], &nothing,
+                                  self->now_ms) != COVEY_OK)
+            covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+    }
+    if (peer->heard_epoch != mark->epoch)
+        peer->heard = 0;
+    peer->heard_epoch = mark->epoch;
+    if (round > peer->heard)
+        peer->heard = round;
+    if (round > peer->synced)
+        peer->synced = round;
+}
 
 static void
 s_on_mark (covey_hub_t *self, const covey_frame_t *frame)
@@ -447,17 +475,36 @@ s_on_mark (covey_hub_t *self, const covey_frame_t *frame)
         uint64_t round = s_get_u64 (mark->token.data + 8);
         if (peer && peer->intake && mark->epoch == peer->peer->epoch &&
             round <= self->round &&
-            covey_intake_epoch (peer->intake, mark->epoch)) {
-            if (round > peer->synced)
-                peer->synced = (uint32_t)round;
-            for (size_t i = 0; i < mark->n_topics; i++)
-                if (s_is_needed (self, mark->topics[i]))
-                    covey_intake_baseline (peer->intake, mark->topics[i],
-                                           mark->next[i]);
-        }
+            covey_intake_epoch (peer->intake, mark->epoch))
+            s_take_mark (peer, mark, (uint32_t)round);
     }
     if (mark)
         protobuf_c_message_free_unpacked (&mark->base, NULL);
+}
+
+void
+covey_hub_note_tail (covey_hub_peer_t *peer, uint32_t code, uint64_t next)
+{
+    if (!s_is_needed (peer->hub, code) ||
+        !covey_intake_epoch (peer->intake, peer->peer->epoch))
+        return;
+    s_begin_topic (peer, code, peer->peer->epoch);
+    covey_intake_tail (peer->intake, code, next, peer->hub->now_ms);
+}
+
+static void
+s_take_cast (covey_hub_peer_t *peer, uint32_t code,
+             const Covey__Wire__BroadcastHeader *header,
+             const covey_frame_t *frame)
+{
+    covey_hub_t *self = peer->hub;
+    if (!covey_intake_epoch (peer->intake, header->epoch) ||
+        !s_is_needed (self, code))
+        return;
+    s_begin_topic (peer, code, header->epoch);
+    if (covey_intake_receive (peer->intake, code, header->first, frame,
+                              self->now_ms) != COVEY_OK)
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
 }
 
 static void
@@ -475,11 +522,8 @@ s_on_cast (covey_hub_t *self, uint32_t code, const covey_frame_t *frame)
         if (!peer || !peer->intake ||
             !(covey_hub_is_member (peer) || peer->last_ms))
             covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);
-        else if (covey_intake_epoch (peer->intake, header->epoch) &&
-                 s_is_needed (self, code) &&
-                 covey_intake_receive (peer->intake, code, header->first, frame,
-                                       self->now_ms) != COVEY_OK)
-            covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        else
+            s_take_cast (peer, code, header, frame);
     }
     if (header)
         protobuf_c_message_free_unpacked (&header->base, NULL);

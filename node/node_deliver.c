@@ -36,10 +36,6 @@ void
 covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
                          const Covey__Wire__Undelivered *notice)
 {
-    const covey_directory_entry_t *entry =
-        covey_directory_find (self->directory, source.text, source.size);
-    if (!entry)
-        return; /* the sender is gone too                                     */
     covey_host_t *host =
         covey_session_table_by_agent (self->table, source.text, source.size);
     if (host) {
@@ -49,9 +45,15 @@ covey_hub_return_notice (covey_hub_t *self, covey_slice_t source,
             covey_host_undelivered (host, notice);
         return;
     }
-    covey_hub_peer_t *peer = covey_hub_find_peer (self, entry->node_id);
+    const covey_directory_entry_t *entry =
+        covey_directory_find (self->directory, source.text, source.size);
+    /* A node that has just started may know an event before its sender. */
+    covey_hub_peer_t *peer =
+        entry ? covey_hub_find_peer (self, entry->node_id) : self->item_from;
     if (peer && peer->link)
         s_push_notice (self, peer, source, notice);
+    else
+        covey_hub_drop (self, COVEY_DROP_NOTICE); /* the sender is gone too   */
 }
 
 void

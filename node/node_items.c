@@ -33,15 +33,20 @@ covey_hub_tell_agent (covey_hub_t *self, const Covey__Wire__AgentInfo *info)
     Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
     view.agents = list;
     view.n_agents = 1;
+    view.has_version = true;
+    view.version = ++self->agents_version;
+    covey_directory_touch (self->directory, self->config.node_id.bytes);
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *peer =
             covey_membership_at (self->membership, i)->shell;
         if (!peer || !peer->link || !covey_hub_is_member (peer) ||
             peer->snapshot_due)
             continue;
-        /* No room even in the reserve: everything again, when there is. */
-        if (covey_hub_push_raw (peer, COVEY_ITEM_DIRECTORY, &view.base) !=
-            COVEY_OK)
+        /* Behind a snapshot, or without room even in the reserve: everything
+           again, when there is. */
+        if (peer->pieces.count ||
+            covey_hub_push_raw (peer, COVEY_ITEM_DIRECTORY, &view.base) !=
+                COVEY_OK)
             peer->snapshot_due = true;
     }
     covey_hub_view_agent (self, info);
@@ -78,19 +83,73 @@ s_pointers (const items_list_t *list)
 }
 
 void
+covey_hub_drop_snapshot (covey_hub_peer_t *peer)
+{
+    for (; peer->pieces.count; covey_fifo_pop (&peer->pieces))
+        covey_parcel_drop ((covey_parcel_t **)covey_fifo_at (&peer->pieces, 0));
+}
+
+static void
+s_add_piece (covey_hub_peer_t *peer, Covey__Wire__View *view)
+{
+    size_t size = protobuf_c_message_get_packed_size (&view->base);
+    uint8_t *packed = covey_mem_new (size);
+    protobuf_c_message_pack (&view->base, packed);
+    *(covey_parcel_t **)covey_fifo_push (&peer->pieces) =
+        covey_parcel_new_raw (packed, size);
+    free (packed);
+}
+
+/*  How many of the agents fit into one piece, at least one.                 */
+static size_t
+s_piece (Covey__Wire__AgentInfo **agents, size_t count)
+{
+    size_t n = 0, size = 0;
+    while (n < count && n < VIEW_AGENTS) {
+        size += protobuf_c_message_get_packed_size (&agents[n]->base) + 6;
+        if (n && size > COVEY_FRAME_BATCH)
+            break;
+        n++;
+    }
+    return n;
+}
+
+void
 covey_hub_send_snapshot (covey_hub_peer_t *peer)
 {
-    items_list_t list = {.hub = peer->hub, .own = true};
-    covey_directory_each (peer->hub->directory, s_list_agent, &list);
+    covey_hub_t *self = peer->hub;
+    items_list_t list = {.hub = self, .own = true};
+    covey_directory_each (self->directory, s_list_agent, &list);
     Covey__Wire__AgentInfo **pointers = s_pointers (&list);
-    Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
-    view.has_full = view.full = true;
-    view.agents = pointers;
-    view.n_agents = list.count;
-    if (covey_hub_push_raw (peer, COVEY_ITEM_DIRECTORY, &view.base) == COVEY_OK)
-        peer->snapshot_due = false;
+    covey_hub_drop_snapshot (peer);
+    size_t at = 0;
+    do {
+        Covey__Wire__View view = COVEY__WIRE__VIEW__INIT;
+        view.has_full = view.full = at == 0;
+        view.agents = pointers + at;
+        view.n_agents = s_piece (view.agents, list.count - at);
+        at += view.n_agents;
+        view.has_more = view.more = at < list.count;
+        view.has_version = true;
+        view.version = self->agents_version;
+        s_add_piece (peer, &view);
+    } while (at < list.count);
+    peer->snapshot_due = false;
     free (pointers);
     free (list.infos);
+}
+
+void
+covey_hub_flush_snapshot (covey_hub_peer_t *peer)
+{
+    while (peer->pieces.count) {
+        covey_parcel_t **piece = covey_fifo_at (&peer->pieces, 0);
+        if (covey_link_push (peer->link, COVEY_LANE_CONTROL,
+                             COVEY_ITEM_DIRECTORY, *piece) != COVEY_OK)
+            return;
+        covey_parcel_drop (piece);
+        covey_fifo_pop (&peer->pieces);
+    }
 }
 
 static void
@@ -327,49 +386,14 @@ s_take_agent (covey_hub_peer_t *peer, const Covey__Wire__AgentInfo *info)
     }
 }
 
-typedef struct {
-    const covey_hub_peer_t *peer;
-    covey_table_t named; /* ids of the view                                   */
-    const covey_directory_entry_t **missing;
-    size_t count;
-    size_t capacity;
-} items_sweep_t;
-
+/*  The snapshot did not name it.                                            */
 static void
-s_note_missing (void *arg, const covey_directory_entry_t *entry)
+s_view_missing (void *arg, const covey_directory_entry_t *entry)
 {
-    items_sweep_t *sweep = arg;
-    if (!covey_id_equal (entry->node_id, sweep->peer->peer->id) ||
-        covey_table_get (&sweep->named, entry->id, strlen (entry->id)))
-        return;
-    sweep->missing = covey_mem_room (sweep->missing, sweep->count,
-                                     &sweep->capacity, sizeof (void *));
-    sweep->missing[sweep->count++] = entry;
-}
-
-/*  A full view: whom it does not name is not there any more.                */
-static void
-s_sweep (covey_hub_peer_t *peer, const Covey__Wire__View *view)
-{
-    covey_hub_t *self = peer->hub;
-    items_sweep_t sweep = {.peer = peer};
-    covey_table_init (&sweep.named);
-    for (size_t i = 0; i < view->n_agents; i++)
-        covey_table_put (&sweep.named, view->agents[i]->agent_id,
-                         strlen (view->agents[i]->agent_id), view->agents[i]);
-    covey_directory_each (self->directory, s_note_missing, &sweep);
-    for (size_t i = 0; i < sweep.count; i++) {
-        const covey_directory_entry_t *entry = sweep.missing[i];
-        Covey__Wire__AgentInfo info;
-        covey_directory_info (entry, &info);
-        info.has_gone = info.gone = true;
-        covey_hub_view_agent (self, &info);
-        const char *id = *entry->service ? entry->service : entry->id;
-        covey_directory_remove (self->directory, id, strlen (id),
-                                peer->peer->id);
-    }
-    covey_table_deinit (&sweep.named);
-    free (sweep.missing);
+    Covey__Wire__AgentInfo info;
+    covey_directory_info (entry, &info);
+    info.has_gone = info.gone = true;
+    covey_hub_view_agent (arg, &info);
 }
 
 static void
@@ -384,10 +408,20 @@ s_on_directory (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
     }
     if (view->full) {
         peer->ask_ms = 0;
-        s_sweep (peer, view);
+        covey_directory_begin (self->directory, peer->peer->id);
+        peer->snapshot_arrives = true;
     }
     for (size_t i = 0; i < view->n_agents; i++)
         s_take_agent (peer, view->agents[i]);
+    if (peer->snapshot_arrives && !view->more) {
+        covey_directory_end (self->directory, peer->peer->id, s_view_missing,
+                             self);
+        peer->snapshot_arrives = false;
+    }
+    if (view->has_version && !view->more) {
+        peer->agents_version = view->version;
+        peer->owes_heartbeat = true;
+    }
     covey_hub_find_services (self);
     protobuf_c_message_free_unpacked (&view->base, NULL);
 }
@@ -454,7 +488,9 @@ covey_hub_on_item (void *arg, uint8_t kind, const uint8_t *body, size_t size)
     covey_hub_peer_t *peer = arg;
     for (size_t i = 0; i < sizeof s_table / sizeof s_table[0]; i++)
         if (s_table[i].kind == kind) {
+            peer->hub->item_from = peer;
             s_table[i].handler (peer, body, size);
+            peer->hub->item_from = NULL;
             return;
         }
     covey_hub_drop (peer->hub, COVEY_DROP_MALFORMED_FRAME);

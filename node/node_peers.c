@@ -50,6 +50,8 @@ s_shell (covey_hub_t *self, covey_peer_t *peer)
         covey_hub_peer_t *shell = covey_mem_new (sizeof *shell);
         shell->hub = self;
         shell->peer = peer;
+        covey_fifo_init (&shell->pieces, sizeof (covey_parcel_t *));
+        covey_audit_init (&shell->audit);
         peer->shell = shell;
     }
     return peer->shell;
@@ -92,7 +94,8 @@ s_hello (void *arg, covey_peer_t *peer, bool reply)
     covey_hub_peer_t *shell = peer->shell;
     if (!shell || !shell->dealer)
         return false;
-    uint64_t recv_seq = shell->link ? covey_link_recv_seq (shell->link) : 0;
+    uint64_t recv_seq =
+        shell->link ? covey_link_recv_seq (shell->link, peer->epoch) : 0;
     covey_buf_clear (&self->frame);
     return covey_membership_write_hello (self->membership, peer, reply,
                                          recv_seq, &self->frame) == COVEY_OK &&
@@ -284,6 +287,11 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     shell->has_origin = false;
     shell->snapshot_due = shell->flows_due = false;
     shell->ask_ms = 0;
+    covey_hub_drop_snapshot (shell);
+    covey_audit_init (&shell->audit);
+    shell->snapshot_arrives = false;
+    shell->agents_version = shell->casts = shell->casts_seen = 0;
+    shell->owes_heartbeat = true;
     if (shell->intake)
         covey_intake_give_up (shell->intake, self->now_ms);
     if (!left)
@@ -337,6 +345,8 @@ s_forgotten (void *arg, covey_peer_t *peer)
     covey_hub_close_socket (&shell->dealer);
     s_drop_link (shell);
     covey_intake_destroy (&shell->intake);
+    covey_hub_drop_snapshot (shell);
+    covey_fifo_deinit (&shell->pieces);
     free (shell);
 }
 
@@ -452,9 +462,7 @@ s_on_heartbeat (covey_hub_peer_t *shell, covey_frame_t *frame,
                 const ProtobufCMessage *header)
 {
     (void)frame;
-    covey_link_receive_heartbeat (shell->link,
-                                  (const Covey__Wire__Heartbeat *)header,
-                                  shell->hub->now_ms);
+    covey_hub_on_heartbeat (shell, (const Covey__Wire__Heartbeat *)header);
 }
 
 static void
@@ -635,37 +643,18 @@ s_watch (covey_hub_t *self, covey_hub_peer_t *shell)
         covey_membership_doubt (self->membership, shell->peer, self->now_ms);
 }
 
-/*  While something is on its way: what arrived here, and what should have
-    arrived there.                                                            */
-static void
-s_heartbeat (covey_hub_t *self, covey_hub_peer_t *shell)
-{
-    if (!shell->dealer || !shell->link || !covey_hub_is_member (shell) ||
-        covey_link_count (shell->link) == 0 ||
-        self->now_ms < shell->heartbeat_ms)
-        return;
-    shell->heartbeat_ms = self->now_ms + self->config.heartbeat_ms;
-    Covey__Wire__Heartbeat heartbeat = COVEY__WIRE__HEARTBEAT__INIT;
-    covey_link_fill_heartbeat (shell->link, &heartbeat);
-    covey_buf_clear (&self->frame);
-    if (covey_frame_begin (&self->frame, COVEY_FRAME_HEARTBEAT,
-                           &heartbeat.base) == COVEY_OK)
-        /* The next one says the same. */
-        (void)covey_hub_send (shell->dealer, self->frame.data,
-                              self->frame.size);
-}
-
 void
 covey_hub_tick_peers (covey_hub_t *self)
 {
     covey_membership_tick (self->membership, self->now_ms);
+    covey_hub_turn_heartbeats (self);
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;
         if (!shell)
             continue;
         s_watch (self, shell);
-        s_heartbeat (self, shell);
+        covey_hub_tick_heartbeat (shell);
         /* What asked for it may have been lost with a connection. */
         if (shell->ask_ms && self->now_ms >= shell->ask_ms) {
             (void)s_hello (self, shell->peer, true);
@@ -692,6 +681,8 @@ covey_hub_flush_peers (covey_hub_t *self)
             covey_hub_send_snapshot (shell);
         if (shell->flows_due)
             covey_hub_send_flows (shell);
+        if (shell->pieces.count)
+            covey_hub_flush_snapshot (shell);
         if (covey_link_flush (shell->link, self->now_ms))
             self->blocked = true;
     }

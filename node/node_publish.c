@@ -531,6 +531,9 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
                          .selector = header->group,
                          .heard = header->heard};
     covey_err_t code;
+    /* The first frame of a session may have been lost on the way. */
+    if (header->has_oldest && header->oldest <= header->first_seq)
+        covey_host_begin (host, header->oldest);
     for (; (code = covey_frame_next (&items, &publish.data, &publish.size)) ==
            COVEY_OK;
          publish.seq++) {

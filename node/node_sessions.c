@@ -246,6 +246,8 @@ s_send_welcome (covey_hub_t *self, const covey_host_t *host, bool known)
     welcome.publish_window = COVEY_HOST_WINDOW;
     welcome.payload_max = COVEY_PAYLOAD_MAX;
     welcome.event_max = COVEY_EVENT_MAX;
+    welcome.has_instance = true;
+    welcome.instance = self->epoch << 22 | covey_host_number (host);
     if (known) {
         welcome.has_publish_seq = true;
         welcome.publish_seq = covey_host_verdict_seq (host);

@@ -9,7 +9,8 @@
 
 typedef struct {
     uint32_t code;
-    uint64_t next; /* number of the next broadcast                      */
+    uint64_t next;  /* number of the next broadcast                      */
+    uint64_t total; /* broadcasts of all topics when the last was pushed      */
     covey_fifo_t parcels; /* the last ones; the newest has number next - 1    */
 } replay_topic_t;
 
@@ -19,6 +20,7 @@ struct covey_replay {
     covey_table_t topics;
     covey_fifo_t order; /* of replay_topic_t *: whose first goes first        */
     size_t bytes;
+    uint64_t total;
 };
 
 covey_replay_t *
@@ -87,6 +89,7 @@ covey_replay_push (covey_replay_t *self, uint32_t code, covey_parcel_t *parcel)
         covey_parcel_hold (parcel);
     *(replay_topic_t **)covey_fifo_push (&self->order) = topic;
     self->bytes += parcel->size;
+    topic->total = ++self->total;
     while (self->order.count > self->events_max ||
            (self->bytes > self->bytes_max && self->order.count > 1))
         s_evict (self);
@@ -137,6 +140,23 @@ covey_replay_topics (const covey_replay_t *self, covey_replay_topic_fn *fn,
     const replay_topic_t *topic;
     while ((topic = covey_table_next (&self->topics, &cursor)))
         fn (arg, topic->code, topic->next);
+}
+
+uint64_t
+covey_replay_total (const covey_replay_t *self)
+{
+    return self->total;
+}
+
+void
+covey_replay_grown (const covey_replay_t *self, uint64_t since,
+                    covey_replay_grown_fn *fn, void *arg)
+{
+    size_t cursor = 0;
+    const replay_topic_t *topic;
+    while ((topic = covey_table_next (&self->topics, &cursor)))
+        if (topic->total > since)
+            fn (arg, topic->code, topic->next, topic->total);
 }
 
 size_t

@@ -34,6 +34,13 @@ covey_parcel_t *covey_replay_get (const covey_replay_t *self, uint32_t topic,
 typedef void (covey_replay_topic_fn) (void *arg, uint32_t topic, uint64_t next);
 void covey_replay_topics (const covey_replay_t *self, covey_replay_topic_fn *fn,
                           void *arg);
+/*  How many broadcasts were numbered so far, and the topics that grew since
+    then: what a peer that knows the first `since` of them has to be told.    */
+uint64_t covey_replay_total (const covey_replay_t *self);
+typedef void (covey_replay_grown_fn) (void *arg, uint32_t topic, uint64_t next,
+                                      uint64_t total);
+void covey_replay_grown (const covey_replay_t *self, uint64_t since,
+                         covey_replay_grown_fn *fn, void *arg);
 size_t covey_replay_count (const covey_replay_t *self);
 size_t covey_replay_bytes (const covey_replay_t *self);
 

@@ -33,6 +33,7 @@ struct covey_session {
     uint64_t sent;      /* last ticket sent since the session opened          */
     uint64_t sent_ever; /* last ticket ever sent                              */
     uint32_t publish_window;
+    uint64_t instance; /* of the session at the node, as it said last         */
 
     uint64_t delivered; /* last delivery that arrived                         */
     uint64_t done;      /* last delivery that the shell is done with          */

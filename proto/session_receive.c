@@ -49,11 +49,21 @@ s_start_over (covey_session_t *self)
     self->noticed = self->notice_acked = 0;
 }
 
+/*  Is this the session that we had? The Welcome that said it is new may have
+    been lost: then only its instance tells.                                  */
+static bool
+s_is_known (const covey_session_t *self, const Covey__Wire__Welcome *welcome)
+{
+    return welcome->has_publish_seq &&
+           (!welcome->has_instance || welcome->instance == self->instance);
+}
+
 static void
 s_open (covey_session_t *self, const Covey__Wire__Welcome *welcome)
 {
-    bool known = welcome->has_publish_seq &&
+    bool known = s_is_known (self, welcome) &&
                  welcome->publish_seq >= self->queue.first - 1;
+    self->instance = welcome->instance;
     if (!known)
         s_start_over (self);
     uint64_t accepted = known ? welcome->publish_seq : self->queue.first - 1;
@@ -88,7 +98,7 @@ s_on_welcome (covey_session_t *self, const covey_frame_t *frame,
     if (welcome->protocol != COVEY_PROTOCOL_VERSION)
         covey_session_end (self, COVEY_VERSION,
                            "the node speaks another protocol", true);
-    else if (self->state == COVEY_SESSION_OPEN && welcome->has_publish_seq) {
+    else if (self->state == COVEY_SESSION_OPEN && s_is_known (self, welcome)) {
         covey_session_put_subscriptions (self);
         if (self->paused)
             covey_session_put_flow (self);

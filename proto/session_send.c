@@ -123,6 +123,8 @@ s_begin_batch (covey_session_t *self, uint64_t ticket,
 {
     Covey__Wire__Publish header = COVEY__WIRE__PUBLISH__INIT;
     header.first_seq = ticket;
+    header.has_oldest = true;
+    header.oldest = self->queue.first;
     header.has_wait_ms = head->wait_ms > 0;
     header.wait_ms = head->wait_ms;
     header.has_level = head->level > COVEY_LEVEL_ACCEPTED;

@@ -182,7 +182,7 @@ s_send_hello (end_t *end, uint64_t peer_epoch)
     hello.node = &node;
     hello.has_recv_epoch = hello.has_recv_seq = true;
     hello.recv_epoch = peer_epoch;
-    hello.recv_seq = covey_link_recv_seq (end->link);
+    hello.recv_seq = covey_link_recv_seq (end->link, peer_epoch);
     covey_buf_t frame;
     covey_buf_init (&frame, COVEY_FRAME_MAX);
     assert_int_equal (

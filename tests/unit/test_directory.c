@@ -160,6 +160,68 @@ test_unusable_entries_are_refused (void **state)
                       COVEY_INVALID);
 }
 
+static void
+s_count_gone (void *arg, const covey_directory_entry_t *entry)
+{
+    (void)entry;
+    ++*(size_t *)arg;
+}
+
+static void
+test_snapshot_removes_whom_it_does_not_name (void **state)
+{
+    covey_directory_t *directory = *state;
+    size_t gone = 0;
+    s_put (directory, "a", s_one, 1, NULL, false);
+    s_put (directory, "b", s_one, 1, NULL, false);
+    s_put (directory, "c", s_two, 1, NULL, false);
+    s_put (directory, "persister", s_one, 1, "persister", false);
+    covey_directory_begin (directory, s_one);
+    s_put (directory, "b", s_one, 1, NULL, false);
+    /* its sender was interrupted: the second one counts                      */
+    covey_directory_begin (directory, s_one);
+    s_put (directory, "a", s_one, 1, NULL, false);
+    assert_non_null (s_find (directory, "b")); /* until the end               */
+    assert_int_equal (
+        covey_directory_end (directory, s_one, s_count_gone, &gone), 2);
+    assert_int_equal (gone, 2);
+    assert_non_null (s_find (directory, "a"));
+    assert_null (s_find (directory, "b"));
+    assert_non_null (s_find (directory, "c"));
+    assert_null (s_find (directory, "persister"));
+}
+
+static void
+test_digest_is_that_of_what_is_held (void **state)
+{
+    covey_directory_t *directory = *state;
+    covey_directory_t *other = covey_directory_new ();
+    assert_int_equal (covey_directory_digest (directory, s_one), 0);
+    s_put (directory, "a", s_one, 1, NULL, false);
+    uint64_t with_a = covey_directory_digest (directory, s_one);
+    s_put (directory, "b", s_one, 1, NULL, false);
+    s_put (directory, "c", s_two, 1, NULL, false);
+    s_put (other, "b", s_one, 1, NULL, false);
+    s_put (other, "a", s_one, 1, NULL, false);
+    uint64_t with_both = covey_directory_digest (directory, s_one);
+    assert_true (with_a != with_both);
+    assert_true (with_both == covey_directory_digest (other, s_one));
+    /* another session                                                        */
+    s_put (other, "b", s_one, 2, NULL, false);
+    assert_true (with_both != covey_directory_digest (other, s_one));
+    /* another node took it                                                   */
+    s_put (directory, "b", s_two, 2, NULL, false);
+    assert_true (with_a == covey_directory_digest (directory, s_one));
+    /* a change in place                                                      */
+    covey_directory_entry_t *entry = covey_directory_find (directory, "a", 1);
+    entry->state = COVEY__WIRE__AGENT_STATE__AGENT_STATE_BUSY;
+    covey_directory_touch (directory, s_one);
+    assert_true (with_a != covey_directory_digest (directory, s_one));
+    assert_true (covey_directory_remove (directory, "a", 1, s_one));
+    assert_int_equal (covey_directory_digest (directory, s_one), 0);
+    covey_directory_destroy (&other);
+}
+
 int
 main (void)
 {
@@ -171,6 +233,8 @@ main (void)
         CASE (test_service_with_the_smallest_node_id_is_used),
         CASE (test_node_takes_all_its_agents_along),
         CASE (test_unusable_entries_are_refused),
+        CASE (test_snapshot_removes_whom_it_does_not_name),
+        CASE (test_digest_is_that_of_what_is_held),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -174,6 +174,17 @@ test_numbers_of_a_lost_session_go_on (void **state)
 }
 
 static void
+test_first_publish_that_was_lost_shows (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    covey_host_begin (host, 501);
+    assert_int_equal (covey_host_offer (host, 502), COVEY_STATE);
+    covey_host_begin (host, 502); /* it began already                         */
+    assert_int_equal (covey_host_offer (host, 501), COVEY_OK);
+}
+
+static void
 test_many_refusals_need_several_receipts (void **state)
 {
     fixture_t *self = *state;
@@ -552,6 +563,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         CASE (test_verdicts_come_once_and_in_order),
         CASE (test_numbers_of_a_lost_session_go_on),
+        CASE (test_first_publish_that_was_lost_shows),
         CASE (test_many_refusals_need_several_receipts),
         CASE (test_held_publishes_keep_their_turn),
         CASE (test_held_bytes_are_bounded),

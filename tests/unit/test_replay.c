@@ -60,6 +60,35 @@ test_ring_is_bounded_in_bytes (void **state)
     covey_replay_destroy (&replay);
 }
 
+static void
+s_list_grown (void *arg, uint32_t topic, uint64_t next, uint64_t total)
+{
+    char *log = arg;
+    size_t used = strlen (log);
+    snprintf (log + used, 100 - used, "%u:%llu@%llu ", topic,
+              (unsigned long long)next, (unsigned long long)total);
+}
+
+static void
+test_ring_says_what_grew (void **state)
+{
+    (void)state;
+    covey_replay_t *replay = covey_replay_new (2, 1000);
+    char log[100] = "";
+    covey_replay_grown (replay, 0, s_list_grown, log);
+    assert_string_equal (log, "");
+    s_push (replay, 1, "a");
+    s_push (replay, 2, "b");
+    s_push (replay, 2, "c");
+    assert_int_equal (covey_replay_total (replay), 3);
+    covey_replay_grown (replay, 1, s_list_grown, log);
+    assert_string_equal (log, "2:3@3 "); /* also of what is out of the ring */
+    *log = '\0';
+    covey_replay_grown (replay, 3, s_list_grown, log);
+    assert_string_equal (log, "");
+    covey_replay_destroy (&replay);
+}
+
 /* ------------------------------------------------------------------------ */
 /*  intake                                                                   */
 
@@ -308,6 +337,41 @@ test_too_much_held_back_gives_up (void **state)
     s_expect (self, "lost 1/2-2 1/3 ");
 }
 
+static void
+test_tail_that_stays_out_is_asked_for (void **state)
+{
+    fixture_t *self = *state;
+    covey_intake_baseline (self->intake, 1, 1);
+    covey_intake_tail (self->intake, 1, 4, 1000);
+    covey_intake_tail (self->intake, 2, 9, 1000); /* not subscribed to        */
+    covey_intake_tail (self->intake, 1, 4, 1400); /* the same says no more    */
+    assert_int_equal (covey_intake_next_ms (self->intake),
+                      1000 + COVEY_INTAKE_TAIL_MS);
+    covey_intake_tick (self->intake, 1000 + COVEY_INTAKE_TAIL_MS - 1);
+    s_expect (self, "");
+    covey_intake_tick (self->intake, 1000 + COVEY_INTAKE_TAIL_MS);
+    s_expect (self, "ask 1/1-3 ");
+    covey_intake_give_up (self->intake, 2000);
+    s_expect (self, "lost 1/1-3 ");
+    covey_intake_tick (self->intake, 9000);
+    s_expect (self, "");
+    assert_int_equal (covey_intake_next_ms (self->intake), INT64_MAX);
+}
+
+static void
+test_tail_that_comes_late_is_no_loss (void **state)
+{
+    fixture_t *self = *state;
+    covey_intake_baseline (self->intake, 1, 1);
+    covey_intake_tail (self->intake, 1, 3, 1000);
+    s_give (self, 1, 1, 2, 1100);
+    s_expect (self, "1/1 1/2 ");
+    covey_intake_tick (self->intake, 1000 + COVEY_INTAKE_TAIL_MS);
+    s_expect (self, "");
+    assert_int_equal (covey_intake_stats (self->intake)->gaps, 0);
+    assert_int_equal (covey_intake_next_ms (self->intake), INT64_MAX);
+}
+
 int
 main (void)
 {
@@ -315,6 +379,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_ring_numbers_per_topic_and_drops_the_oldest),
         cmocka_unit_test (test_ring_is_bounded_in_bytes),
+        cmocka_unit_test (test_ring_says_what_grew),
         CASE (test_first_frame_sets_the_start),
         CASE (test_baseline_makes_the_first_loss_visible),
         CASE (test_gap_is_repaired_in_order),
@@ -327,6 +392,8 @@ main (void)
         CASE (test_new_epoch_starts_over),
         CASE (test_topic_we_left_starts_over),
         CASE (test_too_much_held_back_gives_up),
+        CASE (test_tail_that_stays_out_is_asked_for),
+        CASE (test_tail_that_comes_late_is_no_loss),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

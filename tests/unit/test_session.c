@@ -458,6 +458,29 @@ test_refusals_whose_receipt_was_lost_come_with_the_welcome (void **state)
               "reached 1 accepted -1\nrefused 2 NOAGENT nobody\n");
 }
 
+/*  The node is new, and the Welcome that said so was lost: the next one has
+    publish_seq, but another instance.                                        */
+static void
+test_another_instance_starts_over (void **state)
+{
+    support_session_t *self = *state;
+    const char *const items[] = {"e", NULL};
+    Covey__Wire__Welcome welcome = support_session_welcome ();
+    self->done_in_event = true;
+    support_session_give_deliver (self, 1, items);
+    support_session_end (self, COVEY_CLOSED);
+    self->log[self->log_size = 0] = '\0';
+    covey_session_open (self->session, self->now_ms);
+    welcome.has_publish_seq = welcome.has_instance = true;
+    welcome.instance = 7;
+    support_session_give (self, COVEY_FRAME_WELCOME, &welcome, NULL);
+    support_session_give_deliver (self, 1, items); /* not a duplicate        */
+    support_session_expect (self, "HELLO\nopened alpha\nevent e\n");
+    support_session_give (self, COVEY_FRAME_WELCOME, &welcome, NULL);
+    support_session_give_deliver (self, 1, items); /* now it is              */
+    support_session_expect (self, "");
+}
+
 static void
 test_restarted_node_gets_the_unreceipted_under_their_old_numbers (void **state)
 {
@@ -575,6 +598,7 @@ main (void)
         CLOSED (
             test_late_end_of_the_session_before_does_not_stop_an_opening_one),
         OPEN (test_close_says_bye_and_keeps_what_has_no_verdict),
+        OPEN (test_another_instance_starts_over),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
