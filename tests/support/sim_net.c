@@ -137,9 +137,6 @@ void
 sim_net_set_link (sim_net_t *self, const sim_link_t *link)
 {
     self->link = *link;
-    if (link->ordered && !self->arrival)
-        self->arrival = covey_mem_new (self->node_count * self->node_count *
-                                       sizeof *self->arrival);
 }
 
 /* ------------------------------------------------------------------------ */
@@ -160,25 +157,28 @@ s_draw (sim_net_t *self, int64_t below_us)
 }
 
 static int64_t
-s_arrival_us (sim_net_t *self, size_t from, size_t to)
+s_arrival_us (sim_net_t *self, const sim_link_t *link, size_t from, size_t to)
 {
-    const sim_link_t *link = &self->link;
     int64_t at_us =
         self->now_us + link->delay_us + s_draw (self, link->jitter_us);
     if (s_chance (self, link->reorder))
         at_us += s_draw (self, link->reorder_us);
     if (!link->ordered)
         return at_us;
+    if (!self->arrival)
+        self->arrival = covey_mem_new (self->node_count * self->node_count *
+                                       sizeof *self->arrival);
     int64_t *last_us = &self->arrival[from * self->node_count + to];
     *last_us = at_us > *last_us ? at_us : *last_us;
     return *last_us;
 }
 
 static void
-s_post (sim_net_t *self, size_t from, size_t to, sim_parcel_t *parcel)
+s_post (sim_net_t *self, const sim_link_t *link, size_t from, size_t to,
+        sim_parcel_t *parcel)
 {
     parcel->copies++;
-    sim_event_t event = {.at_us = s_arrival_us (self, from, to),
+    sim_event_t event = {.at_us = s_arrival_us (self, link, from, to),
                          .order = self->order++,
                          .node = (uint32_t)to,
                          .from = (uint32_t)from,
@@ -187,8 +187,8 @@ s_post (sim_net_t *self, size_t from, size_t to, sim_parcel_t *parcel)
     s_push (self, &event);
 }
 
-static bool
-s_is_cut (const sim_net_t *self, size_t from, size_t to)
+bool
+sim_net_is_cut (const sim_net_t *self, size_t from, size_t to)
 {
     size_t bit = from * self->node_count + to;
     return self->cuts[bit / 64] >> (bit % 64) & 1;
@@ -197,10 +197,17 @@ s_is_cut (const sim_net_t *self, size_t from, size_t to)
 void
 sim_net_send (sim_net_t *self, size_t from, size_t to, void *message)
 {
+    sim_net_send_by (self, &self->link, from, to, message);
+}
+
+void
+sim_net_send_by (sim_net_t *self, const sim_link_t *link, size_t from,
+                 size_t to, void *message)
+{
     assert (from < self->node_count && to < self->node_count);
     self->stats.sent++;
-    bool cut = s_is_cut (self, from, to);
-    bool lost = !cut && s_chance (self, self->link.loss);
+    bool cut = sim_net_is_cut (self, from, to);
+    bool lost = !cut && s_chance (self, link->loss);
     self->stats.cut += cut;
     self->stats.lost += lost;
     self->stats.dead += !cut && !lost && !self->nodes[to].up;
@@ -210,10 +217,10 @@ sim_net_send (sim_net_t *self, size_t from, size_t to, void *message)
     }
     sim_parcel_t *parcel = covey_mem_new (sizeof *parcel);
     parcel->message = message;
-    s_post (self, from, to, parcel);
-    if (s_chance (self, self->link.duplicate)) {
+    s_post (self, link, from, to, parcel);
+    if (s_chance (self, link->duplicate)) {
         self->stats.duplicated++;
-        s_post (self, from, to, parcel);
+        s_post (self, link, from, to, parcel);
     }
 }
 
@@ -331,8 +338,7 @@ s_happen (sim_net_t *self, sim_event_t *event)
             return;
         if (!event->parcel)
             node->armed_us = node->paused_us;
-        event->at_us = node->paused_us;
-        event->order = self->order++;
+        event->at_us = node->paused_us; /* in the order in which they came */
         s_push (self, event);
         return;
     }

@@ -60,6 +60,9 @@ void sim_net_destroy (sim_net_t **self_p);
 /*  From now on, for all pairs.                                              */
 void sim_net_set_link (sim_net_t *self, const sim_link_t *link);
 void sim_net_send (sim_net_t *self, size_t from, size_t to, void *message);
+/*  Another kind of connection than the usual one.                           */
+void sim_net_send_by (sim_net_t *self, const sim_link_t *link, size_t from,
+                      size_t to, void *message);
 /*  The node's one timer; a later call replaces an earlier one.              */
 void sim_net_set_timer (sim_net_t *self, size_t node, int64_t at_us);
 
@@ -72,6 +75,7 @@ void sim_net_pause (sim_net_t *self, size_t node, int64_t until_us);
 /*  What is under way to it is lost, its timer is off, until it restarts.    */
 void sim_net_crash (sim_net_t *self, size_t node);
 void sim_net_restart (sim_net_t *self, size_t node);
+bool sim_net_is_cut (const sim_net_t *self, size_t from, size_t to);
 bool sim_net_is_up (const sim_net_t *self, size_t node);
 bool sim_net_is_paused (const sim_net_t *self, size_t node);
 
