@@ -16,6 +16,7 @@
 #include "node/beacon.h"
 #include "node/directory.h"
 #include "node/fifo.h"
+#include "node/herald.h"
 #include "node/intake.h"
 #include "node/link.h"
 #include "node/membership.h"
@@ -128,6 +129,8 @@ typedef struct {
     size_t copies; /* of the event that is being judged                       */
     int64_t heartbeat_ms; /* not before                                       */
     bool owes_heartbeat;  /* what we have of it changed, or it is its turn    */
+    int64_t ping_us;      /* when the last ping went out; 0: it was answered  */
+    int64_t rtt_us;       /* of the last one that was; 0: none yet            */
     bool reachable;       /* its DEALER has a connection, or room             */
 } covey_hub_peer_t;
 
@@ -221,6 +224,7 @@ struct covey_hub {
     size_t heartbeat_turn; /* index of a peer                               */
     int64_t heartbeat_ms;  /* when the next one has its turn                */
     covey_hub_peer_t *item_from; /* whose item is looked at right now         */
+    covey_herald_t *herald;
     covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
 
     /* scratch                                                                */
@@ -253,6 +257,8 @@ struct covey_hub {
     uint64_t directory_version; /* that the requests were held against        */
     int64_t sweep_ms; /* when they are again, at the latest          */
 
+    uint64_t refused_hash; /* of the refusal that was logged last            */
+    int64_t refused_ms;
     covey_hub_counters_t counters;
     uint64_t drops[COVEY_DROP_COUNT];
     covey_hub_shared_t shared;
@@ -516,6 +522,9 @@ void covey_hub_share (covey_hub_t *self);
 
 /* node_events.c ----------------------------------------------------------- */
 
+void covey_hub_open_herald (covey_hub_t *self);
+/*  A broadcast of another node: maybe it announces what we would.           */
+void covey_hub_hear_herald (covey_hub_t *self, const covey_parcel_t *parcel);
 void covey_hub_announce_peer (covey_hub_t *self, const covey_peer_t *peer,
                               covey_peer_change_t change, const char *reason);
 void covey_hub_announce_lost_agent (covey_hub_t *self, const covey_host_t *host,

@@ -96,7 +96,8 @@ typedef struct {
        false: the socket is not connected yet, it is tried again soon         */
     bool (*hello) (void *arg, covey_peer_t *peer, bool reply);
     /* send that frame, or lose it: then it is as if the peer did not answer  */
-    void (*swim) (void *arg, covey_peer_t *peer, const covey_buf_t *frame);
+    void (*swim) (void *arg, covey_peer_t *peer, covey_swim_kind_t kind,
+                  const covey_buf_t *frame);
     void (*changed) (void *arg, covey_peer_t *peer, covey_peer_change_t change,
                      const char *reason);
     /* about to be freed; its socket was closed, if it had one                */
@@ -125,6 +126,10 @@ typedef struct {
     uint64_t hellos_received;
     uint64_t refused; /* hellos of others that were refused                   */
     uint64_t reconnects; /* introductions after the first                     */
+    uint64_t refused_by_peers;
+    uint64_t suspicions; /* that we heard of, or had                        */
+    uint64_t failures;
+    uint64_t false_alarms; /* suspected or failed ones that lived             */
     uint64_t swim_bytes; /* of the swim frames that were sent                 */
     uint64_t swim_unsent; /* there was no way to the receiver                 */
     uint64_t swim_malformed;
@@ -154,9 +159,11 @@ covey_err_t covey_membership_hello (covey_membership_t *self,
     and its frame is not to be followed.                                      */
 bool covey_membership_heard (covey_membership_t *self, covey_peer_t *peer,
                              int64_t now_ms);
-/*  A swim frame of it, also of one that failed. MALFORMED: dropped.         */
+/*  A swim frame of it, also of one that failed. MALFORMED: dropped. `*kind_p`
+    is what it was.                                                           */
 covey_err_t covey_membership_swim (covey_membership_t *self, covey_peer_t *peer,
-                                   const covey_frame_t *frame, int64_t now_ms);
+                                   const covey_frame_t *frame, int64_t now_ms,
+                                   covey_swim_kind_t *kind_p);
 /*  Our connection to it broke: does it still live?                          */
 void covey_membership_doubt (covey_membership_t *self, covey_peer_t *peer,
                              int64_t now_ms);

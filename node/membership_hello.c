@@ -378,6 +378,7 @@ covey_membership_refused (covey_membership_t *self, covey_peer_t *peer,
         covey_membership_say_again (self, peer, now_ms);
         return;
     }
+    self->stats.refused_by_peers++;
     peer->retry_ms = COVEY_MEMBERSHIP_RETRY_MAX_MS;
     peer->hello_ms = now_ms + COVEY_MEMBERSHIP_RETRY_MAX_MS;
 }

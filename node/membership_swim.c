@@ -74,7 +74,8 @@ s_send (void *arg, const uint8_t *id, const char *address,
         return;
     covey_frame_close_header (&self->frame);
     self->stats.swim_bytes += self->frame.size;
-    self->callbacks.swim (self->callbacks.arg, peer, &self->frame);
+    self->callbacks.swim (self->callbacks.arg, peer, message->kind,
+                          &self->frame);
 }
 
 /*  It came to life: at once a connection and a hello.                        */
@@ -141,10 +142,16 @@ s_changed (void *arg, const covey_swim_member_t *member,
         peer = covey_membership_add (self, member->address, self->now_ms);
         (void)s_read_meta (peer, member);
     }
+    self->stats.suspicions += change == COVEY_SWIM_BECAME_SUSPECTED;
+    self->stats.failures += change == COVEY_SWIM_BECAME_FAILED;
+    self->stats.false_alarms += change == COVEY_SWIM_RECOVERED;
     s_adopt (self, peer, member, change);
     peer->incarnation = member->incarnation;
-    memcpy (peer->accuser, member->accuser, 16);
-    peer->health = member->health;
+    if (member->state == COVEY_SWIM_SUSPECTED ||
+        member->state == COVEY_SWIM_FAILED) {
+        memcpy (peer->accuser, member->accuser, 16);
+        peer->health = member->health;
+    }
     peer->state = states[member->state];
     peer->since_ms = self->now_ms;
     if (change == COVEY_SWIM_DEPARTED && self->reason)
@@ -246,7 +253,8 @@ covey_membership_claim (covey_membership_t *self,
 
 covey_err_t
 covey_membership_swim (covey_membership_t *self, covey_peer_t *peer,
-                       const covey_frame_t *frame, int64_t now_ms)
+                       const covey_frame_t *frame, int64_t now_ms,
+                       covey_swim_kind_t *kind_p)
 {
     covey_swim_message_t message;
     covey_err_t code =
@@ -259,6 +267,7 @@ covey_membership_swim (covey_membership_t *self, covey_peer_t *peer,
         self->stats.swim_malformed++;
         return code;
     }
+    *kind_p = message.kind;
     code = covey_membership_step (
         self, &(covey_swim_event_t){.kind = COVEY_SWIM_MESSAGE,
                                     .now_ms = now_ms,

@@ -182,6 +182,7 @@ covey_hub_deliver_broadcast (covey_hub_t *self, covey_parcel_t *parcel)
     if (covey_scope_learn (self->scopes, &parcel->view) &&
         self->has_coordinator)
         self->list_ms = self->now_ms + COVEY_HUB_LIST_MS;
+    covey_hub_hear_herald (self, parcel);
     self->touched_count = 0;
     covey_subscriptions_match (self->subscriptions, &parcel->view, false,
                                s_on_match, self);

@@ -50,10 +50,9 @@ s_wall_us (const covey_hub_t *self, int64_t mono_ms)
 }
 
 static covey_err_t
-s_fill_joined (covey_event_t *event, const covey_peer_t *peer, const char *id)
+s_fill_joined (covey_event_t *event, const covey_peer_t *peer)
 {
     covey_err_t codes[] = {
-        covey_event_set_str (event, "nodeId", id),
         covey_event_set_str (event, "name", peer->name),
         covey_event_set_str (event, "endpoint", peer->endpoint),
         covey_event_set_str (event, "version", peer->version)};
@@ -63,38 +62,117 @@ s_fill_joined (covey_event_t *event, const covey_peer_t *peer, const char *id)
     return code;
 }
 
+/*  Who accused it, how healthy that one was, and of which incarnation it was.
+ */
+static covey_err_t
+s_fill_accusation (const covey_hub_t *self, covey_event_t *event,
+                   const covey_peer_t *peer)
+{
+    char by[48], id[37];
+    covey_id_text (covey_id_is_zero (peer->accuser) ? self->config.node_id.bytes
+                                                    : peer->accuser,
+                   id);
+    snprintf (by, sizeof by, "node:%s", id);
+    covey_err_t codes[] = {
+        covey_event_set_str (event, "by", by),
+        covey_event_set_int (event, "localHealth", peer->health),
+        covey_event_set_int (event, "incarnation", peer->incarnation)};
+    return S_ALL (codes);
+}
+
 static covey_err_t
 s_fill (covey_hub_t *self, covey_event_t *event, const covey_peer_t *peer,
         covey_peer_change_t change, const char *reason)
 {
     char id[37];
     covey_id_text (peer->id, id);
-    covey_err_t code = covey_event_set_str (event, "nodeId", id);
+    covey_err_t codes[] = {
+        covey_event_set_str (event, "nodeId", id),
+        covey_event_set_int (event, "epoch", (int64_t)peer->epoch)};
+    covey_err_t code = S_ALL (codes);
     if (code)
         return code;
-    switch (change) {
-        case COVEY_PEER_JOINED:
-            return s_fill_joined (event, peer, id);
-        case COVEY_PEER_BECAME_SUSPECTED: {
-            covey_err_t codes[] = {
-                covey_event_set_str (event, "by", self->id_text),
-                covey_event_set_int (event, "localHealth", 0)};
-            return S_ALL (codes);
-        }
-        case COVEY_PEER_BECAME_FAILED: {
-            covey_err_t codes[] = {
-                covey_event_set_str (event, "by", self->id_text),
-                covey_event_set_int (event, "lastSeen",
-                                     s_wall_us (self, peer->heard_ms))};
-            return S_ALL (codes);
-        }
-        case COVEY_PEER_RECOVERED:
-            return covey_event_set_int (event, "incarnation",
-                                        (int64_t)peer->epoch);
-        case COVEY_PEER_DEPARTED:
-            return covey_event_set_str (event, "reason", reason);
+    if (change == COVEY_PEER_JOINED)
+        return s_fill_joined (event, peer);
+    if (change == COVEY_PEER_DEPARTED)
+        return covey_event_set_str (event, "reason", reason);
+    code = s_fill_accusation (self, event, peer);
+    if (!code && change == COVEY_PEER_BECAME_FAILED)
+        code = covey_event_set_int (event, "lastSeen",
+                                    s_wall_us (self, peer->heard_ms));
+    if (!code && change == COVEY_PEER_BECAME_FAILED)
+        code = covey_event_set_str (event, "reason", reason);
+    return code;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  One node announces what all see                                          */
+
+/*  Who was here when it joined; the others only learn of the past.          */
+static bool
+s_was_before (const uint8_t id[16], uint64_t epoch, const covey_peer_t *peer)
+{
+    if (epoch != peer->epoch)
+        return epoch < peer->epoch;
+    return memcmp (id, peer->id, 16) < 0;
+}
+
+/*  How many living ones are to announce it before us; SIZE_MAX: it is not
+    ours to announce.                                                         */
+static size_t
+s_turn (const covey_hub_t *self, const covey_peer_t *peer,
+        covey_peer_change_t change)
+{
+    const uint8_t *own_id = self->config.node_id.bytes;
+    bool joined = change == COVEY_PEER_JOINED;
+    if (joined && !s_was_before (own_id, self->epoch, peer))
+        return SIZE_MAX;
+    uint64_t own = covey_herald_weight (own_id, peer->id);
+    size_t turn = 0;
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_peer_t *other = covey_membership_at (self->membership, i);
+        if (other != peer && other->state == COVEY_PEER_ALIVE &&
+            (!joined || s_was_before (other->id, other->epoch, peer)))
+            turn += covey_herald_weight (other->id, peer->id) < own;
     }
-    return COVEY_INVALID;
+    return turn;
+}
+
+static void
+s_announce (void *arg, covey_event_t **event_p)
+{
+    covey_hub_t *self = arg;
+    if (covey_hub_publish_event (self, event_p))
+        covey_hub_drop (self, COVEY_DROP_PUBLISH_REFUSED);
+}
+
+void
+covey_hub_open_herald (covey_hub_t *self)
+{
+    self->herald = covey_herald_new (s_announce, self);
+    for (int type = COVEY_EVENT_NODE_JOINED; type <= COVEY_EVENT_NODE_LEFT;
+         type++)
+        covey_hub_need_topic (self, 'E', type, true);
+}
+
+void
+covey_hub_hear_herald (covey_hub_t *self, const covey_parcel_t *parcel)
+{
+    covey_fact_t fact = {.type = parcel->view.type};
+    if (fact.type < COVEY_EVENT_NODE_JOINED ||
+        fact.type > COVEY_EVENT_NODE_LEFT ||
+        covey_id_equal (parcel->from, self->config.node_id.bytes))
+        return;
+    covey_event_t *event = NULL;
+    if (covey_event_unpack (parcel->bytes, parcel->size, &event, NULL))
+        return;
+    fact.epoch = (uint64_t)covey_event_int (event, "epoch");
+    if (fact.type != COVEY_EVENT_NODE_JOINED &&
+        fact.type != COVEY_EVENT_NODE_LEFT)
+        fact.incarnation = (uint32_t)covey_event_int (event, "incarnation");
+    if (covey_id_parse (covey_event_str (event, "nodeId"), fact.id) == COVEY_OK)
+        covey_herald_heard (self->herald, &fact);
+    covey_event_destroy (&event);
 }
 
 void
@@ -118,13 +196,31 @@ covey_hub_announce_peer (covey_hub_t *self, const covey_peer_t *peer,
                                  "node_left"},
     };
     covey_log_quoted_t name, why;
-    covey_log_write (self->config.log, kinds[change].level, "node",
-                     kinds[change].text, "peer=%s endpoint=%s reason=%s",
-                     covey_log_quote (&name, peer->name), peer->endpoint,
-                     covey_log_quote (&why, reason));
-    covey_event_t *event = s_make (self, kinds[change].type);
-    if (event)
-        s_publish (self, event, s_fill (self, event, peer, change, reason));
+    char by[37] = "-";
+    bool accused = change == COVEY_PEER_BECAME_SUSPECTED ||
+                   change == COVEY_PEER_BECAME_FAILED;
+    if (accused && !covey_id_is_zero (peer->accuser))
+        covey_id_text (peer->accuser, by);
+    covey_log_write (
+        self->config.log, kinds[change].level, "node", kinds[change].text,
+        "peer=%s endpoint=%s by=%s health=%d reason=%s",
+        covey_log_quote (&name, peer->name), peer->endpoint, by,
+        accused ? peer->health : 0, covey_log_quote (&why, reason));
+    size_t turn = s_turn (self, peer, change);
+    covey_event_t *event =
+        turn == SIZE_MAX ? NULL : s_make (self, kinds[change].type);
+    if (!event)
+        return;
+    if (s_fill (self, event, peer, change, reason)) {
+        covey_event_destroy (&event);
+        covey_hub_drop (self, COVEY_DROP_PUBLISH_REFUSED);
+        return;
+    }
+    covey_fact_t fact = {.type = kinds[change].type, .epoch = peer->epoch};
+    memcpy (fact.id, peer->id, 16);
+    if (change != COVEY_PEER_JOINED && change != COVEY_PEER_DEPARTED)
+        fact.incarnation = peer->incarnation;
+    covey_herald_note (self->herald, &fact, &event, turn, self->now_ms);
 }
 
 void

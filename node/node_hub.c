@@ -49,6 +49,7 @@ covey_hub_tick (covey_hub_t *self)
     }
     covey_hub_tick_beacon (self);
     covey_hub_tick_peers (self);
+    covey_herald_tick (self->herald, self->now_ms);
     covey_hub_tick_sessions (self);
     covey_hub_tick_casts (self);
     covey_hub_tick_service (self);
@@ -182,6 +183,7 @@ covey_hub_open_cores (covey_hub_t *self)
                          COVEY_EVENT_SWARM_DISBANDED};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         covey_hub_need_topic (self, 'E', types[i], true);
+    covey_hub_open_herald (self);
 }
 
 covey_hub_t *
@@ -234,6 +236,7 @@ covey_hub_destroy (covey_hub_t **self_p)
     covey_scope_destroy (&self->scopes);
     covey_requests_destroy (&self->requests);
     covey_workgroups_destroy (&self->groups);
+    covey_herald_destroy (&self->herald);
     covey_hub_close_sockets (self);
     covey_hub_close_casts (self);
     covey_table_deinit (&self->routes);

@@ -104,13 +104,17 @@ s_hello (void *arg, covey_peer_t *peer, bool reply)
 }
 
 static void
-s_swim (void *arg, covey_peer_t *peer, const covey_buf_t *frame)
+s_swim (void *arg, covey_peer_t *peer, covey_swim_kind_t kind,
+        const covey_buf_t *frame)
 {
-    (void)arg;
-    const covey_hub_peer_t *shell = peer->shell;
-    if (shell && shell->dealer)
-        /* One that does not go out is what silence means. */
-        (void)covey_hub_send (shell->dealer, frame->data, frame->size);
+    const covey_hub_t *self = arg;
+    covey_hub_peer_t *shell = peer->shell;
+    if (!shell || !shell->dealer)
+        return;
+    if (kind == COVEY_SWIM_PING)
+        shell->ping_us = self->now_us;
+    /* One that does not go out is what silence means. */
+    (void)covey_hub_send (shell->dealer, frame->data, frame->size);
 }
 
 static bool
@@ -401,6 +405,24 @@ s_refuse (covey_hub_t *self, const uint8_t *route, size_t route_size,
                                  self->frame.data, self->frame.size);
 }
 
+/*  The same one tries again and again: one line a minute.                   */
+static void
+s_log_refusal (covey_hub_t *self, const char *from, const char *text)
+{
+    uint64_t hash = covey_str_hash (text, strlen (text)) +
+                    (from ? covey_str_hash (from, strlen (from)) : 0);
+    if (hash == self->refused_hash &&
+        self->now_ms - self->refused_ms < COVEY_HUB_WARN_MS)
+        return;
+    self->refused_hash = hash;
+    self->refused_ms = self->now_ms;
+    covey_log_quoted_t reason, peer;
+    covey_log_write (self->config.log, COVEY_LOG_WARN, "node", "peer_refused",
+                     "peer=%s reason=%s",
+                     covey_log_quote (&peer, from ? from : ""),
+                     covey_log_quote (&reason, text));
+}
+
 static void
 s_register (covey_hub_t *self, covey_hub_peer_t *shell, const uint8_t *route,
             size_t route_size)
@@ -445,13 +467,7 @@ s_on_hello (covey_hub_t *self, const uint8_t *route, size_t route_size,
         if (hello->reply)
             shell->snapshot_due = shell->flows_due = true;
     } else if (code != COVEY_STATE) {
-        covey_log_quoted_t reason, from;
-        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
-                         "peer_refused", "peer=%s reason=%s",
-                         covey_log_quote (&from, hello->node->endpoint
-                                                     ? hello->node->endpoint
-                                                     : ""),
-                         covey_log_quote (&reason, err.text));
+        s_log_refusal (self, hello->node->endpoint, err.text);
         s_refuse (self, route, route_size, code, err.text);
     }
     protobuf_c_message_free_unpacked (&hello->base, NULL);
@@ -501,9 +517,16 @@ s_on_swim (covey_hub_peer_t *shell, covey_frame_t *frame,
            const ProtobufCMessage *header)
 {
     (void)header;
-    if (covey_membership_swim (shell->hub->membership, shell->peer, frame,
-                               shell->hub->now_ms) == COVEY_MALFORMED)
-        covey_hub_drop (shell->hub, COVEY_DROP_MALFORMED_FRAME);
+    covey_hub_t *self = shell->hub;
+    covey_swim_kind_t kind = COVEY_SWIM_REFUSE;
+    if (covey_membership_swim (self->membership, shell->peer, frame,
+                               self->now_ms, &kind) == COVEY_MALFORMED)
+        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+    if (kind != COVEY_SWIM_ACK || !shell->ping_us)
+        return;
+    if (self->now_us >= shell->ping_us) /* the clock was not set back         */
+        shell->rtt_us = self->now_us - shell->ping_us;
+    shell->ping_us = 0;
 }
 
 static const struct {

@@ -175,6 +175,53 @@ s_put_groups (const covey_hub_t *self, covey_buf_t *to)
     s_put_count (to, "heard", self->counters.heard);
 }
 
+/*  How members are found, and found dead.                                   */
+static void
+s_put_swim (const covey_hub_t *self, covey_buf_t *to)
+{
+    const covey_swim_t *core = covey_membership_core (self->membership);
+    const covey_swim_stats_t *swim = covey_swim_stats (core);
+    const covey_membership_stats_t *mesh =
+        covey_membership_stats (self->membership);
+    const covey_herald_stats_t *herald = covey_herald_stats (self->herald);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } rows[] = {
+        {"hellosSent", mesh->hellos_sent},
+        {"hellosReceived", mesh->hellos_received},
+        {"hellosRefused", mesh->refused},
+        {"hellosRefusedByPeers", mesh->refused_by_peers},
+        {"reconnects", mesh->reconnects},
+        {"probes", swim->probes},
+        {"probesIndirect", swim->probes_indirect},
+        {"probesFailed", swim->probes_failed},
+        {"probeAcks", swim->received[COVEY_SWIM_ACK]},
+        {"probeNacks", swim->received[COVEY_SWIM_NACK]},
+        {"suspicions", mesh->suspicions},
+        {"failures", mesh->failures},
+        {"falseAlarms", mesh->false_alarms},
+        {"refutations", swim->refutations},
+        {"gossipMessages", swim->sent[COVEY_SWIM_GOSSIP]},
+        {"gossipUpdates", swim->updates_sent},
+        {"stateExchanges", swim->sent[COVEY_SWIM_STATE]},
+        {"swimBytes", mesh->swim_bytes},
+        {"swimUnsent", mesh->swim_unsent},
+        {"swimMalformed", mesh->swim_malformed},
+        {"swimForeign", swim->foreign},
+        {"swimInvalid", swim->invalid},
+        {"membersRefused", swim->refused},
+        {"lateTicks", swim->slept},
+        {"localHealth", (uint64_t)covey_swim_health (core)},
+        {"incarnation", covey_swim_incarnation (core)},
+        {"nodeEvents", herald->announced},
+        {"nodeEventsSpared", herald->spared},
+        {"nodeEventsHeld", covey_herald_held (self->herald)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        s_put_count (to, rows[i].key, rows[i].value);
+}
+
 static void
 s_put_counters (const covey_hub_t *self, covey_buf_t *to)
 {
@@ -187,8 +234,6 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
     }
     const covey_hub_counters_t *own = &self->counters;
     const covey_outbox_stats_t *outbox = covey_outbox_stats (self->outbox);
-    const covey_membership_stats_t *mesh =
-        covey_membership_stats (self->membership);
     covey_buf_printf (to, ",\"counters\":{\"published\":%llu",
                       (unsigned long long)own->published);
     const struct {
@@ -228,15 +273,12 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"broadcastRepaired", sums.intake.repaired},
         {"broadcastLost", sums.intake.lost},
         {"broadcastDuplicates", sums.intake.duplicates},
-        {"hellosSent", mesh->hellos_sent},
-        {"hellosReceived", mesh->hellos_received},
-        {"hellosRefused", mesh->refused},
-        {"reconnects", mesh->reconnects},
         {"clockRefused", self->hlc.refused},
         {"swarms", covey_scope_swarms (self->scopes)},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         s_put_count (to, rows[i].key, rows[i].value);
+    s_put_swim (self, to);
     s_put_beacon (self, to);
     s_put_lanes (self, &sums, to);
     s_put_groups (self, to);
@@ -284,7 +326,46 @@ typedef struct {
     const char *state;
     char *const *roles;
     size_t role_count;
+    const covey_peer_t *peer; /* NULL: this node                              */
 } status_node_t;
+
+/*  What the failure detector knows of it.                                   */
+static void
+s_put_health (const covey_hub_t *self, const status_node_t *node,
+              covey_buf_t *to)
+{
+    const covey_swim_t *core = covey_membership_core (self->membership);
+    const covey_peer_t *peer = node->peer;
+    if (!peer) {
+        s_put_count (to, "epoch", self->epoch);
+        s_put_count (to, "incarnation", covey_swim_incarnation (core));
+        s_put_count (to, "localHealth", (uint64_t)covey_swim_health (core));
+        return;
+    }
+    const covey_swim_member_t *member = covey_swim_find (core, peer->id);
+    const covey_hub_peer_t *shell = peer->shell;
+    char text[40];
+    s_put_count (to, "epoch", peer->epoch);
+    s_put_count (to, "incarnation", member ? member->incarnation : 0);
+    covey_str_time (self->now_us - (self->now_ms - peer->since_ms) * 1000,
+                    text);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "since", text);
+    covey_str_time (self->now_us - (self->now_ms - peer->heard_ms) * 1000,
+                    text);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "lastSeen", text);
+    if (shell && shell->rtt_us)
+        covey_buf_printf (to, ",\"rtt\":%.3f", (double)shell->rtt_us / 1000);
+    if ((peer->state != COVEY_PEER_SUSPECTED &&
+         peer->state != COVEY_PEER_FAILED) ||
+        covey_id_is_zero (peer->accuser))
+        return;
+    covey_id_text (peer->accuser, text);
+    covey_buf_putc (to, ',');
+    s_put_text (to, "accuser", text);
+    s_put_count (to, "accuserHealth", (uint64_t)peer->health);
+}
 
 static void
 s_put_node (const covey_hub_t *self, const status_node_t *node, covey_buf_t *to)
@@ -305,6 +386,7 @@ s_put_node (const covey_hub_t *self, const status_node_t *node, covey_buf_t *to)
     s_put_text (to, "version", node->version);
     s_put_count (to, "agents",
                  covey_directory_agents (self->directory, node->id));
+    s_put_health (self, node, to);
     covey_buf_putc (to, '}');
 }
 
@@ -335,7 +417,8 @@ covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to)
                               .version = peer->version,
                               .state = states[peer->state],
                               .roles = peer->roles,
-                              .role_count = peer->role_count};
+                              .role_count = peer->role_count,
+                              .peer = peer};
         covey_buf_putc (to, ',');
         s_put_node (self, &node, to);
     }

@@ -132,6 +132,7 @@ typedef struct {
     uint64_t sent[COVEY_SWIM_REFUSE + 1]; /* by kind                          */
     uint64_t received[COVEY_SWIM_REFUSE + 1];
     uint64_t updates_sent;
+    uint64_t probes;
     uint64_t probes_failed;
     uint64_t probes_indirect; /* that needed the help of others               */
     uint64_t refutations;     /* of claims about us                           */

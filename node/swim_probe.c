@@ -56,6 +56,7 @@ s_start (covey_swim_t *self, int64_t now_ms)
         covey_swim_table_next (&self->table, &self->prng);
     if (!member || self->leaving)
         return;
+    self->stats.probes++;
     probe->active = true;
     memcpy (probe->id, member->id, 16);
     probe->seq = s_next_seq (self);

@@ -72,8 +72,10 @@ s_write (const seat_t *seat, const covey_peer_t *peer)
 }
 
 static void
-s_on_swim (void *arg, covey_peer_t *peer, const covey_buf_t *frame)
+s_on_swim (void *arg, covey_peer_t *peer, covey_swim_kind_t kind,
+           const covey_buf_t *frame)
 {
+    (void)kind;
     letter_t *letter = s_write (arg, peer);
     if (letter)
         assert_int_equal (
@@ -121,9 +123,10 @@ s_deliver_swim (world_t *world, const letter_t *letter, node_t *to,
     covey_peer_t *who = s_peer (world, (int)(to - world->nodes), letter->from);
     if (who) {
         (void)covey_membership_heard (to->members, who, world->now_ms);
-        assert_int_equal (
-            covey_membership_swim (to->members, who, frame, world->now_ms),
-            COVEY_OK);
+        covey_swim_kind_t kind;
+        assert_int_equal (covey_membership_swim (to->members, who, frame,
+                                                 world->now_ms, &kind),
+                          COVEY_OK);
     } else if (asked)
         covey_membership_refused (world->nodes[letter->from].members, asked,
                                   COVEY_NOTFOUND, world->now_ms);
