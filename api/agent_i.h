@@ -38,7 +38,7 @@
 #define COVEY_AGENT_HELD_MAX 65536    /* live events waiting for history     */
 #define COVEY_AGENT_HISTORY_BYTES_MAX (16u << 20)
 #define COVEY_AGENT_DISPATCH_MAX 256 /* entries per covey_agent_dispatch    */
-#define COVEY_AGENT_BATCH 64         /* posts that leave without waiting    */
+#define COVEY_AGENT_BATCH 256        /* posts that leave without waiting    */
 #define COVEY_AGENT_BATCH_MS 2       /* longest wait of a post for others   */
 #define COVEY_AGENT_KEEP_MS 500      /* the keeper looks at least this often */
 #define COVEY_AGENT_BACKOFF_MIN_MS 50
@@ -169,6 +169,7 @@ struct covey_agent {
     pthread_t keeper, dispatcher;
     pthread_cond_t keep; /* wakes the keeper early                            */
     int64_t keep_ms;     /* when it wakes by itself                           */
+    int64_t pumped_ms;   /* somebody looked at the socket                     */
     int64_t flush_ms;    /* posts leave by then; 0: none wait                 */
     bool keeper_runs, keeper_stops;
     bool is_started, is_stopping, dispatcher_ended; /* the dispatcher         */
@@ -274,9 +275,11 @@ covey_err_t covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
                                  covey_verdict_t *verdict, uint64_t *ticket_p,
                                  covey_errbuf_t *err);
 void covey_i_agent_forget (covey_agent_t *self, covey_verdict_t *verdict);
-/*  Without lock: queue and do not wait for the verdict.                      */
+/*  Without lock: queue and do not wait for the verdict. `patient`: neither does
+    anybody else.                                                             */
 covey_err_t covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p,
-                                int timeout_ms, covey_errbuf_t *err);
+                                bool patient, int timeout_ms,
+                                covey_errbuf_t *err);
 void covey_i_agent_refused (covey_agent_t *self, uint64_t ticket,
                             covey_err_t code, const char *text);
 void covey_i_agent_reached (covey_agent_t *self, uint64_t ticket,

@@ -314,7 +314,7 @@ covey_i_agent_pump (covey_agent_t *self)
 {
     if (!self->session)
         return;
-    int64_t now_ms = covey_clock_mono_ms ();
+    int64_t now_ms = self->pumped_ms = covey_clock_mono_ms ();
     s_take_frames (self, now_ms);
     if (self->reopen_ms && now_ms >= self->reopen_ms)
         s_reopen (self, now_ms);
@@ -332,6 +332,8 @@ covey_i_agent_flush (covey_agent_t *self)
     if (!self->session || !self->socket)
         return;
     covey_session_flush (self->session, covey_clock_mono_ms ());
+    if (self->keeper_runs) /* it sends the ack that nothing takes along */
+        covey_i_agent_keep (self, covey_session_next_ms (self->session));
     if (self->has_sent) {
         self->has_sent = false;
         s_look_again (self);

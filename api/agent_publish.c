@@ -185,13 +185,15 @@ covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
 }
 
 /*  A lone post leaves at once. While the node still owes an answer, more of
-    them share a frame: until that answer, a batch is full, or 2 ms passed.   */
+    them share a frame: until that answer, a batch is full, or 2 ms passed. So
+    do answers while more waits to be handled.                                */
 static void
-s_send_soon (covey_agent_t *self)
+s_send_soon (covey_agent_t *self, bool patient)
 {
-    size_t unsent = covey_session_unsent (self->session);
-    if (covey_session_unanswered (self->session) == unsent ||
-        unsent >= COVEY_AGENT_BATCH)
+    bool waits =
+        covey_session_expects_receipt (self->session) ||
+        (patient && self->inbox.count && covey_i_agent_is_dispatcher (self));
+    if (!waits || covey_session_unsent (self->session) >= COVEY_AGENT_BATCH)
         covey_i_agent_flush (self);
     else if (!self->flush_ms) {
         self->flush_ms = covey_clock_mono_ms () + COVEY_AGENT_BATCH_MS;
@@ -200,7 +202,7 @@ s_send_soon (covey_agent_t *self)
 }
 
 covey_err_t
-covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p,
+covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p, bool patient,
                     int timeout_ms, covey_errbuf_t *err)
 {
     uint64_t ticket;
@@ -208,8 +210,11 @@ covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p,
     covey_err_t rc = covey_i_agent_queue (
         self, event_p, COVEY_LEVEL_ACCEPTED,
         timeout_ms > 0 ? covey_i_deadline (timeout_ms) : 0, NULL, &ticket, err);
-    if (rc == COVEY_OK && self->session)
-        s_send_soon (self);
+    if (rc == COVEY_OK && self->session) {
+        if (patient)
+            covey_session_be_patient (self->session);
+        s_send_soon (self, patient);
+    }
     covey_i_agent_unlock (self);
     return rc;
 }
@@ -286,7 +291,7 @@ covey_agent_post (covey_agent_t *self, covey_event_t **event_p)
     if (!*event_p)
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "there is no event to post");
-    return covey_i_agent_post (self, event_p, 0, covey_errbuf ());
+    return covey_i_agent_post (self, event_p, false, 0, covey_errbuf ());
 }
 
 /*  The node stores in the order in which it accepts: once an event behind all

@@ -236,6 +236,9 @@ s_send_request (covey_agent_t *self, covey_event_t **event_p,
                                   NULL, &pending->ticket, err);
         if (rc)
             s_remove (self, pending);
+        else if (self->session)
+            covey_session_be_patient (
+                self->session); /* the answer says it all */
     }
     covey_event_destroy (event_p);
     return rc;
@@ -515,7 +518,7 @@ s_respond (covey_agent_t *self, const covey_event_t *request,
     covey_i_agent_lock (self);
     memcpy (self->answered, covey_event_id (request), 16);
     covey_i_agent_unlock (self);
-    return covey_i_agent_post (self, response_p, COVEY_AGENT_REPORT_MS,
+    return covey_i_agent_post (self, response_p, true, COVEY_AGENT_REPORT_MS,
                                covey_errbuf ());
 }
 

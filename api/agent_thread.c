@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,9 +125,9 @@ covey_i_agent_wait (covey_agent_t *self, int64_t until_ms)
 /*  The keeper                                                                */
 
 static int64_t
-s_keeper_next_ms (const covey_agent_t *self, int64_t now_ms)
+s_keeper_next_ms (const covey_agent_t *self)
 {
-    int64_t next_ms = now_ms + COVEY_AGENT_KEEP_MS;
+    int64_t next_ms = self->pumped_ms + COVEY_AGENT_KEEP_MS;
     if (self->session && covey_session_next_ms (self->session) < next_ms)
         next_ms = covey_session_next_ms (self->session);
     if (self->reopen_ms && self->reopen_ms < next_ms)
@@ -142,11 +143,15 @@ static void *
 s_keeper (void *arg)
 {
     covey_agent_t *self = arg;
+    (void)prctl (PR_SET_NAME, "covey-keeper"); /* for top and perf */
     covey_i_agent_lock (self);
     while (!self->keeper_stops) {
-        covey_i_agent_pump (self);
         int64_t now_ms = covey_clock_mono_ms ();
-        self->keep_ms = s_keeper_next_ms (self, now_ms);
+        if (s_keeper_next_ms (self) <= now_ms) {
+            covey_i_agent_pump (self);
+            self->pumped_ms = now_ms; /* also when there is no session */
+        }
+        self->keep_ms = s_keeper_next_ms (self);
         if (self->keep_ms <= now_ms)
             self->keep_ms = now_ms + 1;
         struct timespec ts = s_timespec (self->keep_ms);
@@ -178,6 +183,7 @@ static void *
 s_dispatcher (void *arg)
 {
     covey_agent_t *self = arg;
+    (void)prctl (PR_SET_NAME, "covey-agent");
     covey_i_agent_lock (self);
     while (!self->is_stopping) {
         covey_i_agent_pump (self);

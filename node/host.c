@@ -186,7 +186,22 @@ covey_host_accept (covey_host_t *self, uint64_t seq)
 {
     assert (seq == self->verdict_seq + 1);
     self->verdict_seq = seq;
-    self->receipt_due = true;
+    bool late =
+        self->patient && seq - self->receipted_seq < COVEY_HOST_WINDOW / 2;
+    self->receipt_late |= late;
+    self->receipt_due |= !late;
+}
+
+void
+covey_host_begin_frame (covey_host_t *self, bool patient)
+{
+    self->patient = patient;
+}
+
+void
+covey_host_hurry (covey_host_t *self)
+{
+    self->receipt_due |= self->receipt_late;
 }
 
 void

@@ -94,6 +94,10 @@ covey_err_t covey_host_offer (covey_host_t *self, uint64_t seq);
 void covey_host_accept (covey_host_t *self, uint64_t seq);
 void covey_host_refuse (covey_host_t *self, uint64_t seq, covey_err_t code,
                         const char *text);
+/*  The publishes of one frame, whose sender does not wait for the receipt: it
+    leaves with the next deliveries, or after hurry.                          */
+void covey_host_begin_frame (covey_host_t *self, bool patient);
+void covey_host_hurry (covey_host_t *self);
 void covey_host_stored (covey_host_t *self, uint64_t seq, covey_level_t level,
                         int64_t offset);
 /*  The last one that has its verdict; and the refusals that the agent may not

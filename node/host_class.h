@@ -49,7 +49,10 @@ struct covey_host {
     bool started; /* the first publish is here                                */
     uint64_t offered_seq;
     uint64_t verdict_seq;
-    bool receipt_due;
+    bool receipt_due;  /* with the next flush                                 */
+    bool receipt_late; /* or with deliveries, or when the host is hurried     */
+    uint64_t receipted_seq;
+    bool patient; /* the frame in work                                        */
     covey_fifo_t refusals; /* also those told, while the agent may not know   */
     size_t refusals_sent;
     covey_fifo_t held;

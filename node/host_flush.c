@@ -44,6 +44,14 @@ s_fill_stored (covey_host_t *self, Covey__Wire__Receipt *receipt,
     return count;
 }
 
+static void
+s_told_receipt (covey_host_t *self, uint64_t accepted)
+{
+    self->receipted_seq = accepted;
+    self->receipt_due = accepted != self->verdict_seq;
+    self->receipt_late = false;
+}
+
 static bool
 s_send_receipt (host_flush_t *flush)
 {
@@ -78,7 +86,7 @@ s_send_receipt (host_flush_t *flush)
         return false;
     self->refusals_sent += receipt.n_refusals;
     covey_notices_mark_sent (&self->notices, receipt.n_stored);
-    self->receipt_due = false;
+    s_told_receipt (self, receipt.accepted);
     return true;
 }
 
@@ -171,6 +179,8 @@ s_send_deliveries (host_flush_t *flush)
     }
     deliver.n_handle_counts = count;
     deliver.has_tell = deliver.tell;
+    deliver.has_accepted = self->receipt_late;
+    deliver.accepted = self->verdict_seq;
     covey_buf_clear (flush->frame);
     covey_err_t err =
         covey_frame_begin (flush->frame, COVEY_FRAME_DELIVER, &deliver.base);
@@ -182,6 +192,8 @@ s_send_deliveries (host_flush_t *flush)
     }
     if (err || !s_send (flush))
         return false;
+    if (deliver.has_accepted)
+        s_told_receipt (self, deliver.accepted);
     self->flight_sent += count;
     self->stats.delivered += count;
     return true;

@@ -202,6 +202,7 @@ struct covey_hub {
     int64_t now_us;
     int64_t tick_ms;
     bool blocked; /* a socket was full: soon again                           */
+    int64_t links_ms; /* when a link wants to be flushed at the latest        */
     bool stopping;
     bool ended;
     int64_t stop_ms; /* when draining has taken long enough                   */

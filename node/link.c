@@ -33,7 +33,9 @@ struct covey_link {
     int64_t last_resend_ms;
     /* theirs */
     uint64_t recv_seq;
-    bool ack_due;
+    uint64_t acked_seq; /* of recv_seq, to the peer                           */
+    bool ack_due;       /* at once                                            */
+    int64_t ack_ms;     /* then at the latest; 0: nothing to acknowledge      */
     covey_buf_t frame;
 };
 
@@ -137,6 +139,15 @@ s_on_ack (covey_link_t *self, uint64_t epoch, uint64_t recv_epoch,
         s_rewind (self, now_ms);
 }
 
+/*  What left just now had recv_seq in its header.                           */
+static void
+s_told_ack (covey_link_t *self)
+{
+    self->acked_seq = self->recv_seq;
+    self->ack_due = false;
+    self->ack_ms = 0;
+}
+
 void
 covey_link_open (covey_link_t *self, uint64_t peer_epoch, uint64_t recv_epoch,
                  uint64_t recv_seq, int64_t now_ms)
@@ -151,7 +162,7 @@ covey_link_open (covey_link_t *self, uint64_t peer_epoch, uint64_t recv_epoch,
         self->peer_epoch = peer_epoch;
         self->recv_seq = 0;
         self->acked = 0;
-        self->ack_due = false;
+        s_told_ack (self);
         covey_stops_go_all (&self->stops, &self->lanes);
     } else
         s_on_ack (self, peer_epoch, recv_epoch, recv_seq, false, now_ms);
@@ -311,13 +322,18 @@ covey_link_receive_data (covey_link_t *self, covey_frame_t *frame,
     else {
         s_on_ack (self, data->epoch, data->recv_epoch, data->recv_seq, false,
                   now_ms);
-        self->ack_due = true;
+        /* At once when something is wrong, so that it is mended soon. */
+        self->ack_due |= data->first_seq != self->recv_seq + 1;
         if (data->first_seq == 0)
             err = COVEY_MALFORMED;
         else if (data->first_seq > self->recv_seq + 1)
             self->stats.gaps++;
         else
             err = s_take_items (self, frame, data->first_seq);
+        self->ack_due |=
+            self->recv_seq - self->acked_seq >= COVEY_LINK_ACK_EVENTS;
+        if (!self->ack_ms)
+            self->ack_ms = now_ms + COVEY_LINK_ACK_MS;
     }
     protobuf_c_message_free_unpacked (&data->base, NULL);
     return err;
@@ -496,22 +512,26 @@ covey_link_flush (covey_link_t *self, int64_t now_ms)
         s_count_sent (self, count);
         self->sent += count;
         self->last_send_ms = now_ms;
-        self->ack_due = false;
+        s_told_ack (self);
     }
     self->stats.expired = self->lanes.expired;
-    if (self->ack_due && !blocked) {
-        self->ack_due = !s_send_ack (self);
-        blocked = self->ack_due;
-    }
-    return blocked;
+    bool ack = self->ack_due || (self->ack_ms && now_ms >= self->ack_ms);
+    if (!ack || blocked)
+        return blocked;
+    if (!s_send_ack (self))
+        return true;
+    s_told_ack (self);
+    return false;
 }
 
 int64_t
 covey_link_next_ms (const covey_link_t *self)
 {
-    if (!self->open || !self->sent)
+    if (!self->open)
         return INT64_MAX;
-    return self->progress_ms + self->resend_ms;
+    int64_t resend_ms =
+        self->sent ? self->progress_ms + self->resend_ms : INT64_MAX;
+    return self->ack_ms && self->ack_ms < resend_ms ? self->ack_ms : resend_ms;
 }
 
 const covey_link_stats_t *

@@ -29,7 +29,9 @@
 
 #define COVEY_LINK_RESEND_MS 250 /* without progress; doubles            */
 #define COVEY_LINK_RESEND_MAX_MS 4000
-#define COVEY_LINK_TAIL_MS 100 /* older than this and not there: lost  */
+#define COVEY_LINK_TAIL_MS 100    /* older than this and not there: lost  */
+#define COVEY_LINK_ACK_MS 10      /* for data of ours to take the ack along */
+#define COVEY_LINK_ACK_EVENTS 512 /* not acknowledged: at once           */
 #define COVEY_LINK_WINDOW_EVENTS 8192
 #define COVEY_LINK_WINDOW_BYTES (2u << 20)
 /*  An item without content: it keeps the number of one that was taken back. */

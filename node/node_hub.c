@@ -24,8 +24,9 @@ covey_hub_wait_ms (const covey_hub_t *self)
 {
     if (self->blocked)
         return COVEY_HUB_RETRY_MS;
-    int64_t wait_ms =
-        covey_membership_next_ms (self->membership) - self->now_ms;
+    int64_t next_ms = covey_membership_next_ms (self->membership);
+    next_ms = self->links_ms < next_ms ? self->links_ms : next_ms;
+    int64_t wait_ms = next_ms - self->now_ms;
     for (size_t i = 0; i < covey_session_table_count (self->table); i++)
         if (covey_host_held (covey_session_table_at (self->table, i)))
             wait_ms = wait_ms < WAIT_HELD_MS ? wait_ms : WAIT_HELD_MS;

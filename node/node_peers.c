@@ -695,6 +695,7 @@ covey_hub_tick_peers (covey_hub_t *self)
 void
 covey_hub_flush_peers (covey_hub_t *self)
 {
+    self->links_ms = INT64_MAX;
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;
@@ -708,6 +709,8 @@ covey_hub_flush_peers (covey_hub_t *self)
             covey_hub_flush_snapshot (shell);
         if (covey_link_flush (shell->link, self->now_ms))
             self->blocked = true;
+        int64_t next_ms = covey_link_next_ms (shell->link);
+        self->links_ms = next_ms < self->links_ms ? next_ms : self->links_ms;
     }
 }
 

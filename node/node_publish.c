@@ -534,6 +534,7 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
     /* The first frame of a session may have been lost on the way. */
     if (header->has_oldest && header->oldest <= header->first_seq)
         covey_host_begin (host, header->oldest);
+    covey_host_begin_frame (host, header->patient);
     for (; (code = covey_frame_next (&items, &publish.data, &publish.size)) ==
            COVEY_OK;
          publish.seq++) {

@@ -328,7 +328,13 @@ static void
 s_on_publish (covey_hub_t *self, covey_host_t *host, const covey_frame_t *frame,
               const void *header)
 {
-    covey_hub_publish_frame (self, host, frame, header);
+    const Covey__Wire__Publish *publish = header;
+    if (publish->has_done) {
+        if (covey_host_ack (host, publish->done) != COVEY_OK)
+            covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        covey_hub_report (self, host);
+    }
+    covey_hub_publish_frame (self, host, frame, publish);
 }
 
 static void
@@ -520,6 +526,8 @@ covey_hub_tick_sessions (covey_hub_t *self)
     while ((host = covey_session_table_lost (self->table, self->now_ms)))
         covey_hub_end_session (self, host, COVEY_CLOSED,
                                "the session was silent", true);
+    for (size_t i = 0; i < covey_session_table_count (self->table); i++)
+        covey_host_hurry (covey_session_table_at (self->table, i));
 }
 
 static covey_err_t

@@ -32,6 +32,8 @@ s_leave (covey_session_t *self, covey_session_state_t state)
 {
     self->state = state;
     self->sent = self->queue.first - 1; /* all without verdict goes out again */
+    self->urged = self->sent;
+    self->ack_ms = 0;
 }
 
 void
@@ -199,7 +201,11 @@ covey_session_tick (covey_session_t *self, int64_t now_ms)
     else if (s_lacks_receipt (self))
         covey_session_end (self, COVEY_TIMEOUT, "the node owes receipts",
                            false);
-    else if (now_ms - self->ping_ms >= self->heartbeat_ms) {
+    else {
+        if (self->ack_ms && now_ms >= self->ack_ms)
+            covey_session_put_ack (self);
+        if (now_ms - self->ping_ms < self->heartbeat_ms)
+            return;
         if (self->noticed > self->notice_acked)
             covey_session_put_ack (self);
         covey_session_put_ping (self);
@@ -216,7 +222,8 @@ covey_session_next_ms (const covey_session_t *self)
     int64_t silence_ms =
         self->heard_ms + COVEY_SESSION_SILENCE * self->heartbeat_ms;
     int64_t ping_ms = self->ping_ms + self->heartbeat_ms;
-    return ping_ms < silence_ms ? ping_ms : silence_ms;
+    int64_t next_ms = ping_ms < silence_ms ? ping_ms : silence_ms;
+    return self->ack_ms && self->ack_ms < next_ms ? self->ack_ms : next_ms;
 }
 
 covey_err_t
@@ -247,10 +254,25 @@ covey_session_flush (covey_session_t *self, int64_t now_ms)
     self->now_ms = now_ms;
     if (self->state != COVEY_SESSION_OPEN)
         return;
-    if (self->done > self->acked ||
-        self->noticed - self->notice_acked >= NOTICE_ACK_AT)
+    if (self->noticed - self->notice_acked >= NOTICE_ACK_AT)
         covey_session_put_ack (self);
     covey_session_put_waiting (self);
+    if (self->done > self->acked && !self->ack_ms)
+        self->ack_ms = now_ms + COVEY_SESSION_ACK_MS;
+}
+
+void
+covey_session_be_patient (covey_session_t *self)
+{
+    if (self->queue.first < self->queue.next)
+        covey_session_queue_at (&self->queue, self->queue.next - 1)->patient =
+            true;
+}
+
+bool
+covey_session_expects_receipt (const covey_session_t *self)
+{
+    return self->urged >= self->queue.first;
 }
 
 size_t

@@ -24,6 +24,7 @@
 #define COVEY_SESSION_QUEUE_BYTES_MAX (64u << 20)
 #define COVEY_SESSION_HELLO_MS 250 /* a hello without answer is repeated    */
 #define COVEY_SESSION_SUBSCRIPTIONS_MAX 1024
+#define COVEY_SESSION_ACK_MS 20 /* for a publish to take the ack along      */
 #define COVEY_SESSION_SILENCE 3 /* heartbeats missed until it is closed  */
 
 typedef enum {
@@ -112,9 +113,14 @@ covey_err_t covey_session_publish_as (covey_session_t *self, const void *event,
                                       size_t size,
                                       const covey_session_wish_t *wish,
                                       uint64_t *ticket_p);
+/*  Nobody waits for the receipt of the publish queued last: the node may tell
+    it with the next delivery, or some milliseconds later.                    */
+void covey_session_be_patient (covey_session_t *self);
 void covey_session_flush (covey_session_t *self, int64_t now_ms);
 size_t covey_session_unsent (const covey_session_t *self);
 size_t covey_session_unanswered (const covey_session_t *self);
+/*  Is a receipt on its way that does not take its time?                      */
+bool covey_session_expects_receipt (const covey_session_t *self);
 
 /*  Active subscriptions are repeated by the session after it opens again; so
     `subscribed` can come more than once. One that the node refuses is dropped.
@@ -126,8 +132,8 @@ void covey_session_unsubscribe (covey_session_t *self, uint32_t handle);
 void covey_session_unsubscribe_all (covey_session_t *self);
 void covey_session_flow (covey_session_t *self, bool paused);
 
-/*  One delivered event is done with (handled or dropped). Acks go out when
-    half the window is used up, and with flush.                               */
+/*  One delivered event is done with (handled or dropped). The ack goes out when
+    half the window is used up, with the next publish, or by tick.            */
 void covey_session_done (covey_session_t *self);
 
 /*  Services: send a frame of their own (JournalAck).                        */

@@ -32,12 +32,14 @@ struct covey_session {
     covey_session_queue_t queue;
     uint64_t sent;      /* last ticket sent since the session opened          */
     uint64_t sent_ever; /* last ticket ever sent                              */
+    uint64_t urged;     /* last one sent whose receipt is waited for          */
     uint32_t publish_window;
     uint64_t instance; /* of the session at the node, as it said last         */
 
     uint64_t delivered; /* last delivery that arrived                         */
     uint64_t done;      /* last delivery that the shell is done with          */
     uint64_t acked;     /* last delivery acknowledged to the node             */
+    int64_t ack_ms;     /* the ack leaves by then; 0: nothing to say          */
     uint64_t noticed;   /* last notice that arrived                           */
     uint64_t notice_acked; /* last notice acknowledged to the node            */
     uint64_t stale;        /* deliveries before the node lost the session, which

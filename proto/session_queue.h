@@ -13,6 +13,7 @@ typedef struct {
     uint8_t *bytes; /* the event, then its group                              */
     uint32_t size;
     uint32_t wait_ms;
+    bool patient; /* nobody waits for its receipt                             */
     covey_level_t level;
     bool has_group; /* an empty one means any agent                           */
     uint32_t group_size;

@@ -46,6 +46,7 @@ s_start_over (covey_session_t *self)
 {
     self->stale += self->delivered - self->done;
     self->delivered = self->done = self->acked = 0;
+    self->ack_ms = 0;
     self->noticed = self->notice_acked = 0;
 }
 
@@ -229,6 +230,13 @@ s_on_deliver (covey_session_t *self, const covey_frame_t *frame,
         covey_session_end (self, COVEY_STATE, "deliveries were lost on the way",
                            false);
         return COVEY_OK;
+    }
+    if (header->has_accepted) {
+        if (header->accepted > self->sent_ever)
+            return COVEY_MALFORMED;
+        s_take_verdicts (self, header->accepted, 0, NULL);
+        if (self->state != COVEY_SESSION_OPEN)
+            return COVEY_OK; /* the callback closed it */
     }
     covey_frame_t rest = *frame;
     const uint8_t *item;

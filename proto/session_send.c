@@ -33,6 +33,7 @@ s_put_ack (covey_session_t *self, bool arrived)
 {
     Covey__Wire__DeliverAck ack = COVEY__WIRE__DELIVER_ACK__INIT;
     ack.seq = self->acked = self->done;
+    self->ack_ms = 0;
     ack.has_notice_seq = self->noticed > 0;
     ack.notice_seq = self->notice_acked = self->noticed;
     ack.has_arrived = arrived;
@@ -111,8 +112,8 @@ static bool
 s_asks_the_same (const covey_session_entry_t *a, const covey_session_entry_t *b)
 {
     return a->wait_ms == b->wait_ms && a->level == b->level &&
-           a->heard == b->heard && a->has_group == b->has_group &&
-           a->group_size == b->group_size &&
+           a->heard == b->heard && a->patient == b->patient &&
+           a->has_group == b->has_group && a->group_size == b->group_size &&
            (!a->group_size || memcmp (a->bytes + a->size, b->bytes + b->size,
                                       a->group_size) == 0);
 }
@@ -130,6 +131,9 @@ s_begin_batch (covey_session_t *self, uint64_t ticket,
     header.has_level = head->level > COVEY_LEVEL_ACCEPTED;
     header.level = (uint32_t)head->level;
     header.has_heard = header.heard = head->heard;
+    header.has_patient = header.patient = head->patient;
+    header.has_done = self->done > self->acked;
+    header.done = self->done;
     if (head->has_group &&
         !(header.group = (Covey__Wire__Group *)covey_wire_unpack (
               &covey__wire__group__descriptor, head->bytes + head->size,
@@ -167,6 +171,10 @@ s_send_batch (covey_session_t *self, uint64_t last)
     }
     if (ticket == first)
         return COVEY_NOMEM; /* the next flush tries again */
+    if (!head->patient)
+        self->urged = ticket - 1;
+    self->acked = self->done;
+    self->ack_ms = 0;
     self->sent = ticket - 1;
     if (self->sent_ever < self->sent)
         self->sent_ever = self->sent;

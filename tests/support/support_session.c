@@ -59,8 +59,12 @@ s_log_publish (support_session_t *self, covey_frame_t *frame)
     if (publish->has_level || publish->has_wait_ms)
         s_log (self, "PUBLISH %d+%zu level %u wait %u", (int)publish->first_seq,
                count, publish->level, publish->wait_ms);
+    else if (publish->has_done)
+        s_log (self, "PUBLISH %d+%zu done %d", (int)publish->first_seq, count,
+               (int)publish->done);
     else
-        s_log (self, "PUBLISH %d+%zu", (int)publish->first_seq, count);
+        s_log (self, "PUBLISH %d+%zu%s", (int)publish->first_seq, count,
+               publish->patient ? " patient" : "");
     protobuf_c_message_free_unpacked (message, NULL);
 }
 
@@ -130,6 +134,14 @@ s_on_send (void *arg, const covey_buf_t *buf)
             return;
         }
     fail_msg ("a frame of kind %d was sent", frame.kind);
+}
+
+void
+support_session_flush_acks (support_session_t *self)
+{
+    covey_session_flush (self->session, self->now_ms);
+    self->now_ms += COVEY_SESSION_ACK_MS;
+    covey_session_tick (self->session, self->now_ms);
 }
 
 /* -- what the session says ----------------------------------------------- */

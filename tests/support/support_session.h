@@ -32,6 +32,8 @@ int support_session_setup_open (void **state);
 int support_session_teardown (void **state);
 
 void support_session_expect (support_session_t *self, const char *lines);
+/*  Flush, and let the time pass after which an ack goes out by itself.      */
+void support_session_flush_acks (support_session_t *self);
 void support_session_publish (support_session_t *self, const char *text,
                               covey_level_t level, uint32_t wait_ms);
 

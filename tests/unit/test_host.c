@@ -66,9 +66,12 @@ s_log_frame (fixture_t *self, const covey_frame_t *frame)
             (Covey__Wire__Deliver *)covey_wire_unpack (
                 &covey__wire__deliver__descriptor, frame->header,
                 frame->header_size);
-        snprintf (at, left, "deliver %llu+%zu(%zu) ",
-                  (unsigned long long)deliver->first_seq,
-                  deliver->n_handle_counts, deliver->n_handles);
+        int size = snprintf (at, left, "deliver %llu+%zu(%zu) ",
+                             (unsigned long long)deliver->first_seq,
+                             deliver->n_handle_counts, deliver->n_handles);
+        if (deliver->has_accepted)
+            snprintf (at + size, left - (size_t)size, "accepted %llu ",
+                      (unsigned long long)deliver->accepted);
         protobuf_c_message_free_unpacked (&deliver->base, NULL);
     } else if (frame->kind == COVEY_FRAME_GAP) {
         Covey__Wire__Gap *gap = (Covey__Wire__Gap *)covey_wire_unpack (
@@ -205,6 +208,53 @@ s_hold (covey_host_t *host, covey_parcel_t *parcel, uint64_t seq,
                                  .level = level,
                                  .deadline_ms = deadline_ms};
     return covey_host_hold (host, &publish);
+}
+
+static void
+test_receipt_of_the_patient_comes_along (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    covey_host_begin_frame (host, true);
+    (void)covey_host_offer (host, 1);
+    covey_host_accept (host, 1);
+    s_expect (self, host, "");
+    assert_int_equal (s_deliver (host), COVEY_OK);
+    s_expect (self, host, "deliver 1+1(0) accepted 1 ");
+    assert_int_equal (s_deliver (host), COVEY_OK);
+    s_expect (self, host, "deliver 2+1(0) ");
+    /* Nothing to come along with: when it is hurried. */
+    (void)covey_host_offer (host, 2);
+    covey_host_accept (host, 2);
+    s_expect (self, host, "");
+    covey_host_hurry (host);
+    s_expect (self, host, "receipt 2/0/0 ");
+    covey_host_hurry (host);
+    s_expect (self, host, "");
+    /* Refusals do not wait, nor do the impatient. */
+    (void)covey_host_offer (host, 3);
+    covey_host_refuse (host, 3, COVEY_NOAGENT, "nobody");
+    s_expect (self, host, "receipt 3/1/0 ");
+    (void)covey_host_offer (host, 4);
+    covey_host_accept (host, 4);
+    covey_host_begin_frame (host, false);
+    (void)covey_host_offer (host, 5);
+    covey_host_accept (host, 5);
+    s_expect (self, host, "receipt 5/0/0 ");
+}
+
+static void
+test_patience_ends_with_half_the_window (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    covey_host_begin_frame (host, true);
+    for (uint64_t seq = 1; seq <= COVEY_HOST_WINDOW / 2; seq++) {
+        s_expect (self, host, "");
+        (void)covey_host_offer (host, seq);
+        covey_host_accept (host, seq);
+    }
+    s_expect (self, host, "receipt 2048/0/0 ");
 }
 
 static void
@@ -565,6 +615,8 @@ main (void)
         CASE (test_numbers_of_a_lost_session_go_on),
         CASE (test_first_publish_that_was_lost_shows),
         CASE (test_many_refusals_need_several_receipts),
+        CASE (test_receipt_of_the_patient_comes_along),
+        CASE (test_patience_ends_with_half_the_window),
         CASE (test_held_publishes_keep_their_turn),
         CASE (test_held_bytes_are_bounded),
         CASE (test_deliveries_stay_within_the_window),

@@ -278,6 +278,44 @@ test_duplicates_and_gaps_are_not_passed_on (void **state)
 }
 
 static void
+test_lone_data_is_acknowledged_after_a_while (void **state)
+{
+    fixture_t *self = *state;
+    covey_link_open (self->link, 7, 0, 0, 0);
+    assert_int_equal (s_data (self, 7, 1, "a"), COVEY_OK);
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->acks, 0);
+    assert_int_equal (covey_link_next_ms (self->link), COVEY_LINK_ACK_MS);
+    covey_link_flush (self->link, COVEY_LINK_ACK_MS);
+    covey_link_flush (self->link, COVEY_LINK_ACK_MS);
+    assert_int_equal (self->acks, 1);
+    assert_int_equal (self->ack_seq, 1);
+    assert_int_equal (covey_link_next_ms (self->link), INT64_MAX);
+    /* Data takes it along. */
+    assert_int_equal (s_data (self, 7, 2, "b"), COVEY_OK);
+    assert_int_equal (s_push (self, "x", false), COVEY_OK);
+    covey_link_flush (self->link, 2 * COVEY_LINK_ACK_MS);
+    covey_link_flush (self->link, 4 * COVEY_LINK_ACK_MS);
+    assert_int_equal (self->ack_seq, 2);
+    assert_int_equal (self->acks, 1);
+}
+
+static void
+test_many_data_are_acknowledged_at_once (void **state)
+{
+    fixture_t *self = *state;
+    covey_link_open (self->link, 7, 0, 0, 0);
+    for (uint64_t seq = 1; seq <= COVEY_LINK_ACK_EVENTS; seq++) {
+        covey_link_flush (self->link, 0);
+        assert_int_equal (self->acks, 0);
+        assert_int_equal (s_data (self, 7, seq, "a"), COVEY_OK);
+        self->got[0] = '\0';
+    }
+    covey_link_flush (self->link, 0);
+    assert_int_equal (self->ack_seq, COVEY_LINK_ACK_EVENTS);
+}
+
+static void
 test_new_incarnation_gets_what_the_old_one_had_not (void **state)
 {
     fixture_t *self = *state;
@@ -532,6 +570,8 @@ main (void)
         CASE (test_acks_without_progress_send_again),
         CASE (test_heartbeat_shows_a_lost_tail),
         CASE (test_duplicates_and_gaps_are_not_passed_on),
+        CASE (test_lone_data_is_acknowledged_after_a_while),
+        CASE (test_many_data_are_acknowledged_at_once),
         CASE (test_new_incarnation_gets_what_the_old_one_had_not),
         CASE (test_taken_back_items_leave_their_number),
         CASE (test_critical_overtakes_what_waits_behind_the_window),

@@ -303,13 +303,33 @@ test_callbacks_may_publish (void **state)
     static const char *const items[] = {"q1", "q2", NULL};
     support_session_give_deliver (self, 1, items);
     support_session_expect (
-        self, "event q1\nPUBLISH 1+1\nevent q2\nACK 1\nPUBLISH 2+1\n");
+        self, "event q1\nPUBLISH 1+1\nevent q2\nPUBLISH 2+1 done 1\n");
     self->publish_in_reached = true;
     support_session_give_receipt (self, 2);
     support_session_expect (self,
                             "reached 1 accepted -1\nreached 2 accepted -1\n"
-                            "PUBLISH 3+8\n");
+                            "PUBLISH 3+8 done 2\n");
     assert_int_equal (covey_session_unanswered (self->session), 100);
+}
+
+static void
+test_patient_publishes_have_frames_of_their_own (void **state)
+{
+    support_session_t *self = *state;
+    support_session_publish (self, "a", COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_be_patient (self->session);
+    covey_session_flush (self->session, self->now_ms);
+    assert_false (covey_session_expects_receipt (self->session));
+    support_session_publish (self, "b", COVEY_LEVEL_ACCEPTED, 0);
+    support_session_publish (self, "c", COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_be_patient (self->session);
+    covey_session_flush (self->session, self->now_ms);
+    support_session_expect (self,
+                            "PUBLISH 1+1 patient\nPUBLISH 2+1\nPUBLISH 3+1 "
+                            "patient\n");
+    assert_true (covey_session_expects_receipt (self->session));
+    support_session_give_receipt (self, 2);
+    assert_false (covey_session_expects_receipt (self->session));
 }
 
 /* -- losing the node ------------------------------------------------------ */
@@ -584,6 +604,7 @@ main (void)
         OPEN (test_full_queue_says_eagain_by_count),
         OPEN (test_full_queue_says_eagain_by_bytes),
         OPEN (test_callbacks_may_publish),
+        OPEN (test_patient_publishes_have_frames_of_their_own),
         OPEN (test_ping_every_heartbeat_and_silence_closes),
         OPEN (test_any_frame_breaks_the_silence),
         OPEN (test_time_that_the_agent_slept_is_not_the_nodes_silence),

@@ -60,7 +60,7 @@ test_hole_in_the_deliveries_closes_and_reopening_mends_it (void **state)
 }
 
 static void
-test_acks_go_out_at_half_the_window_and_with_flush (void **state)
+test_acks_go_out_at_half_the_window_or_after_a_while (void **state)
 {
     support_session_t *self = *state;
     static const char *const one[] = {"e", NULL};
@@ -73,8 +73,43 @@ test_acks_go_out_at_half_the_window_and_with_flush (void **state)
     support_session_give_deliver (self, COVEY_SESSION_WINDOW / 2 + 1, one);
     self->log_size = 0;
     covey_session_flush (self->session, self->now_ms);
-    covey_session_flush (self->session, self->now_ms);
+    assert_int_equal (covey_session_next_ms (self->session),
+                      self->now_ms + COVEY_SESSION_ACK_MS);
+    assert_int_equal (self->log_size, 0);
+    support_session_flush_acks (self);
+    support_session_flush_acks (self);
     support_session_expect (self, "ACK 513\n");
+}
+
+static void
+test_publish_takes_the_ack_along (void **state)
+{
+    support_session_t *self = *state;
+    static const char *const one[] = {"e", NULL};
+    self->done_in_event = true;
+    support_session_give_deliver (self, 1, one);
+    support_session_publish (self, "p", COVEY_LEVEL_ACCEPTED, 0);
+    support_session_flush_acks (self);
+    support_session_expect (self, "event e\nPUBLISH 1+1 done 1\n");
+}
+
+static void
+test_deliver_takes_the_receipt_along (void **state)
+{
+    support_session_t *self = *state;
+    static const char *const one[] = {"e", NULL};
+    support_session_publish (self, "p", COVEY_LEVEL_ACCEPTED, 0);
+    covey_session_flush (self->session, self->now_ms);
+    Covey__Wire__Deliver deliver = COVEY__WIRE__DELIVER__INIT;
+    deliver.first_seq = 1;
+    deliver.has_accepted = true;
+    deliver.accepted = 2; /* what was never sent */
+    support_session_give (self, COVEY_FRAME_DELIVER, &deliver, one);
+    support_session_expect (self, "PUBLISH 1+1\n");
+    assert_int_equal (covey_session_malformed (self->session), 1);
+    deliver.accepted = 1;
+    support_session_give (self, COVEY_FRAME_DELIVER, &deliver, one);
+    support_session_expect (self, "reached 1 accepted -1\nevent e\n");
 }
 
 static void
@@ -96,13 +131,13 @@ test_acks_are_repeated_after_reopening (void **state)
     static const char *const items[] = {"a", "b", NULL};
     support_session_give_deliver (self, 1, items);
     covey_session_done (self->session);
-    covey_session_flush (self->session, self->now_ms);
+    support_session_flush_acks (self);
     support_session_end (self, COVEY_CLOSED);
     support_session_expect (self, "event a\nevent b\nACK 1\nclosed CLOSED\n");
     support_session_reopen (self, 0);
     support_session_expect (self, "HELLO\nACK 1\nopened alpha\n");
     covey_session_done (self->session);
-    covey_session_flush (self->session, self->now_ms);
+    support_session_flush_acks (self);
     support_session_expect (self, "ACK 2\n");
 }
 
@@ -121,10 +156,10 @@ test_restarted_node_counts_deliveries_from_one_again (void **state)
               "event x\n");
     covey_session_done (self->session); /* a and b: of the old count */
     covey_session_done (self->session);
-    covey_session_flush (self->session, self->now_ms);
+    support_session_flush_acks (self);
     support_session_expect (self, "");
     covey_session_done (self->session);
-    covey_session_flush (self->session, self->now_ms);
+    support_session_flush_acks (self);
     support_session_expect (self, "ACK 1\n");
 }
 
@@ -438,7 +473,9 @@ main (void)
         OPEN (test_deliveries_carry_the_handles_they_matched),
         OPEN (test_duplicate_deliveries_are_dropped_with_their_handles),
         OPEN (test_hole_in_the_deliveries_closes_and_reopening_mends_it),
-        OPEN (test_acks_go_out_at_half_the_window_and_with_flush),
+        OPEN (test_acks_go_out_at_half_the_window_or_after_a_while),
+        OPEN (test_publish_takes_the_ack_along),
+        OPEN (test_deliver_takes_the_receipt_along),
         OPEN (test_node_that_overruns_the_window_is_left),
         OPEN (test_acks_are_repeated_after_reopening),
         OPEN (test_restarted_node_counts_deliveries_from_one_again),
