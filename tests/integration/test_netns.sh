@@ -17,51 +17,34 @@ phase() { echo "[$((SECONDS - began)) s] $*"; }
 netns_open 5
 netns_link delay=30 jitter=10 loss=0.02
 began=$SECONDS
-for i in $nodes; do netns_node "$i"; done
-all_alive() { every_node $nodes -- nodes.alive 5; }
-check "every node knows all" until_true 30 all_alive
-for i in $nodes; do
-    peers=$(for j in $nodes; do [ "$j" = "$i" ] || echo "agent$j"; done)
-    netns_agent "$i" $peers
-done
-all_listed() { every_node $nodes -- agents 5; }
-check "every node can route to every agent" until_true 30 all_listed
+netns_mesh $nodes
 
 # load PHASE: the run is invalid without traffic
-received() {
-    local i sum=0 words
-    for i in $nodes; do
-        read -r -a words <<<"$(agent_do "$i" counts)"
-        sum=$((sum + words[1]))
-    done
-    echo "$sum"
-}
 load() {
     local now=$SECONDS count rate
-    count=$(received)
+    count=$(netns_count)
     rate=$(((count - count_before) / (now > time_before ? now - time_before : 1)))
     phase "$1: $rate targeted events/s"
     check "traffic while $1 (else the run shows nothing)" test $rate -ge $least
     count_before=$count time_before=$now
 }
 count_before=0 time_before=$SECONDS
-for i in $nodes; do agent_do "$i" go $period_ms >/dev/null; done
-some() { [ "$(received)" -ge 500 ]; }
-check "traffic starts" until_true 20 some
+netns_traffic $period_ms
+check "traffic starts" until_true 20 netns_received 500
 load "the network is only bad"
 
 for a in 1 2; do for b in 3 4 5; do netns_cut $a $b; netns_cut $b $a; done; done
 lasts "$partition_s"
 load "1 and 2 are cut off from 3, 4 and 5"
 netns_heal
-check "one mesh again after the partition" until_true 30 all_alive
+check "one mesh again after the partition" until_true 30 netns_whole
 phase "healed"
 
 kill -STOP "${node_pid[3]}"
 lasts "$pause_s"
 load "node 3 stands still"
 kill -CONT "${node_pid[3]}"
-check "one mesh again after the pause" until_true 30 all_alive
+check "one mesh again after the pause" until_true 30 netns_whole
 phase "node 3 goes on"
 
 netns_cut 4 2
@@ -69,23 +52,9 @@ netns_cut 4 1
 lasts $((partition_s / 3))
 load "1 and 2 do not hear 4"
 netns_heal
-check "one mesh again after the one-way cut" until_true 30 all_alive
-check "with all agents" until_true 30 all_listed
+check "one mesh again after the one-way cut" until_true 30 netns_whole
 phase "healed"
 
-for i in $nodes; do check "agent $i is quiet" equal "$(agent_do "$i" quiet)" quiet; done
-names=()
-for i in $nodes; do
-    names+=("$("$covey" status --data "${node_data[$i]}" --json | field node.id)=agent$i")
-done
-checked() {
-    python3 "$COVEY_SOURCE/tests/support/check_traffic.py" "${names[@]}" "$dir"/agent?.events >"$dir/verdict"
-}
-until_true 30 checked # the final read; what is there too often stays
-for i in $nodes; do echo end >&"${agent_in[$i]}"; wait "${agent_pid[$i]}"; done
-checked
-check "nothing lost, twice or out of order" equal "$(sed '$d' "$dir/verdict")" ""
-phase "$(tail -1 "$dir/verdict")"
-netns_relay counts
-for i in $nodes; do check "node $i ends well" stop "${node_pid[$i]}"; done
+netns_check
+phase "done"
 finish

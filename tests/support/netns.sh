@@ -97,6 +97,60 @@ netns_agent() {
     check "agent $number is ready" equal "$answer" ready
 }
 
+# netns_mesh I...: a node and an agent each, until all know all
+netns_mesh() {
+    local i j
+    netns_nodes=("$@")
+    for i in "$@"; do netns_node "$i"; done
+    for i in "$@"; do
+        netns_agent "$i" $(for j in "$@"; do [ "$j" = "$i" ] || echo "agent$j"; done)
+    done
+    check "every node can route to every agent" until_true 40 netns_whole
+}
+netns_whole() {
+    every_node "${netns_nodes[@]}" -- nodes.alive ${#netns_nodes[@]} &&
+        every_node "${netns_nodes[@]}" -- agents ${#netns_nodes[@]}
+}
+
+# netns_traffic MS: each agent sends to each other one every MS ms, at most
+netns_traffic() {
+    local i
+    for i in "${netns_nodes[@]}"; do agent_do "$i" go "$1" >/dev/null; done
+}
+# How many targeted events were received so far; is it so many?
+netns_count() {
+    local i sum=0 words
+    for i in "${netns_nodes[@]}"; do
+        read -r -a words <<<"$(agent_do "$i" counts)"
+        sum=$((sum + words[1]))
+    done
+    echo "$sum"
+}
+netns_received() { [ "$(netns_count)" -ge "$1" ]; }
+
+# netns_check [OPTIONS]: ends the traffic, waits for what is under way, and reads
+# all logs (check_traffic.py)
+netns_check() {
+    local i names=()
+    for i in "${netns_nodes[@]}"; do
+        check "agent $i is quiet" equal "$(agent_do "$i" quiet)" quiet
+        names+=("$("$covey" status --data "${node_data[$i]}" --json | field node.id)=agent$i")
+    done
+    netns_checked() {
+        python3 "$COVEY_SOURCE/tests/support/check_traffic.py" "$@" "${names[@]}" "$dir"/agent?.events >"$dir/verdict"
+    }
+    until_true 30 netns_checked "$@" # what is lost may come yet, what is wrong stays
+    for i in "${netns_nodes[@]}"; do
+        echo end >&"${agent_in[$i]}"
+        check "agent $i ends well" wait "${agent_pid[$i]}"
+    done
+    netns_checked "$@"
+    check "nothing lost, twice or out of order" equal "$(sed '$d' "$dir/verdict")" ""
+    tail -1 "$dir/verdict"
+    netns_relay counts
+    for i in "${netns_nodes[@]}"; do check "node $i ends well" stop "${node_pid[$i]}"; done
+}
+
 # agent_do I WORDS...: what it answers
 agent_do() {
     local number=$1 answer
