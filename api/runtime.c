@@ -13,6 +13,7 @@ s_init (void)
 {
     /* Signals belong to the program, not to a library in it. */
     zsys_handler_set (NULL);
+    zsys_set_max_sockets (0); /* as many as ZeroMQ can have */
     zsys_init ();
 }
 

@@ -32,13 +32,16 @@
 #define COVEY_HUB_DRAIN_MAX 256     /* messages per socket and wake-up       */
 #define COVEY_HUB_INPUTS 7          /* that the loop reads                   */
 #define COVEY_HUB_TICK_MS 20        /* timers are looked at this often       */
-#define COVEY_HUB_RETRY_MS 2        /* when a socket was full                */
+#define COVEY_HUB_RETRY_MS 2        /* when a socket was full; the longest   */
+#define COVEY_HUB_RETRY_MAX_MS 64   /* pause for one to a peer               */
+#define COVEY_HUB_WATCH_MS 100      /* connections are looked at this often  */
 #define COVEY_HUB_HEARTBEAT_MS 1000 /* of sessions */
 #define COVEY_HUB_GRACE_MS 5000     /* a silent session is kept this long    */
-#define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again */
-#define COVEY_HUB_SYNC_MAX_MS 5000  /* then the agent is told                */
-#define COVEY_HUB_RETURN_MS 30000   /* failed peer: its events go back       */
-#define COVEY_HUB_LAST_MS 1000 /* left peer: its last broadcasts come yet */
+#define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again: */
+#define COVEY_HUB_SYNC_RETRY_MAX_MS 4000 /* first and longest pause         */
+#define COVEY_HUB_SYNC_MAX_MS 5000 /* then the agent is told                */
+#define COVEY_HUB_RETURN_MS 30000  /* failed peer: its events go back       */
+#define COVEY_HUB_LAST_MS 1000     /* left peer: its last broadcasts come yet */
 #define COVEY_HUB_ADDRESS_MAX 320
 #define COVEY_HUB_LIST_MS 1000  /* after a swarm fact: ask for the list  */
 #define COVEY_HUB_STALL_MS 1000 /* longer than that stood this node still   */
@@ -124,6 +127,8 @@ typedef struct {
     bool has_origin;
     uint8_t origin[16]; /* under which it numbers its journaled events        */
     int64_t return_ms;  /* failed: when its events go back; 0: done           */
+    int64_t flush_ms;   /* its socket was full: not before                    */
+    int64_t pause_ms;   /* the last pause because of that                     */
     int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
     size_t copies; /* of the event that is being judged                       */
@@ -246,6 +251,8 @@ struct covey_hub {
     bool round_due;
     uint32_t round; /* of subscriptions                                       */
     int64_t round_ms;
+    int64_t round_retry_ms;
+    int64_t watch_ms;
     covey_fifo_t waiters;
 
     /* services                                                               */

@@ -231,7 +231,8 @@ s_court (covey_membership_t *self, covey_peer_t *peer, int64_t now_ms)
     if (!s_is_courted (peer) || now_ms < peer->hello_ms)
         return;
     if (!covey_membership_say_hello (self, peer, true, now_ms)) {
-        peer->hello_ms = now_ms + s_jitter (self, peer->knock_ms);
+        /* All knocks of this length at the same time: one pass, not many. */
+        peer->hello_ms = (now_ms / peer->knock_ms + 1) * peer->knock_ms;
         peer->knock_ms = peer->knock_ms * 2 > COVEY_MEMBERSHIP_KNOCK_MAX_MS
                              ? COVEY_MEMBERSHIP_KNOCK_MAX_MS
                              : peer->knock_ms * 2;

@@ -409,9 +409,14 @@ covey_hub_answer_waiters (covey_hub_t *self)
 void
 covey_hub_tick_casts (covey_hub_t *self)
 {
-    if (!covey_hub_is_synced (self, self->round) &&
-        self->now_ms - self->round_ms >= COVEY_HUB_SYNC_RETRY_MS)
+    if (covey_hub_is_synced (self, self->round))
+        self->round_retry_ms = COVEY_HUB_SYNC_RETRY_MS;
+    else if (self->now_ms - self->round_ms >= self->round_retry_ms) {
+        self->round_retry_ms *= 2;
+        if (self->round_retry_ms > COVEY_HUB_SYNC_RETRY_MAX_MS)
+            self->round_retry_ms = COVEY_HUB_SYNC_RETRY_MAX_MS;
         covey_hub_sync (self);
+    }
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *peer =
             covey_membership_at (self->membership, i)->shell;

@@ -128,22 +128,24 @@ s_send_frame (void *arg, const covey_buf_t *frame)
 /* ------------------------------------------------------------------------ */
 /*  Changes                                                                  */
 
-static void
+/*  True: a new connection, over which all subscriptions go anew.            */
+static bool
 s_listen (covey_hub_peer_t *shell, const char *pub)
 {
     covey_hub_t *self = shell->hub;
     if (strcmp (shell->pub, pub) == 0)
-        return;
+        return false;
     if (*shell->pub)
         covey_hub_unhear (self, shell->pub);
     shell->pub[0] = '\0';
     if (!*pub || !covey_str_copy (shell->pub, sizeof shell->pub, pub))
-        return;
-    if (covey_hub_hear (self, pub) != COVEY_OK) {
-        shell->pub[0] = '\0';
-        covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
-                         "peer_address_unusable", "address=%s", pub);
-    }
+        return false;
+    if (covey_hub_hear (self, pub) == COVEY_OK)
+        return true;
+    shell->pub[0] = '\0';
+    covey_log_write (self->config.log, COVEY_LOG_WARN, "node",
+                     "peer_address_unusable", "address=%s", pub);
+    return false;
 }
 
 static void
@@ -178,8 +180,10 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
     shell->synced = 0;
     shell->ask_ms = self->now_ms + COVEY_HUB_ASK_MS;
     shell->snapshot_due = true; /* it may have missed changes               */
-    self->round_due = true;
-    s_listen (shell, peer->pub_endpoint);
+    /* The token of the present round goes to a newcomer by itself; in a mesh
+       that starts, a round for each would be all that anybody does. */
+    if (!s_listen (shell, peer->pub_endpoint))
+        self->round_due = true;
 }
 
 typedef struct {
@@ -311,7 +315,7 @@ static void
 s_stop_listening (covey_hub_peer_t *shell)
 {
     shell->last_ms = 0;
-    s_listen (shell, "");
+    (void)s_listen (shell, "");
     if (shell->intake)
         covey_intake_give_up (shell->intake, shell->hub->now_ms);
     covey_intake_destroy (&shell->intake);
@@ -345,7 +349,7 @@ s_forgotten (void *arg, covey_peer_t *peer)
     peer->shell = NULL;
     s_unroute (shell);
     if (self->sub)
-        s_listen (shell, "");
+        (void)s_listen (shell, "");
     covey_hub_close_socket (&shell->dealer);
     s_drop_link (shell);
     covey_intake_destroy (&shell->intake);
@@ -671,12 +675,16 @@ covey_hub_tick_peers (covey_hub_t *self)
 {
     covey_membership_tick (self->membership, self->now_ms);
     covey_hub_turn_heartbeats (self);
+    bool watch = self->now_ms - self->watch_ms >= COVEY_HUB_WATCH_MS;
+    if (watch)
+        self->watch_ms = self->now_ms;
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;
         if (!shell)
             continue;
-        s_watch (self, shell);
+        if (watch)
+            s_watch (self, shell);
         covey_hub_tick_heartbeat (shell);
         /* What asked for it may have been lost with a connection. */
         if (shell->ask_ms && self->now_ms >= shell->ask_ms) {
@@ -690,6 +698,28 @@ covey_hub_tick_peers (covey_hub_t *self)
             s_return_events (shell, true);
         }
     }
+}
+
+/*  A socket that takes nothing is tried again soon, and if it still does not,
+    less and less often: it may have no connection, and there may be many.    */
+static void
+s_flush_link (covey_hub_t *self, covey_hub_peer_t *shell)
+{
+    if (self->now_ms >= shell->flush_ms) {
+        uint64_t sent = covey_link_stats (shell->link)->sent;
+        bool blocked = covey_link_flush (shell->link, self->now_ms);
+        bool moved = covey_link_stats (shell->link)->sent != sent;
+        shell->pause_ms = !blocked           ? 0
+                          : moved            ? COVEY_HUB_RETRY_MS
+                          : !shell->pause_ms ? COVEY_HUB_RETRY_MS
+                                             : 2 * shell->pause_ms;
+        if (shell->pause_ms > COVEY_HUB_RETRY_MAX_MS)
+            shell->pause_ms = COVEY_HUB_RETRY_MAX_MS;
+        shell->flush_ms = blocked ? self->now_ms + shell->pause_ms : 0;
+    }
+    int64_t next_ms =
+        shell->flush_ms ? shell->flush_ms : covey_link_next_ms (shell->link);
+    self->links_ms = next_ms < self->links_ms ? next_ms : self->links_ms;
 }
 
 void
@@ -707,10 +737,7 @@ covey_hub_flush_peers (covey_hub_t *self)
             covey_hub_send_flows (shell);
         if (shell->pieces.count)
             covey_hub_flush_snapshot (shell);
-        if (covey_link_flush (shell->link, self->now_ms))
-            self->blocked = true;
-        int64_t next_ms = covey_link_next_ms (shell->link);
-        self->links_ms = next_ms < self->links_ms ? next_ms : self->links_ms;
+        s_flush_link (self, shell);
     }
 }
 

@@ -16,8 +16,10 @@
 #define LINGER_MS 500
 #define BACKLOG 1024
 #define HANDSHAKE_MS 2000
-#define HEARTBEAT_MS 1000
-#define HEARTBEAT_TIMEOUT_MS 3000
+#define UNACKED_MS 3000 /* by TCP, then the connection is given up          */
+#define IDLE_S 2        /* then TCP asks whether the other end is there     */
+#define ASK_S 1
+#define ASKS 3
 #define RECONNECT_MS 100
 #define RECONNECT_JITTER_MS 100
 #define RECONNECT_MAX_MS 2000
@@ -50,9 +52,14 @@ s_socket (int type)
     s_set_int (socket, ZMQ_IPV6, 1);
     s_set_int (socket, ZMQ_BACKLOG, BACKLOG);
     s_set_int (socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    s_set_int (socket, ZMQ_HEARTBEAT_IVL, HEARTBEAT_MS);
-    s_set_int (socket, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
-    s_set_int (socket, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    /* The kernel finds dead connections. ZeroMQ's own heartbeats search all its
+       timers for each message: with a thousand connections that is all its
+       thread does. */
+    s_set_int (socket, ZMQ_TCP_MAXRT, UNACKED_MS);
+    s_set_int (socket, ZMQ_TCP_KEEPALIVE, 1);
+    s_set_int (socket, ZMQ_TCP_KEEPALIVE_IDLE, IDLE_S);
+    s_set_int (socket, ZMQ_TCP_KEEPALIVE_INTVL, ASK_S);
+    s_set_int (socket, ZMQ_TCP_KEEPALIVE_CNT, ASKS);
     if (type == ZMQ_ROUTER) {
         s_set_int (socket, ZMQ_ROUTER_MANDATORY, 1);
         s_set_int (socket, ZMQ_ROUTER_HANDOVER, 1);
