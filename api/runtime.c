@@ -13,8 +13,9 @@ s_init (void)
 {
     /* Signals belong to the program, not to a library in it. */
     zsys_handler_set (NULL);
-    zsys_set_max_sockets (0); /* as many as ZeroMQ can have */
-    zsys_init ();
+    /* As many sockets as ZeroMQ can have; no effect, and no harm, in a program
+       that made some before. */
+    zmq_ctx_set (zsys_init (), ZMQ_MAX_SOCKETS, (int)zsys_socket_limit ());
 }
 
 void

@@ -120,7 +120,7 @@ covey_node_actor_new (const covey_node_config_t *config,
     if (code)
         return code;
     zsys_handler_set (NULL); /* signals belong to the program                 */
-    zsys_init ();
+    zmq_ctx_set (zsys_init (), ZMQ_MAX_SOCKETS, (int)zsys_socket_limit ());
     covey_hub_t *hub =
         covey_hub_new (config, covey_clock_seed (), covey_clock_mono_ms (),
                        covey_clock_wall_us ());

@@ -22,6 +22,8 @@ typedef struct {
     const covey_interface_t *interfaces; /* used; the first is advertised    */
     size_t interface_count;              /* when host is a wildcard          */
     int beacon_port; /* UDP, on the interfaces; 0: no beacon                 */
+    bool inproc;     /* all nodes of the mesh are in this process: they reach
+                        each other without TCP, and without its descriptors      */
     int port;        /* ROUTER; 0 = ephemeral                     */
     int pub_port;    /* PUB; 0 = ephemeral                        */
     const char *const *sessions; /* further endpoints for agents: "ipc://…",

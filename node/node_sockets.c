@@ -130,12 +130,21 @@ s_write_address (char *to, size_t size, const char *host, int port)
     snprintf (to, size, bare_v6 ? "[%s]:%d" : "%s:%d", host, port);
 }
 
+/*  Where a peer's HOST:PORT is connected to.                                */
+static void
+s_peer_endpoint (const covey_hub_t *self, const char *address,
+                 char endpoint[COVEY_HUB_ADDRESS_MAX + 16])
+{
+    snprintf (endpoint, COVEY_HUB_ADDRESS_MAX + 16, "%s%s",
+              self->config.inproc ? "inproc://peer-" : "tcp://", address);
+}
+
 static covey_err_t
 s_bind_peers (covey_hub_t *self, covey_errbuf_t *err)
 {
     const char *host = self->config.host;
     char address[COVEY_HUB_ADDRESS_MAX], own[COVEY_NAME_MAX];
-    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 16];
     const char *advice = "is another node running there? choose another port "
                          "or address";
     const struct {
@@ -163,6 +172,12 @@ s_bind_peers (covey_hub_t *self, covey_errbuf_t *err)
             return code;
         s_write_address (binds[i].advertised, COVEY_HUB_ADDRESS_MAX, own,
                          s_bound_port (binds[i].socket));
+        if (!self->config.inproc)
+            continue;
+        s_peer_endpoint (self, binds[i].advertised, endpoint);
+        code = s_bind (binds[i].socket, endpoint, binds[i].what, advice, err);
+        if (code)
+            return code;
     }
     return COVEY_OK;
 }
@@ -293,8 +308,8 @@ covey_hub_dial (covey_hub_t *self, const char *address)
     (void)rc;
     s_set_int (socket, ZMQ_IMMEDIATE, 1);
     s_set_reconnect (self, socket);
-    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
-    snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 16];
+    s_peer_endpoint (self, address, endpoint);
     if (zmq_connect (socket, endpoint) != 0)
         covey_hub_close_socket (&socket);
     return socket;
@@ -370,8 +385,8 @@ covey_hub_subscribe (covey_hub_t *self, const uint8_t *topic, size_t size,
 covey_err_t
 covey_hub_hear (covey_hub_t *self, const char *address)
 {
-    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
-    snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 16];
+    s_peer_endpoint (self, address, endpoint);
     covey_hub_used (self, self->sub);
     return zmq_connect (self->sub, endpoint) == 0 ? COVEY_OK : COVEY_IO;
 }
@@ -379,8 +394,8 @@ covey_hub_hear (covey_hub_t *self, const char *address)
 void
 covey_hub_unhear (covey_hub_t *self, const char *address)
 {
-    char endpoint[COVEY_HUB_ADDRESS_MAX + 8];
-    snprintf (endpoint, sizeof endpoint, "tcp://%s", address);
+    char endpoint[COVEY_HUB_ADDRESS_MAX + 16];
+    s_peer_endpoint (self, address, endpoint);
     covey_hub_used (self, self->sub);
     (void)zmq_disconnect (self->sub, endpoint); /* gone is gone              */
 }
