@@ -93,6 +93,8 @@ typedef struct {
     uint64_t notices_resent; /* to sessions that are gone */
     uint64_t reconnects;
     uint64_t repairs_served;
+    uint64_t
+        repairs_stored; /* events that were out of the ring, all the same */
     uint64_t directory_repairs; /* peers that got all agents again            */
     uint64_t syncs;
     uint64_t stalls;  /* this process stood still                             */
@@ -119,6 +121,7 @@ typedef struct {
     bool flows_due;    /* and which of them are stopped                       */
     int64_t ask_ms;    /* when it is asked for all of its agents; 0: not     */
     covey_fifo_t pieces; /* of that: parcels that wait for room on the link  */
+    struct covey_hub_errand *errand; /* to the persister, for it              */
     covey_audit_t audit; /* of what it has of our agents                      */
     uint64_t agents_version; /* of its agents, as they are here               */
     bool snapshot_arrives;   /* some pieces are still to come                 */
@@ -437,8 +440,6 @@ void covey_hub_need_topic (void *arg, char class_byte, int type, bool needed);
 void covey_hub_sync (covey_hub_t *self);
 bool covey_hub_is_synced (const covey_hub_t *self, uint32_t round);
 void covey_hub_answer_waiters (covey_hub_t *self);
-void covey_hub_serve_repair (covey_hub_t *self, covey_hub_peer_t *peer,
-                             const uint8_t *data, size_t size);
 covey_intake_t *covey_hub_new_intake (covey_hub_peer_t *peer);
 /*  The peer says that `next` comes next on that topic.                      */
 void covey_hub_note_tail (covey_hub_peer_t *peer, uint32_t topic,
@@ -446,6 +447,15 @@ void covey_hub_note_tail (covey_hub_peer_t *peer, uint32_t topic,
 /*  Does that peer's SUB socket hear our PUB?                                */
 bool covey_hub_is_heard_by (const covey_hub_t *self, const covey_peer_t *peer);
 void covey_hub_close_casts (covey_hub_t *self);
+
+/* node_repair.c ----------------------------------------------------------- */
+
+void covey_hub_serve_repair (covey_hub_t *self, covey_hub_peer_t *peer,
+                             const uint8_t *data, size_t size);
+/*  A RESPONSE of the persister.                                             */
+void covey_hub_on_rows (covey_hub_t *self, const covey_event_t *response);
+void covey_hub_tick_errand (covey_hub_peer_t *peer);
+void covey_hub_drop_errand (covey_hub_peer_t *peer);
 
 /* node_heartbeat.c -------------------------------------------------------- */
 

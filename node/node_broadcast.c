@@ -13,7 +13,6 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-#define REPAIR_BYTES 1048576
 #define HEARERS_MAX 4096
 #define TOKEN_SIZE 16
 
@@ -637,55 +636,4 @@ covey_hub_new_intake (covey_hub_peer_t *peer)
                                           .request = s_on_request,
                                           .lost = s_on_lost};
     return covey_intake_new (&callbacks);
-}
-
-/* ------------------------------------------------------------------------ */
-/*  Repairs for others                                                       */
-
-static void
-s_fill_repair (covey_hub_t *self, Covey__Wire__Repair *repair,
-               ProtobufCBinaryData *events, size_t max)
-{
-    uint64_t from, to;
-    if (!covey_replay_range (self->replay, repair->topic, repair->first,
-                             repair->last, &from, &to))
-        return;
-    repair->events = events;
-    repair->have_first = from;
-    size_t bytes = 0;
-    for (uint64_t seq = from; seq <= to && repair->n_events < max; seq++) {
-        covey_parcel_t *parcel =
-            covey_replay_get (self->replay, repair->topic, seq);
-        if (repair->n_events && bytes + parcel->size > REPAIR_BYTES)
-            break;
-        events[repair->n_events].data = parcel->bytes;
-        events[repair->n_events++].len = parcel->size;
-        bytes += parcel->size;
-        repair->have_last = seq;
-    }
-}
-
-void
-covey_hub_serve_repair (covey_hub_t *self, covey_hub_peer_t *peer,
-                        const uint8_t *data, size_t size)
-{
-    enum { EVENTS = 4096 };
-    Covey__Wire__RepairRequest *request =
-        (Covey__Wire__RepairRequest *)covey_wire_unpack (
-            &covey__wire__repair_request__descriptor, data, size);
-    if (!request) {
-        covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
-        return;
-    }
-    ProtobufCBinaryData *events = covey_mem_new (EVENTS * sizeof *events);
-    Covey__Wire__Repair repair = COVEY__WIRE__REPAIR__INIT;
-    repair.topic = request->topic;
-    repair.first = request->first;
-    repair.last = request->last;
-    s_fill_repair (self, &repair, events, EVENTS);
-    self->counters.repairs_served++;
-    if (covey_hub_push_raw (peer, COVEY_ITEM_REPAIR, &repair.base) != COVEY_OK)
-        covey_hub_drop (self, COVEY_DROP_LINK_FULL);
-    free (events);
-    protobuf_c_message_free_unpacked (&request->base, NULL);
 }

@@ -217,7 +217,8 @@ covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
     if (target.size == strlen (self->source) &&
         covey_slice_equal (target, self->source)) {
         if (parcel->view.type == COVEY_EVENT_RESPONSE &&
-            covey_slice_equal (parcel->view.source, COVEY_SERVICE_COORDINATOR))
+            covey_directory_is_service (parcel->view.source.text,
+                                        parcel->view.source.size))
             covey_hub_on_response (self, parcel);
         else
             covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);

@@ -296,6 +296,7 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     shell->snapshot_due = shell->flows_due = false;
     shell->ask_ms = 0;
     covey_hub_drop_snapshot (shell);
+    covey_hub_drop_errand (shell);
     covey_audit_init (&shell->audit);
     shell->snapshot_arrives = false;
     shell->agents_version = shell->casts = shell->casts_seen = 0;
@@ -354,6 +355,7 @@ s_forgotten (void *arg, covey_peer_t *peer)
     s_drop_link (shell);
     covey_intake_destroy (&shell->intake);
     covey_hub_drop_snapshot (shell);
+    covey_hub_drop_errand (shell);
     covey_fifo_deinit (&shell->pieces);
     free (shell);
 }
@@ -686,6 +688,7 @@ covey_hub_tick_peers (covey_hub_t *self)
         if (watch)
             s_watch (self, shell);
         covey_hub_tick_heartbeat (shell);
+        covey_hub_tick_errand (shell);
         /* What asked for it may have been lost with a connection. */
         if (shell->ask_ms && self->now_ms >= shell->ask_ms) {
             (void)s_hello (self, shell->peer, true);

@@ -121,10 +121,11 @@ static covey_err_t
 s_resolve_node (publish_t *self, publish_route_t *route)
 {
     if (self->view.type != COVEY_EVENT_RESPONSE ||
-        !covey_slice_equal (self->view.source, COVEY_SERVICE_COORDINATOR))
+        !covey_directory_is_service (self->view.source.text,
+                                     self->view.source.size))
         return covey_fail (&self->err, COVEY_INVALID,
-                           "target \"%.*s\" takes answers of the coordinator "
-                           "only; requests to a node go to \"node\"",
+                           "target \"%.*s\" takes answers of services only; "
+                           "requests to a node go to \"node\"",
                            (int)route->id.size, route->id.text);
     char text[37];
     uint8_t id[16];

@@ -165,6 +165,30 @@ s_ask_for_swarms (covey_hub_t *self, const char *after)
         (void)covey_hub_publish_event (self, &request);
 }
 
+static void
+s_take_swarms (covey_hub_t *self, const covey_event_t *response)
+{
+    covey_errbuf_t err;
+    covey_content_t content;
+    size_t size;
+    const char *result =
+        covey_event_payload (response, "result", &content, &size);
+    ProtobufCMessage *message = NULL;
+    if (!covey_event_bool (response, "success") || !result ||
+        covey_json_read (&covey__control__swarm_list__descriptor, result, size,
+                         &message, &err) != COVEY_OK)
+        return;
+    const Covey__Control__SwarmList *list =
+        (const Covey__Control__SwarmList *)message;
+    covey_scope_learn_list (self->scopes, list);
+    /* A fact that came meanwhile has set an earlier time: it stays. */
+    if (self->list_ms > self->now_ms + COVEY_HUB_LIST_MS)
+        self->list_ms = INT64_MAX;
+    if (list->next)
+        s_ask_for_swarms (self, list->next);
+    protobuf_c_message_free_unpacked (message, NULL);
+}
+
 void
 covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *parcel)
 {
@@ -175,24 +199,10 @@ covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *parcel)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
         return;
     }
-    covey_content_t content;
-    size_t size;
-    const char *result =
-        covey_event_payload (response, "result", &content, &size);
-    ProtobufCMessage *message = NULL;
-    if (covey_event_bool (response, "success") && result &&
-        covey_json_read (&covey__control__swarm_list__descriptor, result, size,
-                         &message, &err) == COVEY_OK) {
-        const Covey__Control__SwarmList *list =
-            (const Covey__Control__SwarmList *)message;
-        covey_scope_learn_list (self->scopes, list);
-        /* A fact that came meanwhile has set an earlier time: it stays. */
-        if (self->list_ms > self->now_ms + COVEY_HUB_LIST_MS)
-            self->list_ms = INT64_MAX;
-        if (list->next)
-            s_ask_for_swarms (self, list->next);
-        protobuf_c_message_free_unpacked (message, NULL);
-    }
+    if (covey_slice_equal (parcel->view.source, COVEY_SERVICE_PERSISTER))
+        covey_hub_on_rows (self, response);
+    else
+        s_take_swarms (self, response);
     covey_event_destroy (&response);
 }
 

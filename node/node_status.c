@@ -253,6 +253,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"subscriptionRounds", own->syncs},
         {"stalls", own->stalls},
         {"repairsServed", own->repairs_served},
+        {"repairsStored", own->repairs_stored},
         {"directoryRepairs", own->directory_repairs},
         {"replayEvents", covey_replay_count (self->replay)},
         {"replayBytes", covey_replay_bytes (self->replay)},

@@ -85,6 +85,16 @@ covey_outbox_push (covey_outbox_t *self, covey_parcel_t *parcel,
     return COVEY_OK;
 }
 
+covey_parcel_t *
+covey_outbox_get (const covey_outbox_t *self, uint64_t seq)
+{
+    if (seq <= self->acked || seq > self->acked + self->items.count)
+        return NULL;
+    const outbox_item_t *item =
+        covey_fifo_at (&self->items, (size_t)(seq - self->acked - 1));
+    return item->parcel;
+}
+
 size_t
 covey_outbox_count (const covey_outbox_t *self)
 {

@@ -50,6 +50,8 @@ uint64_t covey_outbox_next_seq (const covey_outbox_t *self);
 /*  Take an event that carries next_seq. `wish` may be NULL. EAGAIN: full.   */
 covey_err_t covey_outbox_push (covey_outbox_t *self, covey_parcel_t *parcel,
                                const covey_outbox_wish_t *wish);
+/*  One that is not acknowledged, borrowed; NULL: it is not here.            */
+covey_parcel_t *covey_outbox_get (const covey_outbox_t *self, uint64_t seq);
 size_t covey_outbox_count (const covey_outbox_t *self);
 size_t covey_outbox_bytes (const covey_outbox_t *self);
 

@@ -195,6 +195,7 @@ s_draw_config (run_t *run, sim_mesh_config_t *config)
         .session = {.delay_us = 100, .jitter_us = 300},
         .full = s_chance (run, 0.3) ? 0.05 : 0,
         .link_events = s_chance (run, 0.3) ? 8 : 0,
+        .replay_events = s_chance (run, 0.3) ? 8 : 0,
     };
     config->agents = config->nodes + (size_t)s_draw (run, 2);
     if (!rough)
@@ -250,7 +251,7 @@ static void
 test_nothing_is_lost_while_nodes_live (void **state)
 {
     (void)state;
-    s_run_all ("without crashes", false, false, 0.5);
+    s_run_all ("without crashes", false, false, 0.25);
 }
 
 static void
@@ -264,7 +265,120 @@ static void
 test_nothing_comes_twice_when_nodes_restart (void **state)
 {
     (void)state;
-    s_run_all ("with restarts", true, true, 0.25);
+    s_run_all ("with restarts", true, true, 1);
+}
+
+/* ------------------------------------------------------------------------ */
+
+/*  Rings of eight, and a third of all broadcasts lost on the way: the outbox
+   and the journal have the rest. */
+static void
+test_the_journal_repairs_what_left_the_ring (void **state)
+{
+    (void)state;
+    sim_ledger_sums_t sums = {0};
+    uint64_t stored = 0;
+    enum { MESHES = 100 };
+    for (uint64_t seed = 1; seed <= MESHES; seed++) {
+        run_t run = {0};
+        sim_mesh_config_t config = {
+            .nodes = 3,
+            .agents = 3,
+            .persister = true,
+            .replay_events = 8,
+            .peer = {.delay_us = 2000, .jitter_us = 2000},
+            .cast = {.delay_us = 2000, .jitter_us = 2000, .loss = 0.33},
+            .session = {.delay_us = 100}};
+        covey_prng_init (&run.prng, seed);
+        s_open (&run, &config, seed);
+        s_trouble (&run, 2 * SIM_SECOND);
+        s_judge (&run);
+        for (size_t i = 0; i < config.nodes; i++)
+            stored += run.mesh->nodes[i].hub->counters.repairs_stored;
+        s_close (&run, &sums);
+    }
+    printf ("ring of 8, 33 %% lost: %" PRIu64 " broadcasts to subscribers, "
+            "%" PRIu64 " of them repaired from outbox or journal, %" PRIu64
+            " announced as lost\n",
+            sums.broadcasts, stored, sums.announced);
+    assert_int_equal (sums.announced, 0);
+    assert_true (stored > 0);
+}
+
+static void
+test_directories_agree_after_a_partition (void **state)
+{
+    (void)state;
+    run_t run = {0};
+    int64_t worst_us = 0;
+    enum { MESHES = 20, NODES = 8, AGENTS = 24 };
+    for (uint64_t seed = 1; seed <= MESHES; seed++) {
+        sim_mesh_config_t config = {
+            .nodes = NODES,
+            .agents = AGENTS,
+            .peer = {.delay_us = 2000, .jitter_us = 5000, .loss = 0.02},
+            .cast = {.delay_us = 2000, .jitter_us = 5000},
+            .session = {.delay_us = 100}};
+        covey_prng_init (&run.prng, seed);
+        s_open (&run, &config, seed);
+        for (size_t a = 0; a < NODES / 2; a++)
+            for (size_t b = NODES / 2; b < NODES; b++) {
+                sim_mesh_cut (run.mesh, a, b, true);
+                sim_mesh_cut (run.mesh, b, a, true);
+            }
+        /* What changes on one side only                                      */
+        sim_mesh_run_for (run.mesh, 30 * (int64_t)SIM_SECOND);
+        sim_mesh_crash (run.mesh, seed % NODES);
+        sim_mesh_run_for (run.mesh, SIM_SECOND);
+        sim_mesh_restart (run.mesh, seed % NODES);
+        sim_mesh_run_for (run.mesh, 29 * (int64_t)SIM_SECOND);
+        assert_false (sim_mesh_is_agreed (run.mesh));
+        sim_mesh_heal (run.mesh);
+        int64_t took_us = sim_mesh_run_until (run.mesh, sim_mesh_is_agreed,
+                                              60 * (int64_t)SIM_SECOND);
+        if (took_us < 0)
+            s_fail (&run, "the directories do not agree");
+        worst_us = took_us > worst_us ? took_us : worst_us;
+        s_close (&run, NULL);
+    }
+    printf ("a partition of 60 s, %d nodes, %d agents: all directories are "
+            "equal %.1f s after it at the latest (%d seeds)\n",
+            NODES, AGENTS, (double)worst_us / SIM_SECOND, MESHES);
+}
+
+/*  Whatever it was that a delta did not do.                                  */
+static void
+test_directory_that_went_wrong_is_repaired (void **state)
+{
+    (void)state;
+    run_t run = {0};
+    sim_mesh_config_t config = {.nodes = 4,
+                                .agents = 12,
+                                .peer = {.delay_us = 1000},
+                                .cast = {.delay_us = 1000},
+                                .session = {.delay_us = 100}};
+    s_open (&run, &config, 1);
+    covey_hub_t *hub = run.mesh->nodes[2].hub;
+    const uint8_t *host = run.mesh->nodes[1].hub->config.node_id.bytes;
+    assert_true (covey_directory_remove (hub->directory, "a1", 2, host));
+    covey_directory_entry_t *entry =
+        covey_directory_find (hub->directory, "a5", 2);
+    entry->state = COVEY__WIRE__AGENT_STATE__AGENT_STATE_BUSY;
+    covey_directory_touch (hub->directory, host);
+    assert_false (sim_mesh_is_agreed (run.mesh));
+    int64_t took_us = sim_mesh_run_until (run.mesh, sim_mesh_is_agreed,
+                                          30 * (int64_t)SIM_SECOND);
+    if (took_us < 0)
+        s_fail (&run, "the directories do not agree");
+    printf ("a directory with two faults is whole again after %.1f s\n",
+            (double)took_us / SIM_SECOND);
+    uint64_t repairs = run.mesh->nodes[1].hub->counters.directory_repairs;
+    sim_mesh_run_for (run.mesh, 60 * (int64_t)SIM_SECOND);
+    assert_int_equal (repairs, 1);
+    for (size_t i = 0; i < config.nodes; i++)
+        assert_int_equal (run.mesh->nodes[i].hub->counters.directory_repairs,
+                          i == 1);
+    s_close (&run, NULL);
 }
 
 int
@@ -274,6 +388,9 @@ main (void)
         cmocka_unit_test (test_nothing_is_lost_while_nodes_live),
         cmocka_unit_test (test_connections_of_agents_break),
         cmocka_unit_test (test_nothing_comes_twice_when_nodes_restart),
+        cmocka_unit_test (test_the_journal_repairs_what_left_the_ring),
+        cmocka_unit_test (test_directories_agree_after_a_partition),
+        cmocka_unit_test (test_directory_that_went_wrong_is_repaired),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -170,10 +170,8 @@ s_take_cast (sim_ledger_t *self, sim_letter_t *letter, size_t index,
     if (letter->seen >> agent & 1)
         s_break (self, "a broadcast came twice", index, agent);
     letter->seen |= UINT64_C (1) << agent;
-    if (!letter->is_cast) {
-        s_break (self, "a broadcast without a number", index, agent);
-        return;
-    }
+    if (!letter->is_cast)
+        return; /* it was out of the ring before anybody looked               */
     uint64_t life = letter->cast_life;
     uint64_t *last = &one->last_number[letter->cast_node];
     if (one->last_life[letter->cast_node] == life && letter->number <= *last)
@@ -365,7 +363,8 @@ s_judge_targeted (const sim_ledger_t *self, const sim_letter_t *letter)
         return "refused, and delivered";
     if (letter->is_refused)
         return NULL;
-    if (letter->wants_stored && !letter->is_stored && !crashed)
+    bool forgot = self->agents[letter->sender].lost_us >= letter->published_us;
+    if (letter->wants_stored && !letter->is_stored && !crashed && !forgot)
         return "never stored";
     if (!letter->delivered && !letter->is_told && !crashed)
         return "accepted, and lost without a word";

@@ -5,6 +5,8 @@
 
 #include "base/mem.h"
 #include "proto/event.h"
+#include "proto/json.h"
+#include "proto/store.pb-c.h"
 #include "tests/support/sim_mesh.h"
 
 #define ORIGINS_MAX 64
@@ -104,10 +106,61 @@ sim_store_has (const sim_mesh_t *mesh, const uint8_t id[16])
     return self && covey_table_get (&self->events, id, 16) != NULL;
 }
 
+/*  mesh.events by ids, in the order in which they were stored.              */
+static void
+s_answer (sim_mesh_agent_t *agent, const sim_store_t *self,
+          const covey_event_t *request, const Covey__Store__EventQuery *query)
+{
+    Covey__Store__EventRow rows[256], *list[256];
+    Covey__Store__EventPage page = COVEY__STORE__EVENT_PAGE__INIT;
+    page.rows = list;
+    for (size_t i = 0; i < query->n_ids && i < 256; i++) {
+        uint8_t id[16];
+        const covey_parcel_t *parcel =
+            covey_id_parse (query->ids[i], id) == COVEY_OK
+                ? covey_table_get (&self->events, id, 16)
+                : NULL;
+        if (!parcel)
+            continue;
+        Covey__Store__EventRow *row = &rows[page.n_rows];
+        covey__store__event_row__init (row);
+        row->event.data = (uint8_t *)parcel->bytes;
+        row->event.len = parcel->size;
+        list[page.n_rows++] = row;
+    }
+    size_t size = protobuf_c_message_get_packed_size (&page.base);
+    uint8_t *packed = covey_mem_new (size);
+    protobuf_c_message_pack (&page.base, packed);
+    covey_event_t *response = covey_event_response (
+        request, COVEY_SERVICE_PERSISTER, COVEY_CONTENT_BINARY, packed, size);
+    covey_buf_t event;
+    uint64_t ticket;
+    covey_buf_init (&event, COVEY_EVENT_MAX);
+    if (response && covey_event_pack (response, &event, NULL) == COVEY_OK)
+        (void)covey_session_publish (agent->session, event.data, event.size,
+                                     COVEY_LEVEL_ACCEPTED, 0, &ticket);
+    covey_buf_deinit (&event);
+    covey_event_destroy (&response);
+    free (packed);
+}
+
 void
 sim_store_on_request (sim_mesh_agent_t *agent, const void *data, size_t size)
 {
-    (void)agent;
-    (void)data;
-    (void)size;
+    const sim_store_t *self = agent->store;
+    covey_event_t *request = NULL;
+    ProtobufCMessage *params = NULL;
+    covey_content_t content;
+    covey_errbuf_t err;
+    if (covey_event_unpack (data, size, &request, &err) != COVEY_OK)
+        return;
+    size_t json_size;
+    const char *json =
+        covey_event_payload (request, "params", &content, &json_size);
+    if (json && covey_json_read (&covey__store__event_query__descriptor, json,
+                                 json_size, &params, &err) == COVEY_OK) {
+        s_answer (agent, self, request, (Covey__Store__EventQuery *)params);
+        protobuf_c_message_free_unpacked (params, NULL);
+    }
+    covey_event_destroy (&request);
 }

@@ -61,6 +61,54 @@ test_ring_is_bounded_in_bytes (void **state)
 }
 
 static void
+test_ring_remembers_what_left_it (void **state)
+{
+    (void)state;
+    covey_replay_t *replay = covey_replay_new (2, 100000);
+    covey_replay_trace_t traces[4];
+    uint64_t from = 0;
+    covey_parcel_t *first = support_parcel_message ("a", NULL);
+    uint8_t id[16];
+    memcpy (id, first->view.id, 16);
+    covey_replay_push (replay, 1, first);
+    covey_parcel_drop (&first);
+    assert_int_equal (covey_replay_trail (replay, 1, 1, 9, traces, 4, &from),
+                      0);
+    for (int i = 0; i < 5; i++)
+        s_push (replay, i % 2 ? 2 : 1, "x"); /* 1 has four, 2 has two         */
+    assert_int_equal (covey_replay_trail (replay, 1, 1, 9, traces, 4, &from),
+                      3);
+    assert_int_equal (from, 1);
+    assert_memory_equal (traces[0].id, id, 16);
+    assert_int_equal (covey_replay_trail (replay, 1, 2, 2, traces, 4, &from),
+                      1);
+    assert_int_equal (from, 2);
+    assert_int_equal (covey_replay_trail (replay, 1, 1, 9, traces, 2, &from),
+                      2);
+    assert_int_equal (covey_replay_trail (replay, 1, 4, 9, traces, 4, &from),
+                      0); /* in the ring                                     */
+    assert_int_equal (covey_replay_trail (replay, 3, 1, 9, traces, 4, &from),
+                      0);
+    covey_replay_destroy (&replay);
+}
+
+static void
+test_trail_is_bounded (void **state)
+{
+    (void)state;
+    enum { MORE = 10 };
+    covey_replay_t *replay = covey_replay_new (1, 1000);
+    covey_replay_trace_t traces[4];
+    uint64_t from = 0;
+    for (int i = 0; i < COVEY_REPLAY_TRAIL_MAX + 1 + MORE; i++)
+        s_push (replay, 1, "x");
+    assert_int_equal (covey_replay_trail (replay, 1, 1, 99, traces, 4, &from),
+                      4);
+    assert_int_equal (from, MORE + 1);
+    covey_replay_destroy (&replay);
+}
+
+static void
 s_list_grown (void *arg, uint32_t topic, uint64_t next, uint64_t total)
 {
     char *log = arg;
@@ -379,6 +427,8 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_ring_numbers_per_topic_and_drops_the_oldest),
         cmocka_unit_test (test_ring_is_bounded_in_bytes),
+        cmocka_unit_test (test_ring_remembers_what_left_it),
+        cmocka_unit_test (test_trail_is_bounded),
         cmocka_unit_test (test_ring_says_what_grew),
         CASE (test_first_frame_sets_the_start),
         CASE (test_baseline_makes_the_first_loss_visible),
