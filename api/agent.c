@@ -16,6 +16,9 @@
 #include "base/clock.h"
 #include "base/str.h"
 
+#define GRACE_MS 5000
+#define GRACE_MAX_MS 86400000
+
 /* ------------------------------------------------------------------------ */
 /*  Identity                                                                  */
 
@@ -101,6 +104,7 @@ covey_agent_new (const char *id, const char *type)
         self->name = covey_str_dup (id);
     }
     self->task_slots = 1;
+    self->grace_ms = GRACE_MS;
     self->next_handle = COVEY_AGENT_SWARM_HANDLE + 1;
     self->ids_first = self->ids_next = 1;
     covey_hlc_init (&self->hlc, COVEY_HLC_MAX_SKEW_MS);
@@ -261,6 +265,22 @@ covey_agent_set_task_slots (covey_agent_t *self, int slots)
                            "%d task slots of agent %s: must be 0 to 1,000",
                            slots, self->id);
     self->task_slots = slots;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_agent_set_grace (covey_agent_t *self, int grace_ms)
+{
+    assert (self);
+    covey_err_t rc = s_check_fresh (self, "grace time");
+    if (rc)
+        return rc;
+    if (grace_ms < 0 || grace_ms > GRACE_MAX_MS)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "a grace time of %d ms for agent %s: must be 0 to "
+                           "%d",
+                           grace_ms, self->id, GRACE_MAX_MS);
+    self->grace_ms = grace_ms;
     return COVEY_OK;
 }
 

@@ -135,6 +135,7 @@ struct covey_agent {
     char **tags;
     size_t tag_count;
     int task_slots;
+    int grace_ms;
     bool is_client;
 
     pthread_mutex_t lock;

@@ -391,6 +391,8 @@ s_new_session (covey_agent_t *self)
     hello.parent_id = self->parent;
     hello.has_task_slots = true;
     hello.task_slots = (uint32_t)self->task_slots;
+    hello.has_grace_ms = true;
+    hello.grace_ms = (uint32_t)self->grace_ms;
     hello.has_client = true;
     hello.client = self->is_client;
     covey_id_t session_id;

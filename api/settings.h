@@ -271,6 +271,15 @@
          .max = 1000000,                                                       \
          .value = "N",                                                         \
          .doc = "agents that may attach to this node"},                        \
+        {.flag = "grace-max",                                                  \
+         .env = "COVEY_GRACE_MAX",                                             \
+         .key = "graceMax",                                                    \
+         .kind = COVEY_OPT_MS,                                                 \
+         .def = "10m",                                                         \
+         .min = 3000,                                                          \
+         .max = 86400000,                                                      \
+         .value = "MS",                                                        \
+         .doc = "silence that an agent may ask to be forgiven, at most"},      \
         {.flag = "nodes-max",                                                  \
          .env = "COVEY_NODES_MAX",                                             \
          .key = "nodesMax",                                                    \

@@ -58,6 +58,8 @@ s_make_agent (covey_cli_t *cli)
     if (!rc)
         rc = covey_agent_set_task_slots (agent, covey_cli_int (cli, "slots"));
     if (!rc)
+        rc = covey_agent_set_grace (agent, covey_cli_int (cli, "grace"));
+    if (!rc)
         return agent;
     covey_cli_fail (cli, COVEY_EXIT_USAGE, "%s", covey_error ());
     covey_agent_destroy (&agent);
@@ -151,6 +153,13 @@ static const covey_opt_t s_options[] = {
      .max = COVEY_WORKER_SLOTS_MAX,
      .value = "N",
      .doc = "tasks that it works on at once"},
+    {.flag = "grace",
+     .kind = COVEY_OPT_MS,
+     .def = "5s",
+     .min = 0,
+     .max = 86400000,
+     .value = "MS",
+     .doc = "how long its node keeps what is for it when it is silent"},
     {.flag = "vote-command",
      .kind = COVEY_OPT_TEXT,
      .min = 1,

@@ -449,6 +449,13 @@ COVEY_EXPORT covey_err_t covey_agent_add_tag (covey_agent_t *self,
 /*  How many tasks it works on at once; default 1, at most 1,000.            */
 COVEY_EXPORT covey_err_t covey_agent_set_task_slots (covey_agent_t *self,
                                                      int slots);
+/*  How long its node keeps what is for it when it is silent or away: an agent
+    that comes back in time gets everything, after that the senders are told
+    and it is announced as lost. 0 to 86,400,000 ms; default 5,000. The node
+    grants at least 3,000 and at most its setting `graceMax`. shutdown ends the
+    session at once.                                                          */
+COVEY_EXPORT covey_err_t covey_agent_set_grace (covey_agent_t *self,
+                                                int grace_ms);
 /*  A client asks and publishes but is not listed, gets no tasks and no
     broadcasts unless it subscribes. Commands use this.                       */
 COVEY_EXPORT covey_err_t covey_agent_set_client (covey_agent_t *self,

@@ -9,13 +9,15 @@
 
 covey_host_t *
 covey_host_new (const covey_host_config_t *config,
-                const Covey__Wire__Hello *hello, uint64_t number)
+                const Covey__Wire__Hello *hello, uint64_t number,
+                int64_t grace_ms)
 {
     assert (config->events_max > 0 && config->bytes_max > 0);
     assert (hello->session_id.len == 16);
     covey_host_t *self = covey_mem_new (sizeof *self);
     self->config = *config;
     self->number = number;
+    self->grace_ms = grace_ms;
     self->agent_id = covey_str_dup (hello->agent_id);
     self->service = covey_str_dup (hello->service ? hello->service : "");
     memcpy (self->session_id, hello->session_id.data, 16);
@@ -153,6 +155,12 @@ int64_t
 covey_host_heard_ms (const covey_host_t *self)
 {
     return self->heard_ms;
+}
+
+int64_t
+covey_host_grace_ms (const covey_host_t *self)
+{
+    return self->grace_ms;
 }
 
 /* ------------------------------------------------------------------------ */

@@ -56,9 +56,11 @@ typedef struct {
 
 typedef struct covey_host covey_host_t;
 
-/*  `number` names the session within this node and never comes again.       */
+/*  `number` names the session within this node and never comes again;
+    `grace_ms` is how long the agent may be silent.                           */
 covey_host_t *covey_host_new (const covey_host_config_t *config,
-                              const Covey__Wire__Hello *hello, uint64_t number);
+                              const Covey__Wire__Hello *hello, uint64_t number,
+                              int64_t grace_ms);
 void covey_host_destroy (covey_host_t **self_p);
 
 uint64_t covey_host_number (const covey_host_t *self);
@@ -83,6 +85,7 @@ bool covey_host_is_paused (const covey_host_t *self);
 const uint8_t *covey_host_route (const covey_host_t *self, size_t *size_p);
 void covey_host_heard (covey_host_t *self, int64_t now_ms);
 int64_t covey_host_heard_ms (const covey_host_t *self);
+int64_t covey_host_grace_ms (const covey_host_t *self);
 
 /*  A session begins with publish `seq`, unless it began before: an agent whose
     last session was given up goes on with its numbers.                       */

@@ -45,6 +45,7 @@ struct covey_host {
     uint32_t window;
     bool paused;
     int64_t heard_ms;
+    int64_t grace_ms;
     /* from the agent                                                         */
     bool started; /* the first publish is here                                */
     uint64_t offered_seq;

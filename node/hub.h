@@ -37,6 +37,7 @@
 #define COVEY_HUB_WATCH_MS 100      /* connections are looked at this often  */
 #define COVEY_HUB_HEARTBEAT_MS 1000 /* of sessions */
 #define COVEY_HUB_GRACE_MS 5000     /* a silent session is kept this long    */
+#define COVEY_HUB_GRACE_MIN_MS 3000 /* ... if it asks for less: heartbeats */
 #define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again: */
 #define COVEY_HUB_SYNC_RETRY_MAX_MS 4000 /* first and longest pause         */
 #define COVEY_HUB_SYNC_MAX_MS 5000 /* then the agent is told                */

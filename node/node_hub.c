@@ -97,6 +97,7 @@ covey_node_config_init (covey_node_config_t *self)
         .session_events_max = 65536,
         .session_bytes_max = 64u << 20,
         .sessions_max = 4096,
+        .grace_max_ms = 600000,
         .peers_max = 256,
         .replay_events_max = 65536,
         .replay_bytes_max = 64u << 20,
@@ -164,7 +165,11 @@ covey_hub_open_cores (covey_hub_t *self)
                  .bytes_max = config->session_bytes_max},
         .sessions_max = config->sessions_max,
         .mesh = config->mesh,
-        .grace_ms = COVEY_HUB_GRACE_MS};
+        .grace_ms = COVEY_HUB_GRACE_MS < config->grace_max_ms
+                        ? COVEY_HUB_GRACE_MS
+                        : config->grace_max_ms,
+        .grace_min_ms = COVEY_HUB_GRACE_MIN_MS,
+        .grace_max_ms = config->grace_max_ms};
     covey_outbox_callbacks_t callbacks = {.arg = self,
                                           .stored = covey_hub_stored};
     self->directory = covey_directory_new ();

@@ -248,6 +248,8 @@ s_send_welcome (covey_hub_t *self, const covey_host_t *host, bool known)
     welcome.event_max = COVEY_EVENT_MAX;
     welcome.has_instance = true;
     welcome.instance = self->epoch << 22 | covey_host_number (host);
+    welcome.has_grace_ms = true;
+    welcome.grace_ms = (uint32_t)covey_host_grace_ms (host);
     if (known) {
         welcome.has_publish_seq = true;
         welcome.publish_seq = covey_host_verdict_seq (host);

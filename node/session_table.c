@@ -35,6 +35,7 @@ covey_session_table_t *
 covey_session_table_new (const covey_session_table_config_t *config)
 {
     assert (config->sessions_max > 0);
+    assert (config->grace_min_ms <= config->grace_max_ms);
     covey_session_table_t *self = covey_mem_new (sizeof *self);
     self->config = *config;
     covey_table_init (&self->by_route);
@@ -166,12 +167,25 @@ s_record (const covey_session_table_t *self, const covey_host_t *host)
     return covey_table_get (&self->by_number, &number, sizeof number);
 }
 
+static int64_t
+s_grace_ms (const covey_session_table_t *self, const Covey__Wire__Hello *hello)
+{
+    if (!hello->has_grace_ms)
+        return self->config.grace_ms;
+    if (hello->grace_ms < self->config.grace_min_ms)
+        return self->config.grace_min_ms;
+    return hello->grace_ms < self->config.grace_max_ms
+               ? hello->grace_ms
+               : self->config.grace_max_ms;
+}
+
 static session_record_t *
 s_add (covey_session_table_t *self, const Covey__Wire__Hello *hello)
 {
     session_record_t *record = covey_mem_new (sizeof *record);
     record->number = ++self->last_number;
-    record->host = covey_host_new (&self->config.host, hello, record->number);
+    record->host = covey_host_new (&self->config.host, hello, record->number,
+                                   s_grace_ms (self, hello));
     self->all = covey_mem_room (self->all, self->count, &self->capacity,
                                 sizeof (void *));
     record->index = self->count;
@@ -323,7 +337,7 @@ covey_session_table_lost (const covey_session_table_t *self, int64_t now_ms)
 {
     for (size_t i = 0; i < self->count; i++) {
         covey_host_t *host = self->all[i]->host;
-        if (now_ms - covey_host_heard_ms (host) >= self->config.grace_ms)
+        if (now_ms - covey_host_heard_ms (host) >= covey_host_grace_ms (host))
             return host;
     }
     return NULL;

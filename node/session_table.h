@@ -15,7 +15,11 @@ typedef struct {
     covey_host_config_t host;
     size_t sessions_max;
     const char *mesh; /* borrowed                                             */
-    int64_t grace_ms; /* silence after which a session is gone                */
+    /* silence after which a session is gone, unless it asks for another; what
+       it may ask for                                                         */
+    int64_t grace_ms;
+    int64_t grace_min_ms;
+    int64_t grace_max_ms;
 } covey_session_table_config_t;
 
 typedef enum {

@@ -212,6 +212,39 @@ test_silent_session_is_lost_and_announced (void **state)
     assert_int_equal (a->undelivered_code, COVEY_NOAGENT);
 }
 
+/*  Longer than the others are given: what was held arrives.                 */
+static void
+test_longer_grace_is_kept (void **state)
+{
+    fixture_t *self = *state;
+    Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
+    hello.has_grace_ms = true;
+    hello.grace_ms = 60000;
+    const char *inproc = covey_node_actor_inproc (self->node);
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent_at (&self->crowd, inproc, "b", &hello);
+    support_agent_t *c = support_agent (&self->crowd, self->node, "c");
+    support_agent_subscribe (a, 1, COVEY_EVENT_AGENT_LOST, false);
+    support_until (&self->crowd, a->subscribed == 1);
+    b->mute = c->mute = true;
+    for (int i = 0; i < 10; i++) {
+        support_agent_publish (a, support_message (a, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_agent_publish (a, support_message (a, "c", "x"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+    }
+    /* c is given up after the usual time, with all that was for it. */
+    support_until (&self->crowd, a->event_count == 1 && a->undelivered == 10);
+    assert_string_equal (covey_event_str (a->events[0], "agentId"), "c");
+    assert_string_equal (a->undelivered_target, "c");
+    covey_session_close (b->session, NULL);
+    b->mute = b->opened = false;
+    support_agent_redial (b, inproc);
+    support_until (&self->crowd, b->opened && b->events_seen == 10);
+    assert_int_equal (a->undelivered, 10);
+    assert_int_equal (a->event_count, 1);
+}
+
 static void
 test_bye_takes_the_agent_out_at_once (void **state)
 {
@@ -266,6 +299,7 @@ main (void)
         CASE (test_observer_sees_what_is_targeted_at_others),
         CASE (test_second_session_supersedes_the_first),
         CASE (test_silent_session_is_lost_and_announced),
+        CASE (test_longer_grace_is_kept),
         CASE (test_bye_takes_the_agent_out_at_once),
         CASE (test_node_answers_for_itself),
     };

@@ -320,7 +320,10 @@ test_resumed_session_hears_what_was_stored_and_came_back (void **state)
     fixture_t *self = *state;
     self->node = support_node_open (&self->config);
     const char *inproc = covey_node_actor_inproc (self->node);
-    support_agent_t *a = s_agent (self, "a");
+    Covey__Wire__Hello patient = COVEY__WIRE__HELLO__INIT;
+    patient.has_grace_ms = true;
+    patient.grace_ms = 60000;
+    support_agent_t *a = support_agent_at (&self->crowd, inproc, "a", &patient);
     support_agent_t *b = s_agent (self, "b");
     support_agent_t *c = s_agent (self, "c");
     b->hoard = true;

@@ -28,7 +28,9 @@ s_setup (void **state)
         .host = {.events_max = 8, .bytes_max = 100000},
         .sessions_max = 3,
         .mesh = "m",
-        .grace_ms = 5000};
+        .grace_ms = 5000,
+        .grace_min_ms = 3000,
+        .grace_max_ms = 60000};
     self->table = covey_session_table_new (&config);
     covey_buf_init (&self->scratch, COVEY_FRAME_MAX);
     *state = self;
@@ -523,6 +525,37 @@ test_pause_of_the_node_is_no_silence (void **state)
 }
 
 static void
+test_grace_is_what_was_asked_for_within_bounds (void **state)
+{
+    fixture_t *self = *state;
+    static const struct {
+        uint32_t asked;
+        int64_t granted;
+    } rows[] = {{0, 3000}, {3001, 3001}, {60000, 60000}, {UINT32_MAX, 60000}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        uint8_t session_id[16] = {(uint8_t)(i + 1)};
+        Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
+        hello.protocol_min = hello.protocol_max = COVEY_PROTOCOL_VERSION;
+        hello.agent_id = (char *)"a";
+        hello.has_session_id = hello.has_grace_ms = true;
+        hello.session_id.data = session_id;
+        hello.session_id.len = 16;
+        hello.grace_ms = rows[i].asked;
+        covey_hello_result_t result;
+        covey_session_table_hello (self->table, &hello, (const uint8_t *)"L", 1,
+                                   false, 0, &result);
+        assert_int_equal (covey_host_grace_ms (result.host), rows[i].granted);
+        if (result.old)
+            covey_session_table_remove (self->table, &result.old);
+        assert_null (
+            covey_session_table_lost (self->table, rows[i].granted - 1));
+        assert_ptr_equal (
+            covey_session_table_lost (self->table, rows[i].granted),
+            result.host);
+    }
+}
+
+static void
 test_hellos_that_are_refused (void **state)
 {
     fixture_t *self = *state;
@@ -632,6 +665,7 @@ main (void)
         CASE (test_other_session_of_the_same_agent_replaces),
         CASE (test_silent_session_is_found),
         CASE (test_pause_of_the_node_is_no_silence),
+        CASE (test_grace_is_what_was_asked_for_within_bounds),
         CASE (test_hellos_that_are_refused),
         CASE (test_hello_with_wrong_version_mesh_or_bounds),
         CASE (test_table_is_bounded),
