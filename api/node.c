@@ -185,6 +185,7 @@ s_take_limits (const covey_options_t *options, covey_node_config_t *config)
     s_take_size (options, "session-events", &config->session_events_max);
     s_take_size (options, "session-bytes", &config->session_bytes_max);
     s_take_size (options, "agents-max", &config->sessions_max);
+    config->stall_ms = (int)covey_options_int (options, "stall-after");
     config->grace_max_ms = (int)covey_options_int (options, "grace-max");
     s_take_size (options, "nodes-max", &config->peers_max);
     s_take_size (options, "replay-events", &config->replay_events_max);

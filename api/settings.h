@@ -271,6 +271,15 @@
          .max = 1000000,                                                       \
          .value = "N",                                                         \
          .doc = "agents that may attach to this node"},                        \
+        {.flag = "stall-after",                                                \
+         .env = "COVEY_STALL_AFTER",                                           \
+         .key = "stallAfter",                                                  \
+         .kind = COVEY_OPT_MS,                                                 \
+         .def = "30s",                                                         \
+         .min = 100,                                                           \
+         .max = 86400000,                                                      \
+         .value = "MS",                                                        \
+         .doc = "an agent that has work and does nothing so long is stalled"}, \
         {.flag = "grace-max",                                                  \
          .env = "COVEY_GRACE_MAX",                                             \
          .key = "graceMax",                                                    \

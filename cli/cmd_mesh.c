@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/find.h"
 #include "api/status.h"
 #include "base/str.h"
 #include "cli/commands.h"
@@ -159,10 +160,40 @@ s_run_nodes (covey_cli_t *cli)
     return exit_code ? exit_code : covey_listing_run (cli, &listing);
 }
 
+/*  The values of an option that may be repeated; the caller frees the list. */
+static char **
+s_texts (covey_cli_t *cli, const char *option, size_t *count_p)
+{
+    *count_p = covey_options_count (cli->options, option);
+    char **texts = calloc (*count_p + 1, sizeof *texts);
+    if (!texts)
+        abort ();
+    for (size_t i = 0; i < *count_p; i++)
+        texts[i] = (char *)covey_options_item (cli->options, option, i);
+    return texts;
+}
+
 static covey_err_t
 s_fetch_agents (covey_cli_t *cli, char **json_p)
 {
-    return s_ask (cli, "mesh.agents", json_p);
+    char **lists[2];
+    size_t counts[2];
+    static const char *const options[] = {"cap", "tag"};
+    for (size_t i = 0; i < 2; i++)
+        lists[i] = s_texts (cli, options[i], &counts[i]);
+    covey_agent_query_t query = {.id = covey_cli_text (cli, "id"),
+                                 .type = covey_cli_text (cli, "type"),
+                                 .capabilities = (const char *const *)lists[0],
+                                 .capability_count = counts[0],
+                                 .tags = (const char *const *)lists[1],
+                                 .tag_count = counts[1],
+                                 .state = covey_cli_text (cli, "state"),
+                                 .node = covey_cli_text (cli, "node")};
+    covey_err_t rc =
+        covey_i_find_json (cli->agent, &query, covey_cli_timeout (cli), json_p);
+    for (size_t i = 0; i < 2; i++)
+        free (lists[i]);
+    return rc;
 }
 
 static int
@@ -173,6 +204,7 @@ s_run_agents (covey_cli_t *cli)
         {"TYPE", "type", COVEY_CELL_TEXT},
         {"STATE", "state", COVEY_CELL_STATE},
         {"SINCE", "since", COVEY_CELL_AGE},
+        {"ACTIVE", "lastActive", COVEY_CELL_AGE},
         {"NODE", "node", COVEY_CELL_TEXT},
         {"CAPABILITIES", "capabilities", COVEY_CELL_TEXT},
         {"TAGS", "tags", COVEY_CELL_TEXT},
@@ -199,9 +231,54 @@ const covey_cli_command_t covey_cmd_nodes = {
     .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
     .run = s_run_nodes};
 
+static const covey_opt_t s_agent_options[] = {
+    {.flag = "id",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_AGENT_ID_MAX,
+     .value = "ID",
+     .doc = "only this one"},
+    {.flag = "type",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_NAME_MAX,
+     .value = "TYPE",
+     .doc = "only of this type"},
+    {.flag = "cap",
+     .kind = COVEY_OPT_LIST,
+     .max = COVEY_NAME_MAX,
+     .value = "CAP",
+     .doc = "only with this capability; repeated: with all of them"},
+    {.flag = "tag",
+     .kind = COVEY_OPT_LIST,
+     .max = COVEY_NAME_MAX,
+     .value = "TAG",
+     .doc = "only with this tag; repeated: with all of them"},
+    {.flag = "state",
+     .kind = COVEY_OPT_CHOICE,
+     .choices = "ready|busy|idle|stalled|terminated",
+     .value = "STATE",
+     .doc = "only in this state"},
+    {.flag = "node",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_NAME_MAX,
+     .value = "NODE",
+     .doc = "only on this node, by name or id"},
+    {.flag = NULL}};
+
 const covey_cli_command_t covey_cmd_agents = {
     .name = "agents",
-    .args = "",
+    .args = "[OPTIONS]",
     .summary = "the agents of the mesh, where they are and what they can do",
+    .text =
+        "Answered by the node that is asked, from its directory. Stalled is an "
+        "agent that lives and has work, but did nothing for a while "
+        "(--stall-after of its node). --json shows three clocks: nodeHeard, "
+        "the last sign of life of its node; sessionHeard and leaseEnd, of its "
+        "session, and when it is lost if it stays silent; lastActive, when it "
+        "last published something or was done with an event. Agents that are "
+        "gone are not in the directory.",
+    .options = s_agent_options,
     .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
     .run = s_run_agents};

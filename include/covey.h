@@ -646,6 +646,58 @@ covey_agent_respond_error (covey_agent_t *self, const covey_event_t *request,
                            const char *code, const char *message);
 
 /* ------------------------------------------------------------------------ */
+/*  The directory                                                             */
+
+/*  Which agents: what is NULL or 0 does not restrict.                       */
+typedef struct {
+    const char *id;
+    const char *type;
+    const char *const *capabilities; /* all of them                           */
+    size_t capability_count;
+    const char *const *tags; /* all of them                                   */
+    size_t tag_count;
+    const char *state; /* "ready", "busy", "idle", "stalled", "terminated"    */
+    const char *node;  /* id or name of a node                                */
+    size_t limit;      /* the first so many, in the order of ids              */
+} covey_agent_query_t;
+
+/*  One agent. `state` is what it says of itself (ready, busy, idle,
+    terminated), or stalled: it has work, lives, and did nothing for longer than
+    its node's setting `stallAfter`. Three clocks, all in us since the epoch:
+    the last sign of life of its node; that of its session, and when its lease
+    on the agent id ends if it stays silent; and when the agent last did
+    something itself (published, or was done with an event), which other nodes
+    know to within 5 s.                                                       */
+typedef struct {
+    const char *id, *type, *name, *state, *node_id;
+    int64_t since_us; /* of the state                                         */
+    const char *const *capabilities;
+    size_t capability_count;
+    const char *const *tags;
+    size_t tag_count;
+    uint32_t task_slots, available_capacity, current_tasks;
+    int64_t node_heard_us;
+    int64_t session_heard_us, lease_end_us;
+    int64_t active_us;
+} covey_agent_info_t;
+
+/*  `info` and its texts are valid during the call only.                     */
+typedef covey_err_t (covey_agent_info_fn) (covey_agent_t *agent,
+                                           const covey_agent_info_t *info,
+                                           void *arg);
+
+/*  Calls `fn`, in this thread, for each agent of the mesh that matches, in the
+    order of ids; clients are not listed. Answered by the agent's own node,
+    without the coordinator, from what it knows at that moment; `query` may be
+    NULL: everybody. An error from `fn` ends the search and is returned.
+    REMOTE: the query names a node or a state that does not exist; TIMEOUT,
+    UNREACHABLE: the node did not answer within `timeout_ms`.                 */
+COVEY_EXPORT covey_err_t covey_agent_find (covey_agent_t *self,
+                                           const covey_agent_query_t *query,
+                                           int timeout_ms,
+                                           covey_agent_info_fn *fn, void *arg);
+
+/* ------------------------------------------------------------------------ */
 /*  Subscriptions                                                             */
 
 typedef struct {

@@ -146,6 +146,9 @@ s_fill (covey_directory_entry_t *entry, const Covey__Wire__AgentInfo *info)
         .available_capacity = info->available_capacity,
         .current_tasks = info->current_tasks,
         .client = info->client,
+        .active_us = info->last_active,
+        .silent_us = info->silent_since,
+        .grace_ms = info->grace_ms,
     };
     memcpy (entry->node_id, info->node_id.data, 16);
     if (info->session_id.len == 16)
@@ -459,6 +462,19 @@ covey_directory_revision (const covey_directory_t *self)
 }
 
 void
+covey_directory_set_clock (covey_directory_t *self,
+                           const Covey__Wire__AgentClock *clock,
+                           const uint8_t node_id[16])
+{
+    directory_record_t *record = covey_table_get (
+        &self->agents, clock->agent_id, strlen (clock->agent_id));
+    if (!record || memcmp (record->entry.node_id, node_id, 16) != 0)
+        return;
+    record->entry.active_us = clock->last_active;
+    record->entry.silent_us = clock->silent_since;
+}
+
+void
 covey_directory_info (const covey_directory_entry_t *entry,
                       Covey__Wire__AgentInfo *info)
 {
@@ -488,6 +504,11 @@ covey_directory_info (const covey_directory_entry_t *entry,
     info->available_capacity = entry->available_capacity;
     info->has_current_tasks = true;
     info->current_tasks = entry->current_tasks;
+    info->has_last_active = info->has_silent_since = true;
+    info->last_active = entry->active_us;
+    info->silent_since = entry->silent_us;
+    info->has_grace_ms = true;
+    info->grace_ms = entry->grace_ms;
     info->has_client = true;
     info->client = entry->client;
 }

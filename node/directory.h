@@ -36,6 +36,9 @@ typedef struct {
     uint32_t current_tasks;
     bool client;
     bool stale; /* not in the snapshot that is arriving, so far               */
+    int64_t active_us; /* when it last did something                          */
+    int64_t silent_us; /* since when its node does not hear it; 0: it does    */
+    uint32_t grace_ms; /* how long that is forgiven                           */
 } covey_directory_entry_t;
 
 typedef struct covey_directory covey_directory_t;
@@ -90,6 +93,11 @@ uint64_t covey_directory_version (const covey_directory_t *self);
 /*  Grows with every put and remove: until then entries stay as they are, but
     for what their owner writes into them (states).                           */
 uint64_t covey_directory_revision (const covey_directory_t *self);
+
+/*  What changes often, of an agent that lives on that node.                 */
+void covey_directory_set_clock (covey_directory_t *self,
+                                const Covey__Wire__AgentClock *clock,
+                                const uint8_t node_id[16]);
 
 /*  `info` as others get it; it points into the entry.                       */
 void covey_directory_info (const covey_directory_entry_t *entry,

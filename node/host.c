@@ -32,6 +32,19 @@ covey_host_new (const covey_host_config_t *config,
     return self;
 }
 
+void
+covey_host_fill_refusal (const covey_host_refusal_t *from,
+                         Covey__Wire__Refusal *to)
+{
+    covey__wire__refusal__init (to);
+    to->seq = from->seq;
+    to->code = from->code;
+    to->text = from->text;
+    to->has_nodes = to->has_agents = from->has_known;
+    to->nodes = (uint32_t)from->known.nodes;
+    to->agents = (uint32_t)from->known.agents;
+}
+
 static void
 s_pop_refusal (covey_host_t *self)
 {
@@ -214,13 +227,16 @@ covey_host_hurry (covey_host_t *self)
 
 void
 covey_host_refuse (covey_host_t *self, uint64_t seq, covey_err_t code,
-                   const char *text)
+                   const char *text, const covey_host_known_t *known)
 {
     covey_host_accept (self, seq);
     covey_host_refusal_t *refusal = covey_fifo_push (&self->refusals);
     refusal->seq = seq;
     refusal->code = code;
     refusal->text = covey_str_dup (text);
+    refusal->has_known = known != NULL;
+    if (known)
+        refusal->known = *known;
     while (self->refusals_sent) {
         covey_host_refusal_t *oldest = covey_fifo_at (&self->refusals, 0);
         if (oldest->seq + COVEY_HOST_WINDOW >= seq)
@@ -236,10 +252,7 @@ covey_host_refusals (const covey_host_t *self, Covey__Wire__Refusal *to,
     size_t skip = self->refusals.count > max ? self->refusals.count - max : 0;
     for (size_t i = skip; i < self->refusals.count; i++) {
         const covey_host_refusal_t *from = covey_fifo_at (&self->refusals, i);
-        covey__wire__refusal__init (&to[i - skip]);
-        to[i - skip].seq = from->seq;
-        to[i - skip].code = from->code;
-        to[i - skip].text = from->text;
+        covey_host_fill_refusal (from, &to[i - skip]);
     }
     return self->refusals.count - skip;
 }

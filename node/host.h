@@ -17,6 +17,7 @@
 #define COVEY_HOST_H_INCLUDED
 
 #include "base/buf.h"
+#include "node/agent_state.h"
 #include "node/notices.h"
 #include "node/parcel.h"
 #include "node/workgroup.h"
@@ -53,6 +54,20 @@ typedef struct {
     uint64_t full;    /* deliveries that found no room                  */
     uint64_t frames_dropped; /* that are no notices                       */
 } covey_host_stats_t;
+
+/*  How large the mesh is in which a target was not found.                   */
+typedef struct {
+    size_t nodes;
+    size_t agents;
+} covey_host_known_t;
+
+/*  What its node knows of how it does.                                      */
+typedef struct {
+    covey_agent_state_t state;
+    Covey__Wire__AgentState said; /* by itself                                */
+    int64_t told_active_ms;       /* as others know it                        */
+    bool told_silent;
+} covey_host_clocks_t;
 
 typedef struct covey_host covey_host_t;
 
@@ -93,10 +108,10 @@ void covey_host_begin (covey_host_t *self, uint64_t seq);
 /*  A publish arrived. OK: judge it; EXISTS: it was here before; STATE: one
     before it is missing. One that comes before begin begins.                 */
 covey_err_t covey_host_offer (covey_host_t *self, uint64_t seq);
-/*  The verdict on the next one.                                             */
+/*  The verdict on the next one; `known` may be NULL.                        */
 void covey_host_accept (covey_host_t *self, uint64_t seq);
 void covey_host_refuse (covey_host_t *self, uint64_t seq, covey_err_t code,
-                        const char *text);
+                        const char *text, const covey_host_known_t *known);
 /*  The publishes of one frame, whose sender does not wait for the receipt: it
     leaves with the next deliveries, or after hurry.                          */
 void covey_host_begin_frame (covey_host_t *self, bool patient);
@@ -150,6 +165,9 @@ typedef struct {
 bool covey_host_next_report (covey_host_t *self, covey_host_report_t *report);
 void covey_host_flow (covey_host_t *self, bool paused);
 size_t covey_host_queued (const covey_host_t *self);
+/*  Signs of an agent that does something.                                   */
+void covey_host_signs (const covey_host_t *self, covey_agent_signs_t *signs);
+covey_host_clocks_t *covey_host_clocks (covey_host_t *self);
 
 /*  Send what there is. `send`: OK, EAGAIN (later) or UNREACHABLE (nobody has
     that routing id any more: the session is then detached). True: something

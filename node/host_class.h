@@ -23,6 +23,8 @@ typedef struct {
     uint64_t seq;
     covey_err_t code;
     char *text;
+    bool has_known;
+    covey_host_known_t known;
 } covey_host_refusal_t;
 
 typedef struct {
@@ -46,6 +48,7 @@ struct covey_host {
     bool paused;
     int64_t heard_ms;
     int64_t grace_ms;
+    covey_host_clocks_t clocks;
     /* from the agent                                                         */
     bool started; /* the first publish is here                                */
     uint64_t offered_seq;
@@ -75,6 +78,9 @@ struct covey_host {
     size_t match_capacity;
 };
 
+/*  host.c                                                                   */
+void covey_host_fill_refusal (const covey_host_refusal_t *from,
+                              Covey__Wire__Refusal *to);
 /*  host_deliver.c: forget the first of `flight` or `waiting`.               */
 void covey_host_pop_delivery (covey_host_t *self, covey_fifo_t *fifo);
 void covey_host_pop_frame (covey_host_t *self);

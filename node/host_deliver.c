@@ -246,6 +246,20 @@ covey_host_queued (const covey_host_t *self)
 }
 
 void
+covey_host_signs (const covey_host_t *self, covey_agent_signs_t *signs)
+{
+    signs->work = self->acked + self->offered_seq;
+    signs->is_owing = self->flight_sent > 0;
+    signs->is_reachable = self->attached && !self->paused;
+}
+
+covey_host_clocks_t *
+covey_host_clocks (covey_host_t *self)
+{
+    return &self->clocks;
+}
+
+void
 covey_host_return (covey_host_t *self, covey_host_parcel_fn *fn, void *arg)
 {
     covey_fifo_t *fifos[] = {&self->flight, &self->waiting};

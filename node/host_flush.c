@@ -69,10 +69,7 @@ s_send_receipt (host_flush_t *flush)
         size_t i = receipt.n_refusals++;
         covey_host_refusal_t *from =
             covey_fifo_at (&self->refusals, self->refusals_sent + i);
-        covey__wire__refusal__init (&refusals[i]);
-        refusals[i].seq = from->seq;
-        refusals[i].code = from->code;
-        refusals[i].text = from->text;
+        covey_host_fill_refusal (from, &refusals[i]);
         refusal_list[i] = &refusals[i];
         /* Not to accept what has a refusal that did not fit. */
         if (receipt.n_refusals == HOST_RECEIPT_ENTRIES)

@@ -28,6 +28,7 @@
 #include "node/session_table.h"
 #include "node/subscription.h"
 #include "node/workgroup.h"
+#include "proto/store.pb-c.h"
 
 #define COVEY_HUB_DRAIN_MAX 256     /* messages per socket and wake-up       */
 #define COVEY_HUB_INPUTS 7          /* that the loop reads                   */
@@ -38,6 +39,8 @@
 #define COVEY_HUB_HEARTBEAT_MS 1000 /* of sessions */
 #define COVEY_HUB_GRACE_MS 5000     /* a silent session is kept this long    */
 #define COVEY_HUB_GRACE_MIN_MS 3000 /* ... if it asks for less: heartbeats */
+#define COVEY_HUB_CLOCK_MS 500      /* agents are looked at this often       */
+#define COVEY_HUB_SILENT_MS 3000    /* a session is silent: three heartbeats */
 #define COVEY_HUB_SYNC_RETRY_MS 500 /* an unconfirmed subscription, again: */
 #define COVEY_HUB_SYNC_RETRY_MAX_MS 4000 /* first and longest pause         */
 #define COVEY_HUB_SYNC_MAX_MS 5000 /* then the agent is told                */
@@ -267,6 +270,8 @@ struct covey_hub {
     bool view_due;   /* the coordinator gets everything                       */
     int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
     uint64_t directory_version; /* that the requests were held against        */
+    int64_t clock_ms; /* when agents were looked at; and told of              */
+    int64_t clock_told_ms;
     int64_t sweep_ms; /* when they are again, at the latest          */
 
     uint64_t refused_hash; /* of the refusal that was logged last            */
@@ -353,8 +358,11 @@ void covey_hub_flush_sessions (covey_hub_t *self);
 void covey_hub_end_session (covey_hub_t *self, covey_host_t *host,
                             covey_err_t code, const char *text, bool lost);
 /*  What an agent says of its own state goes into the directory.             */
-void covey_hub_note_agent_state (covey_hub_t *self, const covey_host_t *host,
+void covey_hub_note_agent_state (covey_hub_t *self, covey_host_t *host,
                                  const covey_peek_t *event);
+/*  Its entry, if the directory still means this session; or NULL.           */
+covey_directory_entry_t *covey_hub_entry (const covey_hub_t *self,
+                                          const covey_host_t *host);
 /*  ENDED CLOSED to all, when the node stops.                                */
 void covey_hub_end_sessions (covey_hub_t *self);
 covey_host_t *covey_hub_service (const covey_hub_t *self, const char *name);
@@ -522,6 +530,19 @@ void covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
 void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t *data,
                                size_t size);
 
+/* node_agents.c ----------------------------------------------------------- */
+
+/*  Who does what: stalled or not, and the clocks, to the directory, and now and
+    then to the peers.                                                        */
+void covey_hub_tick_agents (covey_hub_t *self);
+void covey_hub_take_clocks (covey_hub_peer_t *peer,
+                            const Covey__Wire__View *view);
+/*  The answer to mesh.agents. NOTFOUND: no such node; INVALID: no such state.
+ */
+covey_err_t covey_hub_write_agents (const covey_hub_t *self,
+                                    const Covey__Store__AgentQuery *query,
+                                    covey_buf_t *to, covey_errbuf_t *err);
+
 /* node_service.c ---------------------------------------------------------- */
 
 /*  A REQUEST to "node".                                                     */
@@ -534,8 +555,8 @@ void covey_hub_tick_service (covey_hub_t *self);
 
 void covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to);
 void covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to);
-void covey_hub_write_agents (const covey_hub_t *self, bool all,
-                             covey_buf_t *to);
+/*  Nodes that live, this one included.                                      */
+size_t covey_hub_nodes (const covey_hub_t *self);
 /*  For covey_node_actor_wait_*.                                             */
 void covey_hub_share (covey_hub_t *self);
 
@@ -546,6 +567,9 @@ void covey_hub_open_herald (covey_hub_t *self);
 void covey_hub_hear_herald (covey_hub_t *self, const covey_parcel_t *parcel);
 void covey_hub_announce_peer (covey_hub_t *self, const covey_peer_t *peer,
                               covey_peer_change_t change, const char *reason);
+/*  Its state changed otherwise than by its own word.                        */
+void covey_hub_announce_agent_state (covey_hub_t *self,
+                                     const covey_directory_entry_t *entry);
 void covey_hub_announce_lost_agent (covey_hub_t *self, const covey_host_t *host,
                                     const char *reason);
 void covey_hub_announce_gap (covey_hub_t *self, const covey_peer_t *peer,
@@ -557,6 +581,13 @@ static inline void
 covey_hub_drop (covey_hub_t *self, covey_drop_t cause)
 {
     self->drops[cause]++;
+}
+
+/*  When that was, on the wall.                                              */
+static inline int64_t
+covey_hub_wall_us (const covey_hub_t *self, int64_t mono_ms)
+{
+    return self->now_us - (self->now_ms - mono_ms) * 1000;
 }
 
 #endif

@@ -50,6 +50,7 @@ typedef struct {
     size_t session_events_max; /* per agent, not delivered                  */
     size_t session_bytes_max;
     size_t sessions_max; /* agents per node                           */
+    int stall_ms;        /* owing something and doing nothing: stalled   */
     int grace_max_ms;    /* silence that an agent may ask to be forgiven;
                             at least COVEY_HUB_GRACE_MIN_MS               */
     size_t peers_max;

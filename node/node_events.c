@@ -43,12 +43,6 @@ s_all (const covey_err_t *codes, size_t count)
 
 #define S_ALL(codes) s_all ((codes), sizeof (codes) / sizeof (codes)[0])
 
-static int64_t
-s_wall_us (const covey_hub_t *self, int64_t mono_ms)
-{
-    return self->now_us - (self->now_ms - mono_ms) * 1000;
-}
-
 static covey_err_t
 s_fill_joined (covey_event_t *event, const covey_peer_t *peer)
 {
@@ -99,7 +93,7 @@ s_fill (covey_hub_t *self, covey_event_t *event, const covey_peer_t *peer,
     code = s_fill_accusation (self, event, peer);
     if (!code && change == COVEY_PEER_BECAME_FAILED)
         code = covey_event_set_int (event, "lastSeen",
-                                    s_wall_us (self, peer->heard_ms));
+                                    covey_hub_wall_us (self, peer->heard_ms));
     if (!code && change == COVEY_PEER_BECAME_FAILED)
         code = covey_event_set_str (event, "reason", reason);
     return code;
@@ -223,6 +217,35 @@ covey_hub_announce_peer (covey_hub_t *self, const covey_peer_t *peer,
     covey_herald_note (self->herald, &fact, &event, turn, self->now_ms);
 }
 
+/*  The vocabulary has no word for stalled: busy, and why.                   */
+void
+covey_hub_announce_agent_state (covey_hub_t *self,
+                                const covey_directory_entry_t *entry)
+{
+    static const int types[] = {COVEY_EVENT_AGENT_READY, COVEY_EVENT_AGENT_BUSY,
+                                COVEY_EVENT_AGENT_IDLE, COVEY_EVENT_AGENT_BUSY};
+    if (entry->state > COVEY__WIRE__AGENT_STATE__AGENT_STATE_STALLED)
+        return;
+    int type = types[entry->state];
+    covey_event_t *event = s_make (self, type);
+    if (!event)
+        return;
+    covey_err_t code = covey_event_set_str (event, "agentId", entry->id);
+    if (!code && type == COVEY_EVENT_AGENT_READY)
+        code = covey_event_set_int (event, "availableCapacity",
+                                    entry->available_capacity);
+    if (!code && type != COVEY_EVENT_AGENT_IDLE)
+        code =
+            covey_event_set_int (event, "currentTasks", entry->current_tasks);
+    if (!code && type == COVEY_EVENT_AGENT_BUSY)
+        code = covey_event_set_str (
+            event, "reason",
+            entry->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_STALLED
+                ? "stalled: it has work and does nothing"
+                : "it goes on");
+    s_publish (self, event, code);
+}
+
 void
 covey_hub_announce_lost_agent (covey_hub_t *self, const covey_host_t *host,
                                const char *reason)
@@ -235,8 +258,9 @@ covey_hub_announce_lost_agent (covey_hub_t *self, const covey_host_t *host,
     covey_err_t codes[] = {
         covey_event_set_str (event, "agentId", covey_host_agent_id (host)),
         covey_event_set_str (event, "nodeId", self->id_text),
-        covey_event_set_int (event, "lastSeen",
-                             s_wall_us (self, covey_host_heard_ms (host))),
+        covey_event_set_int (
+            event, "lastSeen",
+            covey_hub_wall_us (self, covey_host_heard_ms (host))),
         covey_event_set_str (event, "reason", reason)};
     s_publish (self, event, S_ALL (codes));
 }

@@ -52,6 +52,7 @@ covey_hub_tick (covey_hub_t *self)
     covey_hub_tick_peers (self);
     covey_herald_tick (self->herald, self->now_ms);
     covey_hub_tick_sessions (self);
+    covey_hub_tick_agents (self);
     covey_hub_tick_casts (self);
     covey_hub_tick_service (self);
     covey_hub_tick_requests (self);
@@ -97,6 +98,7 @@ covey_node_config_init (covey_node_config_t *self)
         .session_events_max = 65536,
         .session_bytes_max = 64u << 20,
         .sessions_max = 4096,
+        .stall_ms = 30000,
         .grace_max_ms = 600000,
         .peers_max = 256,
         .replay_events_max = 65536,

@@ -406,6 +406,12 @@ s_on_directory (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
         return;
     }
+    if (view->n_clocks) {
+        /* Alone, and maybe between two pieces of a snapshot. */
+        covey_hub_take_clocks (peer, view);
+        protobuf_c_message_free_unpacked (&view->base, NULL);
+        return;
+    }
     if (view->full) {
         peer->ask_ms = 0;
         covey_directory_begin (self->directory, peer->peer->id);

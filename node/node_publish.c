@@ -110,8 +110,9 @@ s_nobody (publish_t *self, covey_slice_t id)
         return covey_fail (&self->err, COVEY_NOPERSISTER,
                            "no node with the role persister can be reached");
     return covey_fail (&self->err, COVEY_NOAGENT,
-                       "no agent \"%.*s\" in this mesh (%zu agents are known)",
-                       (int)id.size, id.text,
+                       "no agent \"%.*s\" in this mesh (%zu nodes, %zu agents "
+                       "known)",
+                       (int)id.size, id.text, covey_hub_nodes (self->hub),
                        covey_directory_agents (self->hub->directory, NULL));
 }
 
@@ -473,7 +474,11 @@ s_refuse (publish_t *self, covey_err_t code)
     covey_hub_drop (self->hub, COVEY_DROP_PUBLISH_REFUSED);
     if (code == COVEY_EAGAIN && self->cause)
         ++*self->cause;
-    covey_host_refuse (self->host, self->seq, code, self->err.text);
+    const covey_host_known_t known = {
+        .nodes = covey_hub_nodes (self->hub),
+        .agents = covey_directory_agents (self->hub->directory, NULL)};
+    covey_host_refuse (self->host, self->seq, code, self->err.text,
+                       code == COVEY_NOAGENT ? &known : NULL);
 }
 
 /*  Behind those that wait, so that verdicts come in order; `code_then`: it is

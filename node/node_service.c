@@ -60,23 +60,25 @@ static covey_err_t
 s_agents (covey_hub_t *self, const covey_event_t *request, covey_buf_t *to,
           covey_errbuf_t *err)
 {
-    bool all = false;
+    Covey__Store__AgentQuery none = COVEY__STORE__AGENT_QUERY__INIT;
+    Covey__Store__AgentQuery *query = &none;
     covey_content_t content;
     size_t size;
     const char *params =
         covey_event_payload (request, "params", &content, &size);
     if (params && size) {
         ProtobufCMessage *message;
-        covey_err_t code =
+        covey_err_t bad =
             covey_json_read (&covey__store__agent_query__descriptor, params,
                              size, &message, err);
-        if (code)
-            return code;
-        all = ((Covey__Store__AgentQuery *)message)->all;
-        protobuf_c_message_free_unpacked (message, NULL);
+        if (bad)
+            return bad;
+        query = (Covey__Store__AgentQuery *)message;
     }
-    covey_hub_write_agents (self, all, to);
-    return COVEY_OK;
+    covey_err_t code = covey_hub_write_agents (self, query, to, err);
+    if (query != &none)
+        protobuf_c_message_free_unpacked (&query->base, NULL);
+    return code;
 }
 
 static const struct {

@@ -77,9 +77,8 @@ s_return_parcel (void *arg, covey_parcel_t *parcel)
         COVEY_NOAGENT, "agent %s is gone before it took this event", id);
 }
 
-/*  Its entry, if the directory still means this session.                    */
-static covey_directory_entry_t *
-s_entry (const covey_hub_t *self, const covey_host_t *host)
+covey_directory_entry_t *
+covey_hub_entry (const covey_hub_t *self, const covey_host_t *host)
 {
     const char *service = covey_host_service (host);
     const char *id = covey_host_agent_id (host);
@@ -97,7 +96,7 @@ static void
 s_unlist (covey_hub_t *self, const covey_host_t *host, const char *reason,
           bool graceful)
 {
-    covey_directory_entry_t *entry = s_entry (self, host);
+    covey_directory_entry_t *entry = covey_hub_entry (self, host);
     if (!entry)
         return;
     Covey__Wire__AgentInfo info;
@@ -156,10 +155,10 @@ covey_hub_end_sessions (covey_hub_t *self)
 }
 
 void
-covey_hub_note_agent_state (covey_hub_t *self, const covey_host_t *host,
+covey_hub_note_agent_state (covey_hub_t *self, covey_host_t *host,
                             const covey_peek_t *event)
 {
-    covey_directory_entry_t *entry = s_entry (self, host);
+    covey_directory_entry_t *entry = covey_hub_entry (self, host);
     if (!entry)
         return;
     entry->since_us = self->now_us;
@@ -186,6 +185,9 @@ covey_hub_note_agent_state (covey_hub_t *self, const covey_host_t *host,
         default:
             return;
     }
+    covey_host_clocks_t *clocks = covey_host_clocks (host);
+    clocks->said = entry->state;
+    clocks->state.is_stalled = false; /* it speaks                            */
     Covey__Wire__AgentInfo info;
     covey_directory_info (entry, &info);
     covey_hub_tell_agent (self, &info);
@@ -195,8 +197,7 @@ covey_hub_note_agent_state (covey_hub_t *self, const covey_host_t *host,
 /*  Hello                                                                    */
 
 static void
-s_list (covey_hub_t *self, const covey_host_t *host,
-        const Covey__Wire__Hello *hello)
+s_list (covey_hub_t *self, covey_host_t *host, const Covey__Wire__Hello *hello)
 {
     Covey__Wire__AgentInfo info = COVEY__WIRE__AGENT_INFO__INIT;
     info.agent_id = hello->agent_id;
@@ -216,6 +217,9 @@ s_list (covey_hub_t *self, const covey_host_t *host,
     info.session_id.len = 16;
     info.task_slots = hello->has_task_slots ? hello->task_slots : 1;
     info.available_capacity = 100;
+    info.last_active = self->now_us;
+    info.grace_ms = (uint32_t)covey_host_grace_ms (host);
+    covey_agent_state_init (&covey_host_clocks (host)->state, self->now_ms);
     info.client = hello->client;
     covey_directory_entry_t *known = covey_directory_find (
         self->directory, hello->agent_id, strlen (hello->agent_id));

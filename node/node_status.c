@@ -287,6 +287,12 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
     covey_buf_putc (to, '}');
 }
 
+size_t
+covey_hub_nodes (const covey_hub_t *self)
+{
+    return 1 + covey_membership_in_state (self->membership, COVEY_PEER_ALIVE);
+}
+
 void
 covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to)
 {
@@ -303,7 +309,7 @@ covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to)
     s_put_text (to, "endpoint", self->endpoint);
     covey_buf_printf (
         to, ",\"nodes\":{\"alive\":%zu,\"suspected\":%zu,\"failed\":%zu",
-        1 + covey_membership_in_state (members, COVEY_PEER_ALIVE),
+        covey_hub_nodes (self),
         covey_membership_in_state (members, COVEY_PEER_SUSPECTED),
         covey_membership_in_state (members, COVEY_PEER_FAILED));
     s_put_count (to, "left",
@@ -424,93 +430,6 @@ covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to)
         s_put_node (self, &node, to);
     }
     covey_buf_putc (to, ']');
-}
-
-/* ------------------------------------------------------------------------ */
-/*  mesh.agents                                                              */
-
-typedef struct {
-    const covey_directory_entry_t **entries;
-    size_t count;
-    size_t capacity;
-    bool all;
-} status_agents_t;
-
-static void
-s_collect (void *arg, const covey_directory_entry_t *entry)
-{
-    status_agents_t *list = arg;
-    if (!list->all && (entry->client || *entry->service))
-        return;
-    list->entries = covey_mem_room (list->entries, list->count, &list->capacity,
-                                    sizeof (void *));
-    list->entries[list->count++] = entry;
-}
-
-static int
-s_compare (const void *a, const void *b)
-{
-    const covey_directory_entry_t *x =
-        *(const covey_directory_entry_t *const *)a;
-    const covey_directory_entry_t *y =
-        *(const covey_directory_entry_t *const *)b;
-    int order = strcmp (x->id, y->id);
-    return order ? order : memcmp (x->node_id, y->node_id, 16);
-}
-
-static void
-s_put_agent (const covey_directory_entry_t *entry, covey_buf_t *to)
-{
-    static const char *const states[] = {"ready",   "busy", "idle",
-                                         "stalled", "lost", "terminated"};
-    char node[37], since[40];
-    unsigned state = (unsigned)entry->state;
-    covey_id_text (entry->node_id, node);
-    covey_str_time (entry->since_us, since);
-    covey_buf_putc (to, '{');
-    s_put_text (to, "id", entry->id);
-    covey_buf_putc (to, ',');
-    s_put_text (to, "type", entry->type);
-    covey_buf_putc (to, ',');
-    s_put_text (to, "name", entry->name);
-    covey_buf_putc (to, ',');
-    s_put_text (to, "state",
-                state < sizeof states / sizeof states[0] ? states[state]
-                                                         : "unknown");
-    covey_buf_putc (to, ',');
-    s_put_text (to, "since", since);
-    covey_buf_putc (to, ',');
-    s_put_text (to, "node", node);
-    covey_buf_putc (to, ',');
-    s_put_list (to, "capabilities", entry->capabilities,
-                entry->capability_count);
-    covey_buf_putc (to, ',');
-    s_put_list (to, "tags", entry->tags, entry->tag_count);
-    s_put_count (to, "taskSlots", entry->task_slots);
-    s_put_count (to, "availableCapacity", entry->available_capacity);
-    s_put_count (to, "currentTasks", entry->current_tasks);
-    if (entry->client)
-        covey_buf_puts (to, ",\"client\":true");
-    if (*entry->service)
-        covey_buf_puts (to, ",\"service\":true");
-    covey_buf_putc (to, '}');
-}
-
-void
-covey_hub_write_agents (const covey_hub_t *self, bool all, covey_buf_t *to)
-{
-    status_agents_t list = {.all = all};
-    covey_directory_each (self->directory, s_collect, &list);
-    if (list.count)
-        qsort (list.entries, list.count, sizeof (void *), s_compare);
-    covey_buf_putc (to, '[');
-    for (size_t i = 0; i < list.count; i++) {
-        if (i)
-            covey_buf_putc (to, ',');
-        s_put_agent (list.entries[i], to);
-    }
-    covey_buf_putc (to, ']');
-    free (list.entries);
 }
 
 /* ------------------------------------------------------------------------ */

@@ -208,6 +208,12 @@ support_pids+=("$worker")
 has_agents() { [ "$(covey agents --json | wc -l)" = "$1" ]; }
 ok "the agent is there" support_until has_agents 1
 has agents "id type name state since node capabilities tags" 1 agents
+is "three clocks" "['lastActive', 'leaseEnd', 'nodeHeard', 'sessionHeard']" \
+    "$(look 'sorted(set(v[0]) & {"nodeHeard", "sessionHeard", "leaseEnd", "lastActive"})' <"$dir/json")"
+has "agents with a capability" id 1 agents --type w --cap work --tag t --state ready --id w1
+has "agents with another" id 0 agents --cap work --cap play
+is "agents of a node that is not there" 1 "$(code_of covey agents --node nowhere)"
+is "agents in a state that is not there" 2 "$(code_of covey agents --state asleep)"
 is "agents for people" 0 "$(code_of covey agents)"
 has "task submit --wait" "id state agent result" 1 task submit --type echo --cap work --input '{"n":1.10}' --wait
 is "the result's digits" '{"n":1.10}' "$(sed 's/.*"result":\({[^}]*}\).*/\1/' "$dir/json")"

@@ -57,7 +57,7 @@ test_message_to_nobody_is_refused_at_once (void **state)
     support_until (&self->crowd, a->refused == 1);
     assert_int_equal (a->refused_code, COVEY_NOAGENT);
     assert_non_null (strstr (a->refused_text, "ghost"));
-    assert_non_null (strstr (a->refused_text, "1 agents"));
+    assert_non_null (strstr (a->refused_text, "(1 nodes, 1 agents known)"));
 }
 
 static void

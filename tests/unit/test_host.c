@@ -153,7 +153,7 @@ test_verdicts_come_once_and_in_order (void **state)
     assert_int_equal (covey_host_offer (host, 1), COVEY_OK);
     covey_host_accept (host, 1);
     assert_int_equal (covey_host_offer (host, 2), COVEY_OK);
-    covey_host_refuse (host, 2, COVEY_NOAGENT, "nobody");
+    covey_host_refuse (host, 2, COVEY_NOAGENT, "nobody", NULL);
     s_expect (self, host, "receipt 2/1/0 ");
     s_expect (self, host, "");
     assert_int_equal (covey_host_offer (host, 2), COVEY_EXISTS);
@@ -165,6 +165,13 @@ test_verdicts_come_once_and_in_order (void **state)
     assert_int_equal (covey_host_refusals (host, refusals, 4), 1);
     assert_int_equal (refusals[0].seq, 2);
     assert_string_equal (refusals[0].text, "nobody");
+    assert_false (refusals[0].has_nodes);
+    const covey_host_known_t known = {.nodes = 3, .agents = 17};
+    assert_int_equal (covey_host_offer (host, 3), COVEY_OK);
+    covey_host_refuse (host, 3, COVEY_NOAGENT, "nobody", &known);
+    assert_int_equal (covey_host_refusals (host, refusals, 4), 2);
+    assert_int_equal (refusals[1].nodes, 3);
+    assert_int_equal (refusals[1].agents, 17);
 }
 
 static void
@@ -196,7 +203,7 @@ test_many_refusals_need_several_receipts (void **state)
     covey_host_t *host = s_host (self);
     for (uint64_t i = 1; i <= 600; i++) {
         assert_int_equal (covey_host_offer (host, i), COVEY_OK);
-        covey_host_refuse (host, i, COVEY_NOAGENT, "x");
+        covey_host_refuse (host, i, COVEY_NOAGENT, "x", NULL);
     }
     s_expect (self, host, "receipt 512/512/0 receipt 600/88/0 ");
 }
@@ -235,7 +242,7 @@ test_receipt_of_the_patient_comes_along (void **state)
     s_expect (self, host, "");
     /* Refusals do not wait, nor do the impatient. */
     (void)covey_host_offer (host, 3);
-    covey_host_refuse (host, 3, COVEY_NOAGENT, "nobody");
+    covey_host_refuse (host, 3, COVEY_NOAGENT, "nobody", NULL);
     s_expect (self, host, "receipt 3/1/0 ");
     (void)covey_host_offer (host, 4);
     covey_host_accept (host, 4);
