@@ -188,14 +188,6 @@ s_run (covey_agent_t *self, const call_t *call, const covey_event_t *event)
         self->handler_errors++;
 }
 
-static bool
-s_is_expired (const covey_event_t *event)
-{
-    uint32_t ttl_ms = covey_event_ttl_ms (event);
-    return ttl_ms && covey_event_timestamp_us (event) + (int64_t)ttl_ms * 1000 <
-                         covey_clock_wall_us ();
-}
-
 static void
 s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
 {
@@ -210,7 +202,7 @@ s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
     }
     if (entry->offset >= 0)
         covey_event_set_offset (event, entry->offset);
-    else if (s_is_expired (event)) {
+    else if (entry->expires_ms && covey_clock_mono_ms () > entry->expires_ms) {
         self->dropped_expired++;
         covey_event_destroy (&event);
         return;

@@ -63,6 +63,7 @@ struct covey_entry {
     bool is_delivery; /* EVENT: the session is told when it is done           */
     uint32_t generation; /* EVENT: of the session that delivered it           */
     int64_t offset; /* EVENT: from the store, else -1                       */
+    int64_t expires_ms; /* EVENT: monotonic; 0: never                         */
     uint32_t *handles; /* EVENT: subscriptions it matched                     */
     size_t handle_count;
     uint8_t *data; /* EVENT: packed; NOTICE: its text                         */

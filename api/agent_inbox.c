@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 covey_entry_t *
 covey_entry_new (covey_entry_kind_t kind, const void *data, size_t size,
                  const uint32_t *handles, size_t handle_count)
@@ -194,6 +196,14 @@ s_take_response (covey_agent_t *self, const covey_peek_t *view)
     return true;
 }
 
+/*  The node counted so far; from here on it is our turn.                     */
+static int64_t
+s_expires_ms (const covey_agent_t *self)
+{
+    uint32_t left_ms = covey_session_ttl_left (self->session);
+    return left_ms ? covey_clock_mono_ms () + (int64_t)left_ms : 0;
+}
+
 /*  True: it is in the inbox now.                                             */
 static bool
 s_take_event (covey_agent_t *self, const void *data, size_t size,
@@ -228,6 +238,7 @@ s_take_event (covey_agent_t *self, const void *data, size_t size,
             covey_entry_new (COVEY_ENTRY_EVENT, data, size, kept, count);
         entry->is_direct = is_direct;
         entry->is_delivery = true;
+        entry->expires_ms = s_expires_ms (self);
         entry->generation = self->generation;
         s_push (self, entry);
     }

@@ -10,8 +10,7 @@
               before they heard that it is full; COVEY_HOST_HELD_BYTES of
               publishes that wait for room; COVEY_HOST_FRAMES_MAX other
               frames; notices: node/notices.h
-    Time      now_ms: monotonic milliseconds; now_us: wall clock, for ttl only;
-              both supplied by the caller
+    Time      now_ms: monotonic milliseconds, supplied by the caller
 */
 #ifndef COVEY_HOST_H_INCLUDED
 #define COVEY_HOST_H_INCLUDED
@@ -175,7 +174,7 @@ covey_host_clocks_t *covey_host_clocks (covey_host_t *self);
 typedef covey_err_t (covey_host_send_fn) (void *arg, covey_host_t *host,
                                           const covey_buf_t *frame);
 bool covey_host_flush (covey_host_t *self, covey_buf_t *scratch,
-                       covey_host_send_fn *send, void *arg, int64_t now_us);
+                       covey_host_send_fn *send, void *arg, int64_t now_ms);
 
 /*  Before it is destroyed: everything that was not acknowledged.            */
 typedef void (covey_host_parcel_fn) (void *arg, covey_parcel_t *parcel);

@@ -7,7 +7,7 @@ typedef struct {
     covey_buf_t *frame;
     covey_host_send_fn *send;
     void *arg;
-    int64_t now_us;
+    int64_t now_ms;
     bool blocked;
 } host_flush_t;
 
@@ -124,21 +124,13 @@ s_send_notices (host_flush_t *flush)
     return true;
 }
 
-static bool
-s_is_expired (const covey_parcel_t *parcel, int64_t now_us)
-{
-    return parcel->view.ttl_ms &&
-           now_us >
-               parcel->view.timestamp_us + (int64_t)parcel->view.ttl_ms * 1000;
-}
-
 /*  Number waiting deliveries as far as the window allows.                   */
 static void
-s_admit (covey_host_t *self, int64_t now_us)
+s_admit (covey_host_t *self, int64_t now_ms)
 {
     while (self->waiting.count && self->flight.count < self->window) {
         covey_host_delivery_t *next = covey_fifo_at (&self->waiting, 0);
-        if (s_is_expired (next->parcel, now_us)) {
+        if (covey_parcel_is_expired (next->parcel, now_ms)) {
             self->stats.expired++;
             covey_host_pop_delivery (self, &self->waiting);
             continue;
@@ -155,6 +147,7 @@ s_send_deliveries (host_flush_t *flush)
     covey_host_t *self = flush->host;
     uint32_t counts[COVEY_HOST_FRAME_EVENTS];
     uint32_t handles[COVEY_HOST_FRAME_HANDLES];
+    uint32_t lefts[COVEY_HOST_FRAME_EVENTS];
     Covey__Wire__Deliver deliver = COVEY__WIRE__DELIVER__INIT;
     deliver.first_seq = self->acked + self->flight_sent + 1;
     deliver.handle_counts = counts;
@@ -168,6 +161,9 @@ s_send_deliveries (host_flush_t *flush)
             (bytes + next->parcel->size > COVEY_FRAME_BATCH ||
              deliver.n_handles + next->handle_count > COVEY_HOST_FRAME_HANDLES))
             break;
+        lefts[count] = covey_parcel_ttl_left (next->parcel, flush->now_ms);
+        if (lefts[count])
+            deliver.n_ttl_left = 1;
         counts[count++] = next->handle_count;
         deliver.tell |= next->track & COVEY_TRACK_HEARD;
         for (uint32_t i = 0; i < next->handle_count; i++)
@@ -178,6 +174,9 @@ s_send_deliveries (host_flush_t *flush)
     deliver.has_tell = deliver.tell;
     deliver.has_accepted = self->receipt_late;
     deliver.accepted = self->verdict_seq;
+    deliver.ttl_left = lefts;
+    if (deliver.n_ttl_left)
+        deliver.n_ttl_left = count;
     covey_buf_clear (flush->frame);
     covey_err_t err =
         covey_frame_begin (flush->frame, COVEY_FRAME_DELIVER, &deliver.base);
@@ -198,7 +197,7 @@ s_send_deliveries (host_flush_t *flush)
 
 bool
 covey_host_flush (covey_host_t *self, covey_buf_t *scratch,
-                  covey_host_send_fn *send, void *arg, int64_t now_us)
+                  covey_host_send_fn *send, void *arg, int64_t now_ms)
 {
     if (!self->attached)
         return false;
@@ -206,11 +205,11 @@ covey_host_flush (covey_host_t *self, covey_buf_t *scratch,
                           .frame = scratch,
                           .send = send,
                           .arg = arg,
-                          .now_us = now_us};
+                          .now_ms = now_ms};
     if (!s_send_notices (&flush))
         return flush.blocked && self->attached;
     while (!self->paused) {
-        s_admit (self, now_us);
+        s_admit (self, now_ms);
         if (self->flight_sent >= self->flight.count)
             break;
         if (!s_send_deliveries (&flush))

@@ -26,6 +26,7 @@
 #include "node/requests.h"
 #include "node/scope.h"
 #include "node/session_table.h"
+#include "node/skew.h"
 #include "node/subscription.h"
 #include "node/workgroup.h"
 #include "proto/store.pb-c.h"
@@ -138,6 +139,7 @@ typedef struct {
     int64_t pause_ms;   /* the last pause because of that                     */
     int64_t last_ms;    /* left: until when broadcasts may come; 0: no more */
     int64_t warned_ms;
+    covey_skew_t skew; /* what time it is there                               */
     size_t copies; /* of the event that is being judged                       */
     int64_t heartbeat_ms; /* not before                                       */
     bool owes_heartbeat;  /* what we have of it changed, or it is its turn    */
@@ -392,6 +394,9 @@ void covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
                         covey_parcel_t *parcel);
 /*  To all local sessions that a broadcast concerns.                         */
 void covey_hub_deliver_broadcast (covey_hub_t *self, covey_parcel_t *parcel);
+/*  An event of a peer: how old it is tells the clock that made it old.      */
+void covey_hub_start_clock (const covey_hub_peer_t *peer,
+                            covey_parcel_t *parcel);
 /*  To local observers of a targeted event.                                  */
 void covey_hub_deliver_observed (covey_hub_t *self, covey_parcel_t *parcel);
 /*  An event from a peer for `target` here.                                  */

@@ -34,8 +34,9 @@ struct covey_link {
     /* theirs */
     uint64_t recv_seq;
     uint64_t acked_seq; /* of recv_seq, to the peer                           */
-    bool ack_due;       /* at once                                            */
-    int64_t ack_ms;     /* then at the latest; 0: nothing to acknowledge      */
+    size_t unacked_bytes;
+    bool ack_due;   /* at once                                            */
+    int64_t ack_ms; /* then at the latest; 0: nothing to acknowledge      */
     covey_buf_t frame;
 };
 
@@ -144,6 +145,7 @@ static void
 s_told_ack (covey_link_t *self)
 {
     self->acked_seq = self->recv_seq;
+    self->unacked_bytes = 0;
     self->ack_due = false;
     self->ack_ms = 0;
 }
@@ -324,6 +326,9 @@ covey_link_receive_data (covey_link_t *self, covey_frame_t *frame,
                   now_ms);
         /* At once when something is wrong, so that it is mended soon. */
         self->ack_due |= data->first_seq != self->recv_seq + 1;
+        self->unacked_bytes += frame->items_size;
+        if (data->has_now_us && self->callbacks.clock)
+            self->callbacks.clock (self->callbacks.arg, data->now_us);
         if (data->first_seq == 0)
             err = COVEY_MALFORMED;
         else if (data->first_seq > self->recv_seq + 1)
@@ -331,7 +336,8 @@ covey_link_receive_data (covey_link_t *self, covey_frame_t *frame,
         else
             err = s_take_items (self, frame, data->first_seq);
         self->ack_due |=
-            self->recv_seq - self->acked_seq >= COVEY_LINK_ACK_EVENTS;
+            self->recv_seq - self->acked_seq >= COVEY_LINK_ACK_EVENTS ||
+            self->unacked_bytes >= COVEY_LINK_ACK_BYTES;
         if (!self->ack_ms)
             self->ack_ms = now_ms + COVEY_LINK_ACK_MS;
     }
@@ -430,13 +436,15 @@ s_admit (covey_link_t *self, int64_t now_ms)
 
 /*  One frame from flight[sent..]; how many went into it, 0: not sent.        */
 static size_t
-s_send_frame (covey_link_t *self)
+s_send_frame (covey_link_t *self, int64_t now_us)
 {
     Covey__Wire__Data data = COVEY__WIRE__DATA__INIT;
     data.epoch = self->config.epoch;
     data.first_seq = self->acked + self->sent + 1;
     data.recv_epoch = self->peer_epoch;
     data.recv_seq = self->recv_seq;
+    data.has_now_us = true;
+    data.now_us = now_us;
     covey_buf_clear (&self->frame);
     if (covey_frame_begin (&self->frame, COVEY_FRAME_DATA, &data.base) !=
         COVEY_OK)
@@ -485,7 +493,7 @@ s_send_ack (covey_link_t *self)
 }
 
 bool
-covey_link_flush (covey_link_t *self, int64_t now_ms)
+covey_link_flush (covey_link_t *self, int64_t now_ms, int64_t now_us)
 {
     if (!self->open)
         return false;
@@ -502,7 +510,7 @@ covey_link_flush (covey_link_t *self, int64_t now_ms)
         s_admit (self, now_ms);
         if (self->sent == self->flight.count)
             break;
-        size_t count = s_send_frame (self);
+        size_t count = s_send_frame (self, now_us);
         if (!count) {
             blocked = true;
             break;

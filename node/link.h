@@ -10,7 +10,8 @@
     Limits    window_events and window_bytes of what is numbered and not
               acknowledged; what waits behind it as in node/lanes.h, what waits
               for stopped agents as in node/stops.h
-    Time      now_ms: monotonic milliseconds, supplied by the caller
+    Time      now_ms: monotonic milliseconds; now_us: wall clock, which the peer
+              is told; both supplied by the caller
 
     Numbering belongs to one pair of incarnations: a frame says whose epoch it
     comes from and whose it is meant for, and one that is meant for another
@@ -32,6 +33,7 @@
 #define COVEY_LINK_TAIL_MS 100    /* older than this and not there: lost  */
 #define COVEY_LINK_ACK_MS 10      /* for data of ours to take the ack along */
 #define COVEY_LINK_ACK_EVENTS 512 /* not acknowledged: at once           */
+#define COVEY_LINK_ACK_BYTES (COVEY_LINK_WINDOW_BYTES / 8)
 #define COVEY_LINK_WINDOW_EVENTS 8192
 #define COVEY_LINK_WINDOW_BYTES (2u << 20)
 /*  An item without content: it keeps the number of one that was taken back. */
@@ -49,6 +51,8 @@ typedef struct {
     void *arg;
     /* one frame for the peer; false: not now, the link tries at next flush   */
     bool (*send) (void *arg, const covey_buf_t *frame);
+    /* what time it is at the peer, ahead of the items; may be NULL           */
+    void (*clock) (void *arg, int64_t peer_us);
     void (*item) (void *arg, uint8_t kind, const uint8_t *body, size_t size);
 } covey_link_callbacks_t;
 
@@ -125,7 +129,7 @@ uint64_t covey_link_recv_seq (const covey_link_t *self, uint64_t epoch);
 
 /*  Send what waits, in full frames, and an ack if one is due. True: something
     is left that the socket did not take.                                     */
-bool covey_link_flush (covey_link_t *self, int64_t now_ms);
+bool covey_link_flush (covey_link_t *self, int64_t now_ms, int64_t now_us);
 /*  When flush is due without new items; INT64_MAX: never.                   */
 int64_t covey_link_next_ms (const covey_link_t *self);
 

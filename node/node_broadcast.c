@@ -98,6 +98,8 @@ s_send_cast (covey_hub_t *self, uint32_t code, uint64_t first,
     header.node_id.len = 16;
     header.epoch = self->epoch;
     header.first = first;
+    header.has_now_us = true;
+    header.now_us = self->now_us;
     uint8_t topic[COVEY_TOPIC_SIZE];
     s_write_topic (code, topic);
     covey_buf_clear (&self->frame);
@@ -523,6 +525,8 @@ s_on_cast (covey_hub_t *self, uint32_t code, const covey_frame_t *frame)
     } else {
         covey_hub_peer_t *peer =
             covey_hub_find_peer (self, header->node_id.data);
+        if (peer && header->has_now_us)
+            covey_skew_hear (&peer->skew, header->now_us, self->now_ms);
         if (!peer || !peer->intake ||
             !(covey_hub_is_member (peer) || peer->last_ms))
             covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);
@@ -572,6 +576,7 @@ s_on_event (void *arg, uint32_t topic, uint64_t seq, const uint8_t *bytes,
     memcpy (parcel->from, peer->peer->id, 16);
     parcel->topic_seq = seq;
     (void)covey_hlc_receive (&self->hlc, parcel->view.hlc, self->now_us);
+    covey_hub_start_clock (peer, parcel);
     if (topic >> 16 == 'E')
         covey_hub_deliver_broadcast (self, parcel);
     else

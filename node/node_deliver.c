@@ -211,6 +211,15 @@ covey_hub_deliver_observed (covey_hub_t *self, covey_parcel_t *parcel)
 }
 
 void
+covey_hub_start_clock (const covey_hub_peer_t *peer, covey_parcel_t *parcel)
+{
+    const covey_hub_t *self = peer->hub;
+    covey_parcel_start_clock (
+        parcel, covey_skew_now (&peer->skew, self->now_ms, self->now_us),
+        self->now_ms);
+}
+
+void
 covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
                           covey_slice_t target)
 {

@@ -158,6 +158,13 @@ s_drop_link (covey_hub_peer_t *shell)
 }
 
 static void
+s_on_clock (void *arg, int64_t peer_us)
+{
+    covey_hub_peer_t *shell = arg;
+    covey_skew_hear (&shell->skew, peer_us, shell->hub->now_ms);
+}
+
+static void
 s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
 {
     covey_peer_t *peer = shell->peer;
@@ -168,8 +175,10 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
                                       .events_max =
                                           self->config.link_events_max,
                                       .bytes_max = self->config.link_bytes_max};
-        covey_link_callbacks_t callbacks = {
-            .arg = shell, .send = s_send_frame, .item = covey_hub_on_item};
+        covey_link_callbacks_t callbacks = {.arg = shell,
+                                            .send = s_send_frame,
+                                            .clock = s_on_clock,
+                                            .item = covey_hub_on_item};
         shell->link = covey_link_new (&config, &callbacks);
     }
     if (!shell->intake)
@@ -710,7 +719,8 @@ s_flush_link (covey_hub_t *self, covey_hub_peer_t *shell)
 {
     if (self->now_ms >= shell->flush_ms) {
         uint64_t sent = covey_link_stats (shell->link)->sent;
-        bool blocked = covey_link_flush (shell->link, self->now_ms);
+        bool blocked =
+            covey_link_flush (shell->link, self->now_ms, self->now_us);
         bool moved = covey_link_stats (shell->link)->sent != sent;
         shell->pause_ms = !blocked           ? 0
                           : moved            ? COVEY_HUB_RETRY_MS

@@ -554,7 +554,7 @@ covey_hub_flush_sessions (covey_hub_t *self)
         if (covey_host_turned (host))
             covey_hub_tell_flow (self, host, covey_host_is_stopped (host));
         if (covey_host_flush (host, &self->frame, s_send_frame, self,
-                              self->now_us))
+                              self->now_ms))
             self->blocked = true;
     }
 }

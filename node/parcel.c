@@ -58,6 +58,15 @@ covey_parcel_is_expired (const covey_parcel_t *self, int64_t now_ms)
     return self->expires_ms && now_ms > self->expires_ms;
 }
 
+uint32_t
+covey_parcel_ttl_left (const covey_parcel_t *self, int64_t now_ms)
+{
+    if (!self->expires_ms)
+        return 0;
+    int64_t left_ms = self->expires_ms - now_ms;
+    return left_ms < 1 ? 1 : (uint32_t)left_ms;
+}
+
 covey_parcel_t *
 covey_parcel_hold (covey_parcel_t *self)
 {

@@ -32,6 +32,8 @@ covey_parcel_t *covey_parcel_new_raw (const void *data, size_t size);
     passes counts, so no difference between the clocks of nodes matters.      */
 void covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us,
                                int64_t now_ms);
+/*  Milliseconds, at least 1; 0: no ttl.                                     */
+uint32_t covey_parcel_ttl_left (const covey_parcel_t *self, int64_t now_ms);
 bool covey_parcel_is_expired (const covey_parcel_t *self, int64_t now_ms);
 covey_parcel_t *covey_parcel_hold (covey_parcel_t *self);
 void covey_parcel_drop (covey_parcel_t **self_p);

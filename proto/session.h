@@ -132,6 +132,9 @@ void covey_session_unsubscribe (covey_session_t *self, uint32_t handle);
 void covey_session_unsubscribe_all (covey_session_t *self);
 void covey_session_flow (covey_session_t *self, bool paused);
 
+/*  Within the callback `event`: how long it may still be handled; 0: for ever.
+    The nodes on its way counted the time, so no clock is asked.              */
+uint32_t covey_session_ttl_left (const covey_session_t *self);
 /*  One delivered event is done with (handled or dropped). The ack goes out when
     half the window is used up, with the next publish, or by tick.            */
 void covey_session_done (covey_session_t *self);

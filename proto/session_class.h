@@ -37,6 +37,7 @@ struct covey_session {
     uint64_t instance; /* of the session at the node, as it said last         */
 
     uint64_t delivered; /* last delivery that arrived                         */
+    uint32_t ttl_left;  /* ms, of the event that is being handed over         */
     uint64_t done;      /* last delivery that the shell is done with          */
     uint64_t acked;     /* last delivery acknowledged to the node             */
     int64_t ack_ms;     /* the ack leaves by then; 0: nothing to say          */

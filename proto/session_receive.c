@@ -219,6 +219,12 @@ s_is_deliver (const covey_frame_t *frame, const Covey__Wire__Deliver *header)
            header->n_handle_counts <= items;
 }
 
+uint32_t
+covey_session_ttl_left (const covey_session_t *self)
+{
+    return self->ttl_left;
+}
+
 static covey_err_t
 s_on_deliver (covey_session_t *self, const covey_frame_t *frame,
               const void *message)
@@ -255,6 +261,7 @@ s_on_deliver (covey_session_t *self, const covey_frame_t *frame,
             break;
         }
         self->delivered++;
+        self->ttl_left = i < header->n_ttl_left ? header->ttl_left[i] : 0;
         self->callbacks.event (self->callbacks.arg, item, size, first, count);
         if (self->state != COVEY_SESSION_OPEN)
             break; /* the callback closed it */

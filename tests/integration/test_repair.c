@@ -129,7 +129,7 @@ s_pump_peer (s_self_t *self)
         if (!more)
             s_take (self, data, (size_t)size);
     }
-    (void)covey_link_flush (self->link, now_ms);
+    (void)covey_link_flush (self->link, now_ms, 0);
     return self->repair != NULL;
 }
 

@@ -18,7 +18,7 @@
 #include "node/link.h"
 
 #define FAULTS_MS 2000
-#define CALM_MS 9000
+#define CALM_MS 60000 /* windows of one item take their time */
 #define STEP_MS 5
 #define WAITING_MAX 200
 #define WINDOW_MAX 60
@@ -318,7 +318,7 @@ s_step_end (end_t *end)
     }
     if (sim->now_ms % 100 == 0)
         s_send_heartbeat (end);
-    (void)covey_link_flush (end->link, sim->now_ms);
+    (void)covey_link_flush (end->link, sim->now_ms, 0);
 }
 
 static void

@@ -173,6 +173,9 @@ s_on_event (void *arg, const void *data, size_t size, const uint32_t *handles,
     size_t n = 0;
     for (size_t i = 0; i < handle_count; i++)
         n += (size_t)snprintf (list + n, sizeof list - n, " %u", handles[i]);
+    if (covey_session_ttl_left (self->session))
+        snprintf (list + n, sizeof list - n, " for %u ms",
+                  covey_session_ttl_left (self->session));
     s_log (self, "event %.*s%s", (int)size, (const char *)data, list);
     if (self->publish_in_event) {
         support_session_publish (self, "answer", COVEY_LEVEL_ACCEPTED, 0);

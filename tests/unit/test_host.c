@@ -413,10 +413,11 @@ test_expired_events_are_not_delivered (void **state)
     covey_parcel_t *parcel = support_parcel_message ("x", "a");
     parcel->view.timestamp_us = 1000;
     parcel->view.ttl_ms = 5;
+    covey_parcel_start_clock (parcel, 1000, 1);
     assert_int_equal (covey_host_deliver (host, parcel), COVEY_OK);
     covey_parcel_drop (&parcel);
     assert_int_equal (s_deliver (host), COVEY_OK);
-    covey_host_flush (host, &self->scratch, s_on_send, self, 6001);
+    covey_host_flush (host, &self->scratch, s_on_send, self, 7);
     assert_string_equal (self->log, "deliver 1+1(0) ");
     assert_int_equal (covey_host_stats (host)->expired, 1);
 }

@@ -156,7 +156,7 @@ test_nothing_flows_before_hello (void **state)
 {
     fixture_t *self = *state;
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    assert_false (covey_link_flush (self->link, 0));
+    assert_false (covey_link_flush (self->link, 0, 0));
     assert_int_equal (self->data_frames, 0);
     assert_int_equal (s_data (self, 7, 1, "x"), COVEY_OK);
     assert_string_equal (self->got, "");
@@ -171,7 +171,7 @@ test_waiting_items_share_a_frame (void **state)
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
     assert_int_equal (s_push (self, "c", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->data_frames, 1);
     assert_int_equal (self->items, 3);
     s_ack (self, 7, 3, 1);
@@ -211,11 +211,11 @@ test_silence_sends_again_with_growing_pauses (void **state)
     fixture_t *self = *state;
     covey_link_open (self->link, 7, 0, 0, 0);
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (covey_link_next_ms (self->link), COVEY_LINK_RESEND_MS);
-    covey_link_flush (self->link, COVEY_LINK_RESEND_MS - 1);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS - 1, 0);
     assert_int_equal (self->data_frames, 1);
-    covey_link_flush (self->link, COVEY_LINK_RESEND_MS);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS, 0);
     assert_int_equal (self->data_frames, 2);
     assert_int_equal (self->first_seq, 1);
     assert_int_equal (covey_link_next_ms (self->link),
@@ -232,10 +232,10 @@ test_acks_without_progress_send_again (void **state)
     covey_link_open (self->link, 7, 0, 0, 0);
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
-    covey_link_flush (self->link, 60);
+    covey_link_flush (self->link, 60, 0);
     for (int i = 0; i < 3; i++)
         s_ack (self, 7, 0, 80);
-    covey_link_flush (self->link, 80);
+    covey_link_flush (self->link, 80, 0);
     assert_int_equal (self->data_frames, 2);
 }
 
@@ -251,14 +251,14 @@ test_heartbeat_shows_a_lost_tail (void **state)
     heartbeat.sent_seq = 5;
     /* As receiver: say again what arrived. */
     covey_link_receive_heartbeat (self->link, &heartbeat, 0);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->acks, 1);
     assert_int_equal (self->ack_seq, 0);
     /* As sender: what the peer does not have after a while goes out again. */
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     covey_link_receive_heartbeat (self->link, &heartbeat, COVEY_LINK_TAIL_MS);
-    covey_link_flush (self->link, COVEY_LINK_TAIL_MS);
+    covey_link_flush (self->link, COVEY_LINK_TAIL_MS, 0);
     assert_int_equal (self->data_frames, 2);
 }
 
@@ -273,7 +273,7 @@ test_duplicates_and_gaps_are_not_passed_on (void **state)
     assert_string_equal (self->got, "a b c ");
     assert_int_equal (covey_link_stats (self->link)->duplicates, 2);
     assert_int_equal (covey_link_stats (self->link)->gaps, 1);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->ack_seq, 3);
 }
 
@@ -283,19 +283,19 @@ test_lone_data_is_acknowledged_after_a_while (void **state)
     fixture_t *self = *state;
     covey_link_open (self->link, 7, 0, 0, 0);
     assert_int_equal (s_data (self, 7, 1, "a"), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->acks, 0);
     assert_int_equal (covey_link_next_ms (self->link), COVEY_LINK_ACK_MS);
-    covey_link_flush (self->link, COVEY_LINK_ACK_MS);
-    covey_link_flush (self->link, COVEY_LINK_ACK_MS);
+    covey_link_flush (self->link, COVEY_LINK_ACK_MS, 0);
+    covey_link_flush (self->link, COVEY_LINK_ACK_MS, 0);
     assert_int_equal (self->acks, 1);
     assert_int_equal (self->ack_seq, 1);
     assert_int_equal (covey_link_next_ms (self->link), INT64_MAX);
     /* Data takes it along. */
     assert_int_equal (s_data (self, 7, 2, "b"), COVEY_OK);
     assert_int_equal (s_push (self, "x", false), COVEY_OK);
-    covey_link_flush (self->link, 2 * COVEY_LINK_ACK_MS);
-    covey_link_flush (self->link, 4 * COVEY_LINK_ACK_MS);
+    covey_link_flush (self->link, 2 * COVEY_LINK_ACK_MS, 0);
+    covey_link_flush (self->link, 4 * COVEY_LINK_ACK_MS, 0);
     assert_int_equal (self->ack_seq, 2);
     assert_int_equal (self->acks, 1);
 }
@@ -306,12 +306,12 @@ test_many_data_are_acknowledged_at_once (void **state)
     fixture_t *self = *state;
     covey_link_open (self->link, 7, 0, 0, 0);
     for (uint64_t seq = 1; seq <= COVEY_LINK_ACK_EVENTS; seq++) {
-        covey_link_flush (self->link, 0);
+        covey_link_flush (self->link, 0, 0);
         assert_int_equal (self->acks, 0);
         assert_int_equal (s_data (self, 7, seq, "a"), COVEY_OK);
         self->got[0] = '\0';
     }
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->ack_seq, COVEY_LINK_ACK_EVENTS);
 }
 
@@ -322,11 +322,11 @@ test_new_incarnation_gets_what_the_old_one_had_not (void **state)
     covey_link_open (self->link, 7, 0, 0, 0);
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     s_ack (self, 7, 1, 1);
     assert_int_equal (s_data (self, 7, 1, "x"), COVEY_OK);
     covey_link_open (self->link, 8, 0, 0, 2);
-    covey_link_flush (self->link, 2);
+    covey_link_flush (self->link, 2, 0);
     assert_int_equal (self->first_seq, 1); /* numbers start again             */
     assert_int_equal (self->items, 1);
     s_ack (self, 7, 1, 3); /* the old one's ack means nothing any more        */
@@ -358,7 +358,7 @@ test_taken_back_items_leave_their_number (void **state)
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
     assert_int_equal (s_push (self, "c", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (s_push (self, "b", false), COVEY_OK);
     assert_int_equal (s_push (self, "d", false), COVEY_OK);
     size_t sent = 0;
@@ -366,10 +366,10 @@ test_taken_back_items_leave_their_number (void **state)
     assert_int_equal (sent, 1);
     assert_int_equal (covey_link_count (self->link), 4);
     assert_int_equal (covey_link_bytes (self->link), 3);
-    covey_link_flush (self->link, COVEY_LINK_RESEND_MS);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS, 0);
     assert_int_equal (self->items, 3);
     s_ack (self, 7, 3, COVEY_LINK_RESEND_MS);
-    covey_link_flush (self->link, COVEY_LINK_RESEND_MS);
+    covey_link_flush (self->link, COVEY_LINK_RESEND_MS, 0);
     assert_int_equal (self->first_seq, 4); /* which "d" got, not "b"          */
     assert_int_equal (self->items, 1);
 }
@@ -382,18 +382,18 @@ test_critical_overtakes_what_waits_behind_the_window (void **state)
     covey_link_open (self->link, 7, 0, 0, 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->items, 3);
     s_push_lane (self, COVEY_LANE_LOW, "low");
     s_push_lane (self, COVEY_LANE_LOW, "low too");
     s_push_lane (self, COVEY_LANE_CRITICAL, "critical");
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->data_frames, 1); /* the window is full            */
     s_ack (self, 7, 1, 1);
-    covey_link_flush (self->link, 1);
+    covey_link_flush (self->link, 1, 0);
     assert_string_equal (self->last_item, "critical");
     s_ack (self, 7, 3, 2);
-    covey_link_flush (self->link, 2);
+    covey_link_flush (self->link, 2, 0);
     assert_string_equal (self->last_item, "low too");
     assert_int_equal (self->first_seq, 5);
 }
@@ -408,11 +408,11 @@ test_window_is_bounded_in_bytes (void **state)
     text[50] = '\0';
     assert_int_equal (s_push (self, text, false), COVEY_OK);
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->items, 1);
     assert_int_equal (covey_link_waiting (self->link, COVEY_LANE_NORMAL), 1);
     s_ack (self, 7, 1, 1);
-    covey_link_flush (self->link, 1);
+    covey_link_flush (self->link, 1, 0);
     assert_string_equal (self->last_item, "a");
 }
 
@@ -426,7 +426,7 @@ test_expired_items_never_get_a_number (void **state)
     covey_parcel_drop (&parcel);
     assert_int_equal (s_push (self, "new", false), COVEY_OK);
     covey_link_open (self->link, 7, 0, 0, 101);
-    covey_link_flush (self->link, 101);
+    covey_link_flush (self->link, 101, 0);
     assert_int_equal (self->items, 1);
     assert_string_equal (self->last_item, "new");
     assert_int_equal (covey_link_stats (self->link)->expired, 1);
@@ -454,7 +454,7 @@ test_stopped_agent_stops_nobody_else (void **state)
     s_push_for (self, "\3bob1");
     s_push_for (self, "\3ann1");
     s_push_for (self, "\3bob2");
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->items, 1);
     assert_string_equal (self->last_item, "\3ann1");
     assert_int_equal (covey_link_parked (self->link), 2);
@@ -463,7 +463,7 @@ test_stopped_agent_stops_nobody_else (void **state)
     covey_link_set_stopped (self->link, bob, false);
     assert_int_equal (covey_link_waiting (self->link, COVEY_LANE_NORMAL), 3);
     s_ack (self, 7, 1, 1);
-    covey_link_flush (self->link, 1);
+    covey_link_flush (self->link, 1, 0);
     assert_string_equal (self->out, "\3bob1 \3bob2 \3ann2 ");
     assert_int_equal (covey_link_parked (self->link), 0);
 }
@@ -476,13 +476,13 @@ test_new_incarnation_has_stopped_nobody (void **state)
     covey_link_open (self->link, 7, 0, 0, 0);
     covey_link_set_stopped (self->link, bob, true);
     s_push_for (self, "\3bob1");
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (self->data_frames, 0);
     covey_link_open (self->link, 7, 0, 0, 1); /* the same one again           */
     assert_true (covey_link_is_stopped (self->link, bob));
     covey_link_open (self->link, 8, 0, 0, 1);
     assert_int_equal (covey_link_stopped (self->link), 0);
-    covey_link_flush (self->link, 1);
+    covey_link_flush (self->link, 1, 0);
     assert_string_equal (self->last_item, "\3bob1");
 }
 
@@ -498,7 +498,7 @@ test_parked_items_are_bounded (void **state)
     for (char i = '1'; i <= '5'; i++) {
         const char text[] = {3, 'b', 'o', 'b', i, 0};
         s_push_for (self, text);
-        covey_link_flush (self->link, 0);
+        covey_link_flush (self->link, 0, 0);
         assert_int_equal (self->data_frames, i == '5');
     }
     assert_string_equal (self->out, "\3bob1 \3bob2 \3bob3 "); /* the window  */
@@ -526,7 +526,7 @@ test_parked_items_are_taken_back_too (void **state)
                             (covey_slice_t){.text = "bob", .size = 3}, true);
     s_push_for (self, "\3bob1");
     s_push_for (self, "\3bob2");
-    covey_link_flush (self->link, 0);
+    covey_link_flush (self->link, 0, 0);
     assert_int_equal (covey_link_take_back (self->link, s_take_all, &taken), 2);
     assert_int_equal (taken, 2);
     assert_int_equal (covey_link_count (self->link), 0);
@@ -540,9 +540,9 @@ test_full_socket_is_tried_again (void **state)
     covey_link_open (self->link, 7, 0, 0, 0);
     self->full = true;
     assert_int_equal (s_push (self, "a", false), COVEY_OK);
-    assert_true (covey_link_flush (self->link, 0));
+    assert_true (covey_link_flush (self->link, 0, 0));
     self->full = false;
-    assert_false (covey_link_flush (self->link, 1));
+    assert_false (covey_link_flush (self->link, 1, 0));
     assert_int_equal (self->data_frames, 1);
     assert_int_equal (covey_link_stats (self->link)->resent, 0);
 }

@@ -104,10 +104,36 @@ test_parcel_refuses_what_is_no_event (void **state)
     assert_null (covey_parcel_new ("\xff\xff\xff", 3, NULL, 0));
 }
 
+/*  Age is told once, by the clock of the node that accepted the event; then
+    only the time that passes counts.                                         */
+static void
+test_parcel_expires_by_its_age_and_a_steady_clock (void **state)
+{
+    (void)state;
+    covey_parcel_t *parcel = support_parcel_message ("a", "b");
+    covey_parcel_start_clock (parcel, 0, 50);
+    assert_false (covey_parcel_is_expired (parcel, INT64_MAX)); /* no ttl     */
+    assert_int_equal (covey_parcel_ttl_left (parcel, 60), 0);
+    int64_t made_us = parcel->view.timestamp_us;
+    parcel->view.ttl_ms = 100;
+    covey_parcel_start_clock (parcel, made_us + 40000, 1000);
+    assert_int_equal (covey_parcel_ttl_left (parcel, 1000), 60);
+    assert_false (covey_parcel_is_expired (parcel, 1060));
+    assert_true (covey_parcel_is_expired (parcel, 1061));
+    assert_int_equal (covey_parcel_ttl_left (parcel, 1061), 1);
+    /* A publisher's clock that is ahead gives no more than the ttl. */
+    covey_parcel_start_clock (parcel, made_us - 3600000000, 1000);
+    assert_int_equal (covey_parcel_ttl_left (parcel, 1000), 100);
+    covey_parcel_start_clock (parcel, made_us + 3600000000, 1000);
+    assert_true (covey_parcel_is_expired (parcel, 1000));
+    covey_parcel_drop (&parcel);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_parcel_expires_by_its_age_and_a_steady_clock),
         cmocka_unit_test (test_fifo_keeps_order_while_it_grows_and_wraps),
         cmocka_unit_test (test_table_agrees_with_an_array),
         cmocka_unit_test (test_parcel_lives_until_the_last_drop),

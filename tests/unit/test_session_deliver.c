@@ -26,6 +26,20 @@ test_deliveries_carry_the_handles_they_matched (void **state)
 }
 
 static void
+test_deliveries_say_how_long_they_are_good_for (void **state)
+{
+    support_session_t *self = *state;
+    uint32_t lefts[] = {0, 700};
+    static const char *const items[] = {"a", "b", "c", NULL};
+    Covey__Wire__Deliver deliver = COVEY__WIRE__DELIVER__INIT;
+    deliver.first_seq = 1;
+    deliver.n_ttl_left = 2;
+    deliver.ttl_left = lefts;
+    support_session_give (self, COVEY_FRAME_DELIVER, &deliver, items);
+    support_session_expect (self, "event a\nevent b for 700 ms\nevent c\n");
+}
+
+static void
 test_duplicate_deliveries_are_dropped_with_their_handles (void **state)
 {
     support_session_t *self = *state;
@@ -471,6 +485,7 @@ main (void)
                                      support_session_teardown)
     const struct CMUnitTest tests[] = {
         OPEN (test_deliveries_carry_the_handles_they_matched),
+        OPEN (test_deliveries_say_how_long_they_are_good_for),
         OPEN (test_duplicate_deliveries_are_dropped_with_their_handles),
         OPEN (test_hole_in_the_deliveries_closes_and_reopening_mends_it),
         OPEN (test_acks_go_out_at_half_the_window_or_after_a_while),
