@@ -157,6 +157,9 @@ covey_agent_destroy (covey_agent_t **self_p)
     s_free_texts (self->capabilities, self->capability_count);
     s_free_texts (self->tags, self->tag_count);
     free (self->published);
+    for (size_t i = 0; i < self->task_count; i++)
+        free (self->tasks[i]);
+    free (self->tasks);
     free (self->id);
     free (self->type);
     free (self->name);

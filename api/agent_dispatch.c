@@ -189,6 +189,15 @@ s_run (covey_agent_t *self, const call_t *call, const covey_event_t *event)
 }
 
 static void
+s_note_task (covey_agent_t *self, const covey_event_t *event)
+{
+    if (covey_event_type (event) == COVEY_EVENT_TASK_ASSIGNED)
+        covey_i_agent_hold_task (self, event);
+    else if (covey_event_type (event) == COVEY_EVENT_TASK_CANCELLED)
+        covey_i_agent_release_task (self, covey_event_str (event, "taskId"));
+}
+
+static void
 s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
 {
     covey_event_t *event;
@@ -215,6 +224,8 @@ s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
     }
     size_t count = 0;
     bool for_recv = s_choose (self, entry, event, calls, &count);
+    if (entry->offset < 0 && s_is_mine (self, event))
+        s_note_task (self, event);
     for (size_t i = 0; i < count; i++)
         s_run (self, &calls[i], event);
     self->events_total++;
@@ -283,7 +294,11 @@ covey_i_agent_dispatch (covey_agent_t *self, size_t max, bool for_recv)
         covey_entry_t *entry = covey_entry_pop (&self->inbox);
         if (!entry)
             break;
+        self->handling++;
         s_handle (self, &entry);
+        self->handling--;
+        if (self->is_draining)
+            covey_i_agent_wake (self);
         if (i % COVEY_AGENT_BATCH == COVEY_AGENT_BATCH - 1 ||
             !self->inbox.count)
             covey_i_agent_pump (self);

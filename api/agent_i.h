@@ -46,6 +46,7 @@
 #define COVEY_AGENT_REQUEST_MS 30000 /* default timeout of a request        */
 #define COVEY_AGENT_REPORT_MS 10000  /* deadline of calls without timeout   */
 #define COVEY_AGENT_LINGER_MS 300    /* for the last words of a socket      */
+#define COVEY_AGENT_TASKS_MAX 65536  /* unfinished ones that are counted    */
 #define COVEY_AGENT_SWARM_HANDLE 1   /* what on_swarm subscribes to         */
 
 /*  What waits for the dispatching thread.                                    */
@@ -186,7 +187,11 @@ struct covey_agent {
     covey_entry_list_t inbox;
     size_t notice_count;     /* in the inbox                                  */
     covey_entry_list_t recv; /* unpacked, in `answer`: no handler took them   */
-    uint8_t answered[16];    /* last request that respond answered            */
+    char **tasks; /* ids of those that were assigned and have not ended       */
+    size_t task_count, task_capacity;
+    int handling;     /* entries in work                                      */
+    bool is_draining; /* takes no new work                                    */
+    uint8_t answered[16]; /* last request that respond answered            */
     uint32_t next_handle;
     bool is_paused;
     bool is_receiving; /* recv was called: it takes requests too              */
@@ -266,6 +271,13 @@ void covey_i_agent_on_event (covey_agent_t *self, const void *data, size_t size,
 /*  Handle entries until `max` are done, the inbox is empty, or recv has one.
     Unlocks while handlers run.                                               */
 void covey_i_agent_dispatch (covey_agent_t *self, size_t max, bool for_recv);
+
+/* agent_drain.c ----------------------------------------------------------- */
+
+/*  A task is this agent's until it reports its end, or is told of it.        */
+void covey_i_agent_hold_task (covey_agent_t *self,
+                              const covey_event_t *assigned);
+void covey_i_agent_release_task (covey_agent_t *self, const char *task_id);
 
 /* agent_publish.c --------------------------------------------------------- */
 

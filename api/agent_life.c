@@ -31,6 +31,10 @@ covey_agent_ready (covey_agent_t *self, int available_capacity,
             "agent %s: capacity %d must be 0 to 100 and %d tasks "
             "not below 0",
             self->id, available_capacity, current_tasks);
+    covey_i_agent_lock (self);
+    if (self->is_draining)
+        available_capacity = 0;
+    covey_i_agent_unlock (self);
     covey_event_t *event = NULL;
     covey_err_t rc = s_new (self, COVEY_EVENT_AGENT_READY, &event);
     if (rc == COVEY_OK)

@@ -44,6 +44,23 @@ s_report (covey_agent_t *self, const covey_event_t *assigned,
                             NULL);
 }
 
+/*  A report that ends the task for this agent, unless it did not arrive.     */
+static covey_err_t
+s_report_end (covey_agent_t *self, const covey_event_t *assigned,
+              const char *method, const Covey__Control__TaskReport *report)
+{
+    covey_err_t rc = s_report (self, assigned, method, report);
+    if (rc == COVEY_OK || rc == COVEY_FENCED || rc == COVEY_NOTFOUND ||
+        rc == COVEY_STATE) {
+        covey_errbuf_t kept = *covey_errbuf ();
+        covey_i_agent_lock (self);
+        covey_i_agent_release_task (self, report->task_id);
+        covey_i_agent_unlock (self);
+        *covey_errbuf () = kept;
+    }
+    return rc;
+}
+
 covey_err_t
 covey_task_accept (covey_agent_t *self, const covey_event_t *assigned)
 {
@@ -62,7 +79,7 @@ covey_task_reject (covey_agent_t *self, const covey_event_t *assigned,
     covey_err_t rc = s_begin (assigned, &report);
     report.reason =
         (char *)(uintptr_t)(reason && *reason ? reason : "not given");
-    return rc ? rc : s_report (self, assigned, "task.reject", &report);
+    return rc ? rc : s_report_end (self, assigned, "task.reject", &report);
 }
 
 covey_err_t
@@ -113,7 +130,7 @@ covey_task_complete (covey_agent_t *self, const covey_event_t *assigned,
     payload.data.len = size;
     payload.data.data = (uint8_t *)(uintptr_t)result;
     report.result = &payload;
-    return s_report (self, assigned, "task.complete", &report);
+    return s_report_end (self, assigned, "task.complete", &report);
 }
 
 covey_err_t
@@ -127,7 +144,7 @@ covey_task_fail (covey_agent_t *self, const covey_event_t *assigned,
     report.error_code = (char *)(uintptr_t)error_code;
     report.has_retryable = true;
     report.retryable = retryable;
-    return rc ? rc : s_report (self, assigned, "task.fail", &report);
+    return rc ? rc : s_report_end (self, assigned, "task.fail", &report);
 }
 
 /* ------------------------------------------------------------------------ */

@@ -546,6 +546,15 @@ COVEY_EXPORT covey_err_t covey_agent_idle (covey_agent_t *self);
 COVEY_EXPORT covey_err_t covey_agent_shutdown (covey_agent_t *self,
                                                const char *reason,
                                                int timeout_ms);
+/*  Stop taking, finish, leave: the mesh gives this agent no more tasks and no
+    events for one of a group; what was given to it before, and what is sent to
+    it by its id, is handled until its queue is empty and its tasks are reported
+    as ended (handlers run where they run otherwise, or in this call when nobody
+    started them); then covey_agent_shutdown. After timeout_ms it leaves anyway:
+    TIMEOUT, covey_error () says how much was left, senders get that back, tasks
+    go to others. Any thread but one of its handlers (STATE).                 */
+COVEY_EXPORT covey_err_t covey_agent_drain (covey_agent_t *self,
+                                            const char *reason, int timeout_ms);
 
 /*  Publish and wait for `level`. The source is set to this agent. No target =
     everyone subscribed. NOAGENT at once for a target nobody hosts; EAGAIN when

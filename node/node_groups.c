@@ -63,7 +63,8 @@ s_taker (void *arg, const covey_directory_entry_t *agent)
     if (agent->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_TERMINATED)
         return COVEY_TAKER_NOT;
     if (agent->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_STALLED ||
-        agent->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_LOST)
+        agent->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_LOST ||
+        agent->available_capacity == 0)
         return COVEY_TAKER_LATER;
     return covey_id_equal (agent->node_id, ask->hub->config.node_id.bytes)
                ? s_here (ask, agent)
