@@ -112,6 +112,7 @@ typedef struct covey_pending covey_pending_t;
 struct covey_pending {
     covey_pending_t *next;
     char request_id[COVEY_NAME_MAX + 1];
+    uint8_t event_id[16];
     uint64_t ticket;
     int64_t deadline_ms;
     bool is_ask;
@@ -123,6 +124,9 @@ struct covey_pending {
     covey_err_t code; /* without answer                                       */
     covey_errbuf_t text;
 };
+
+/*  A question to many, on the stack of who waits.                            */
+typedef struct covey_gathering covey_gathering_t;
 
 typedef struct {
     covey_handler_fn *fn;
@@ -207,6 +211,7 @@ struct covey_agent {
     bool skew_reported; /* a clock that is far ahead, once                    */
     covey_pending_t *pending[COVEY_AGENT_PENDING_SLOTS];
     size_t pending_count;
+    covey_gathering_t *gatherings;
     int64_t pending_ms; /* the earliest deadline of an ask; 0: none           */
 
     /* What was seen. */
@@ -314,11 +319,26 @@ void covey_i_agent_fail_all (covey_agent_t *self, covey_err_t code,
 typedef struct {
     const char *target, *method;
     const covey_scope_t *group; /* instead of a target; or NULL               */
+    bool heard;                 /* say when it came to its target             */
     const char *params;     /* JSON or NULL                                   */
     const char *request_id; /* NULL: a fresh one                              */
     const char *correlation_id;
     const uint8_t *causation_id;
 } covey_call_t;
+
+/*  Queue a request that `pending`, with its deadline set, waits for; flush
+   sends it. The caller says forget when it is over. */
+covey_err_t covey_i_agent_ask_for (covey_agent_t *self,
+                                   const covey_call_t *call, int timeout_ms,
+                                   covey_pending_t *pending,
+                                   covey_errbuf_t *err);
+void covey_i_agent_forget_request (covey_agent_t *self,
+                                   covey_pending_t *pending);
+
+/* agent_gather.c ---------------------------------------------------------- */
+
+/*  The event came to its target.                                             */
+void covey_i_agent_heard (covey_agent_t *self, const uint8_t event_id[16]);
 
 /*  Without lock: one request, one response. OK with success or not.          */
 covey_err_t covey_i_agent_exchange (covey_agent_t *self,

@@ -224,6 +224,13 @@ s_on_undelivered (void *arg, const Covey__Wire__Undelivered *notice)
 }
 
 static void
+s_on_heard (void *arg, const Covey__Wire__Heard *heard)
+{
+    for (size_t i = 0; i < heard->n_event_ids; i++)
+        covey_i_agent_heard (arg, heard->event_ids[i].data);
+}
+
+static void
 s_on_gap (void *arg, const Covey__Wire__Gap *gap)
 {
     covey_agent_t *self = arg;
@@ -375,6 +382,7 @@ s_new_session (covey_agent_t *self)
         .reached = s_on_reached,
         .subscribed = s_on_subscribed,
         .undelivered = s_on_undelivered,
+        .heard = s_on_heard,
         .gap = s_on_gap,
         .service = s_on_service,
     };

@@ -207,6 +207,7 @@ s_new_request (const covey_agent_t *self, const covey_call_t *call,
         rc = covey_event_set_causation_id (event, call->causation_id);
     if (rc == COVEY_OK && call->group)
         rc = covey_event_set_group (event, call->group);
+    covey_event_set_heard (event, call->heard);
     if (rc) {
         covey_event_destroy (&event);
         return covey_fail (err, rc, "%s", covey_error ());
@@ -223,6 +224,7 @@ s_send_request (covey_agent_t *self, covey_event_t **event_p,
     covey_err_t rc = COVEY_OK;
     covey_str_copy (pending->request_id, sizeof pending->request_id,
                     covey_event_str (*event_p, "requestId"));
+    memcpy (pending->event_id, covey_event_id (*event_p), 16);
     if (self->pending_count >= COVEY_AGENT_PENDING_MAX)
         rc = covey_fail (err, COVEY_EAGAIN,
                          "agent %s has %d requests without answer, no more are "
@@ -242,6 +244,22 @@ s_send_request (covey_agent_t *self, covey_event_t **event_p,
     }
     covey_event_destroy (event_p);
     return rc;
+}
+
+covey_err_t
+covey_i_agent_ask_for (covey_agent_t *self, const covey_call_t *call,
+                       int timeout_ms, covey_pending_t *pending,
+                       covey_errbuf_t *err)
+{
+    covey_event_t *event = NULL;
+    covey_err_t rc = s_new_request (self, call, timeout_ms, &event, err);
+    return rc ? rc : s_send_request (self, &event, pending, err);
+}
+
+void
+covey_i_agent_forget_request (covey_agent_t *self, covey_pending_t *pending)
+{
+    s_remove (self, pending);
 }
 
 static covey_err_t

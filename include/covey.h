@@ -645,6 +645,69 @@ COVEY_EXPORT covey_err_t covey_agent_ask_group (
     covey_agent_t *self, const covey_scope_t *group, const char *method,
     const char *params_json, int timeout_ms, covey_handler_fn *fn, void *arg);
 
+/*  Scatter and gather: ask many, take what comes. Whom: `agents`, or when that
+    is empty all that `group` selects at this moment but the sender (NULL: every
+    agent); at most COVEY_GATHER_MAX.                                         */
+#define COVEY_GATHER_MAX 10000
+typedef struct {
+    const char *const *agents;
+    size_t agent_count;
+    const covey_scope_t *group;
+    int timeout_ms;     /* in all; 0 = 30,000                                 */
+    int stall_ms;       /* nothing new for so long ends it; 0 = no such bound */
+    size_t max_answers; /* enough; 0 = all                                    */
+    bool stop_on_error; /* at the first error, or one that is not reached     */
+} covey_gather_options_t;
+
+/*  Why it was over.                                                         */
+typedef enum {
+    COVEY_GATHER_RUNS = 0,
+    COVEY_GATHER_ALL,     /* each one has answered, or cannot be reached      */
+    COVEY_GATHER_MAXIMUM, /* enough have answered                             */
+    COVEY_GATHER_ERROR,   /* stop_on_error                                    */
+    COVEY_GATHER_TIMEOUT,
+    COVEY_GATHER_STALLED,
+    COVEY_GATHER_STOPPED /* by the caller's function                          */
+} covey_gather_end_t;
+
+/*  "all", "maximum", "error", "timeout", "stalled", "stopped".              */
+COVEY_EXPORT const char *covey_gather_end_name (int end);
+
+typedef struct {
+    size_t asked;
+    size_t heard;       /* got the question, whether they answered or not     */
+    size_t answered;    /* with a result                                      */
+    size_t failed;      /* with an error                                      */
+    size_t unreachable; /* not there, or gone before they answered            */
+    covey_gather_end_t end;
+} covey_gather_result_t;
+
+/*  What came of one. OK: `result_json`; REMOTE: it answered with an error; any
+    other code: it could not be reached. Valid during the call.               */
+typedef struct {
+    const char *agent;
+    covey_err_t code;
+    const char *result_json;   /* else NULL                                   */
+    const char *error_code;    /* "" when there is no error                   */
+    const char *error_message; /* one line                                    */
+} covey_gather_answer_t;
+
+typedef covey_err_t (covey_gather_fn) (covey_agent_t *agent,
+                                       const covey_gather_answer_t *answer,
+                                       void *arg);
+
+/*  Asks all at once and calls `fn` (may be NULL) in this thread for each that
+    answers, fails or is unreachable, as it comes; an error from `fn` ends it
+    and is returned. `result` (may be NULL) is filled whatever is returned, once
+    somebody was asked. OK: ended by ALL or MAXIMUM; TIMEOUT: by TIMEOUT or
+    STALLED, with what came until then; REMOTE: by ERROR; NOAGENT: there is
+    nobody to ask; LIMIT: more than COVEY_GATHER_MAX. An answer that comes later
+    is counted and dropped.                                                   */
+COVEY_EXPORT covey_err_t covey_agent_gather (
+    covey_agent_t *self, const covey_gather_options_t *options,
+    const char *method, const char *params_json, covey_gather_fn *fn, void *arg,
+    covey_gather_result_t *result);
+
 /*  Answer a request, in its handler or later.                               */
 COVEY_EXPORT covey_err_t covey_agent_respond (covey_agent_t *self,
                                               const covey_event_t *request,

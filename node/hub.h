@@ -556,6 +556,13 @@ void covey_hub_serve (covey_hub_t *self, const covey_parcel_t *request);
 void covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *response);
 void covey_hub_tick_service (covey_hub_t *self);
 
+/* node_members.c ---------------------------------------------------------- */
+
+/*  The answer to mesh.members.                                              */
+covey_err_t covey_hub_write_members (covey_hub_t *self,
+                                     const covey_event_t *request,
+                                     covey_buf_t *to, covey_errbuf_t *err);
+
 /* node_status.c ----------------------------------------------------------- */
 
 void covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to);

@@ -89,6 +89,7 @@ static const struct {
     {"mesh.status", s_status},
     {"mesh.nodes", s_nodes},
     {"mesh.agents", s_agents},
+    {"mesh.members", covey_hub_write_members},
 };
 
 static covey_err_t
@@ -107,7 +108,7 @@ s_write_answer (covey_hub_t *self, const covey_event_t *request,
     }
     return covey_fail (err, COVEY_NOTFOUND,
                        "a node has no method \"%.64s\"; it has mesh.status, "
-                       "mesh.nodes, mesh.agents",
+                       "mesh.nodes, mesh.agents, mesh.members",
                        method);
 }
 

@@ -350,6 +350,21 @@ covey_workgroup_pick (covey_workgroups_t *self, covey_group_t *group,
     return COVEY_OK;
 }
 
+size_t
+covey_workgroup_each (covey_group_t *group,
+                      const covey_workgroup_choice_t *choice,
+                      covey_directory_fn *fn, void *arg)
+{
+    size_t count = 0;
+    s_know_agents (group, choice);
+    for (size_t i = 0; i < group->count; i++)
+        if (s_is_member (group, choice, group->agents[i])) {
+            fn (arg, group->agents[i]);
+            count++;
+        }
+    return count;
+}
+
 /* ------------------------------------------------------------------------ */
 /*  Lists                                                                    */
 

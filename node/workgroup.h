@@ -90,6 +90,12 @@ covey_err_t covey_workgroup_pick (covey_workgroups_t *self,
                                   const covey_directory_entry_t **member_p,
                                   covey_errbuf_t *err);
 
+/*  All members but the sender, whether they can take an event or not; `taker`
+    is not asked. How many.                                                   */
+size_t covey_workgroup_each (covey_group_t *group,
+                             const covey_workgroup_choice_t *choice,
+                             covey_directory_fn *fn, void *arg);
+
 bool covey_workgroup_has_room (const covey_workgroups_t *self, size_t size);
 /*  The event goes to `member`: the first time (parcel and group are held), or
     again, with another parcel of the same event.                             */

@@ -220,6 +220,16 @@ is "the result's digits" '{"n":1.10}' "$(sed 's/.*"result":\({[^}]*}\).*/\1/' "$
 has "send" "id level offset" 1 send w1 'hello there' --wait stored
 has "send from standard input" id 1 send w1 - --content json <<<'{"a":1}'
 has "messages are stored" "data.content target" 2 events --type message:sent --target w1
+has "send to one of a group" "id level offset" 1 send --type w --cap work 'hello group'
+has "the member is its target" target 3 events --type message:sent --target w1
+is "send to a group of nobody" 1 "$(code_of covey send --cap none hello)"
+is "send to an agent and a group" 2 "$(code_of covey send w1 hello --cap work)"
+has "request --all" "agent error.code" 1 request --all --tag t no.such.method
+is "and the sums" '{"asked":1,"heard":1,"answered":0,"failed":1,"unreachable":0,"end":"all"}' "$(cat "$dir/err")"
+has "request --all, the node's own agents" agent 1 request --all no.such.method --max 1 --stall 5s
+is "request to one of a group" 1 "$(code_of covey request --cap work no.such.method)"
+is "request --all of nobody" 1 "$(code_of covey request --all --cap none ping)"
+is "--stall without --all" 2 "$(code_of covey request w1 ping --stall 1s)"
 kill "$worker"
 wait "$worker"
 "$COVEY_BIN" agent run --id w2 --type w --cap fail -- false >"$dir/w2.out" 2>&1 &

@@ -75,6 +75,24 @@ echo '{"type":"memory:stored","data":{"memoryKey":"k","revision":1,"size":2,"acc
 ok "an event is published" covey publish "$support_dir/event"
 said "it sees what it subscribed to" '^saw: memory_stored from '
 
+group() { # CAPABILITY
+    PYTHONPATH=$support_dir/pb PYTHONDONTWRITEBYTECODE=1 \
+        $python "$COVEY_SOURCE/examples/group.py" "$up_session" boss "$1" 10 2>&1
+}
+"$COVEY_BIN" agent run --id w1 --type w --cap resize -- cat >"$support_dir/w1.out" 2>&1 &
+support_pids+=("$!")
+"$COVEY_BIN" agent run --id w2 --type w --cap resize -- cat >"$support_dir/w2.out" 2>&1 &
+support_pids+=("$!")
+workers() { [ "$(covey agents --json | grep -c '"resize"')" = 2 ]; }
+ok "two that can resize" support_until workers
+is "each message is accepted for one of a group" "10 accepted, 0 refused" "$(group resize | tail -1)"
+shared() { [ "$(covey events --type message:sent --target w1 --target w2 --json | wc -l)" = 10 ]; }
+ok "and has one of them as its target" support_until shared
+case $(group fly | tail -1) in
+    "0 accepted, 10 refused"*fly*) pass ;;
+    *) fail "a group of nobody is refused" "$(group fly)" ;;
+esac
+
 support_down "$up_pid"
 support_up alpha || exit 1
 back() { [ "$(grep -c '^open: node alpha$' "$agent_log")" = 2 ]; }
