@@ -294,6 +294,10 @@ covey_err_t covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
                                  covey_verdict_t *verdict, uint64_t *ticket_p,
                                  covey_errbuf_t *err);
 void covey_i_agent_forget (covey_agent_t *self, covey_verdict_t *verdict);
+/*  Wait for a verdict; the code says what came of it.                        */
+covey_err_t covey_i_agent_await (covey_agent_t *self, covey_verdict_t *verdict,
+                                 int64_t until_ms, int timeout_ms,
+                                 covey_errbuf_t *err);
 /*  Without lock: queue and do not wait for the verdict. `patient`: neither does
     anybody else.                                                             */
 covey_err_t covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p,

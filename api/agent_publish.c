@@ -222,10 +222,9 @@ covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p, bool patient,
 /* ------------------------------------------------------------------------ */
 /*  The public calls                                                          */
 
-/*  Wait for a verdict; the code says what came of it.                        */
-static covey_err_t
-s_await (covey_agent_t *self, covey_verdict_t *verdict, int64_t until_ms,
-         int timeout_ms, covey_errbuf_t *err)
+covey_err_t
+covey_i_agent_await (covey_agent_t *self, covey_verdict_t *verdict,
+                     int64_t until_ms, int timeout_ms, covey_errbuf_t *err)
 {
     for (;;) {
         if (verdict->code)
@@ -272,7 +271,7 @@ covey_agent_publish (covey_agent_t *self, covey_event_t **event_p,
                                           &verdict, &ticket, err);
     if (rc == COVEY_OK) {
         covey_i_agent_flush (self);
-        rc = s_await (self, &verdict, until_ms, timeout_ms, err);
+        rc = covey_i_agent_await (self, &verdict, until_ms, timeout_ms, err);
         covey_i_agent_forget (self, &verdict);
     }
     covey_i_agent_unlock (self);

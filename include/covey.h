@@ -564,6 +564,26 @@ COVEY_EXPORT covey_err_t covey_agent_publish (covey_agent_t *self,
                                               covey_level_t level,
                                               int timeout_ms,
                                               covey_receipt_t *receipt);
+/*  What became of one event of a batch.                                     */
+typedef struct {
+    covey_err_t code;        /* OK: it reached the level                      */
+    covey_receipt_t receipt; /* id, and how far it came, also after TIMEOUT   */
+    char text[256];          /* one line; "" when it is OK                    */
+} covey_batch_result_t;
+
+#define COVEY_BATCH_MAX 1024 /* events in one batch */
+
+/*  Publish `count` events in their order and wait for `level` of all together;
+    they share frames. All are consumed, their places set to NULL. Each has its
+    own verdict in `results` (as many; may be NULL): one that is refused does
+    not keep the others back, but behind one that found no room until the
+    deadline (EAGAIN) none is published. TIMEOUT: it may still arrive. The call
+    returns the code of the first one that failed, and covey_error () says
+    which that is and how many failed; LIMIT: more than COVEY_BATCH_MAX, nothing
+    was published.                                                            */
+COVEY_EXPORT covey_err_t covey_agent_publish_batch (
+    covey_agent_t *self, covey_event_t **events, size_t count,
+    covey_level_t level, int timeout_ms, covey_batch_result_t *results);
 /*  Publish without waiting: queued for the node, bounded (EAGAIN when the
     window is full). A refusal comes as a notice. flush waits until all posted
     events reached `level`; beyond `accepted` it publishes one system:info event
