@@ -1,7 +1,8 @@
 /*  datadir - the folder of one node: one process at a time, a lasting identity
 
     Role      shell: creates the folder (0700), locks it, keeps node.id in it
-    Files     lock, node.id, agents.sock (the session socket), and those of the
+    Files     lock, node.id, agents.sock (the session socket), peers (addresses
+              of nodes that this one met), and those of the
               coordinator (control.db) and the persister (journal.db)
 */
 #ifndef COVEY_DATADIR_H_INCLUDED

@@ -21,10 +21,12 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "coordinator/coordinator_actor.h"
+#include "node/addressbook_actor.h"
 #include "node/node_actor.h"
 #include "persist/persister_actor.h"
 
 #define STOP_MS 2000
+#define PEERS_PATH_MAX 4096
 #define SERVICE_MS 10000 /* a service may take this long to recover */
 
 struct covey_node {
@@ -192,8 +194,51 @@ s_take_limits (const covey_options_t *options, covey_node_config_t *config)
     s_take_size (options, "replay-bytes", &config->replay_bytes_max);
 }
 
+static void
+s_peers_path (const covey_node_t *self, char *path, size_t size)
+{
+    snprintf (path, size, "%s/peers", covey_datadir_path (self->dir));
+}
+
+/*  Whom it met before. One that joined a mesh stays what it was there when it
+    is started again without a word of joining: a second coordinator would be a
+    second mesh. A file that cannot be used is no reason not to start.        */
+static void
+s_remember (covey_node_t *self, covey_settings_t *settings,
+            covey_addressbook_t *known)
+{
+    char path[PEERS_PATH_MAX];
+    covey_errbuf_t err;
+    covey_addressbook_init (known, "", "");
+    if (!self->dir)
+        return;
+    s_peers_path (self, path, sizeof path);
+    covey_err_t rc = covey_addressbook_load (path, known, &err);
+    if (!rc &&
+        strcmp (known->mesh, covey_options_text (self->options, "mesh")) != 0)
+        rc = covey_fail (&err, COVEY_DENIED, "it is of mesh \"%.64s\"",
+                         known->mesh);
+    if (rc) {
+        covey_addressbook_init (known, "", "");
+        covey_log_quoted_t reason;
+        if (rc != COVEY_NOTFOUND)
+            covey_log_write (self->log, COVEY_LOG_WARN, "node",
+                             "peers_file_ignored", "path=%s reason=%s", path,
+                             covey_log_quote (&reason, err.text));
+        return;
+    }
+    if (!known->count || covey_options_count (self->options, "join") ||
+        covey_options_is_set (self->options, "roles"))
+        return;
+    settings->is_coordinator =
+        strstr (known->roles, COVEY_SERVICE_COORDINATOR) != NULL;
+    settings->is_persister =
+        strstr (known->roles, COVEY_SERVICE_PERSISTER) != NULL;
+}
+
 static covey_err_t
-s_start_actor (covey_node_t *self, const covey_settings_t *settings)
+s_start_actor (covey_node_t *self, const covey_settings_t *settings,
+               const covey_addressbook_t *known)
 {
     covey_node_config_t config;
     covey_node_config_init (&config);
@@ -226,6 +271,12 @@ s_start_actor (covey_node_t *self, const covey_settings_t *settings)
     if (settings->is_persister)
         roles[config.role_count++] = COVEY_SERVICE_PERSISTER;
     config.roles = roles;
+    config.known = known;
+    char path[PEERS_PATH_MAX];
+    if (self->dir) {
+        s_peers_path (self, path, sizeof path);
+        config.known_path = path;
+    }
 
     const char *joins[COVEY_LIST_MAX];
     config.join_count = covey_options_count (self->options, "join");
@@ -279,7 +330,7 @@ s_open_log (covey_node_t *self)
 }
 
 static covey_err_t
-s_start_all (covey_node_t *self, const covey_settings_t *settings)
+s_start_all (covey_node_t *self, covey_settings_t *settings)
 {
     const char *data = covey_options_text (self->options, "data");
     s_open_log (self);
@@ -289,8 +340,11 @@ s_start_all (covey_node_t *self, const covey_settings_t *settings)
         if (rc == COVEY_OK)
             s_set_id (self, covey_datadir_node_id (self->dir));
     }
-    if (rc == COVEY_OK)
-        rc = s_start_actor (self, settings);
+    covey_addressbook_t known;
+    if (rc == COVEY_OK) {
+        s_remember (self, settings, &known);
+        rc = s_start_actor (self, settings, &known);
+    }
     if (rc == COVEY_OK && settings->is_persister)
         rc = s_start_persister (self, settings);
     if (rc == COVEY_OK && settings->is_coordinator)

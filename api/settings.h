@@ -109,8 +109,9 @@
          .kind = COVEY_OPT_LIST,                                               \
          .max = COVEY_NAME_MAX,                                                \
          .value = "ROLE",                                                      \
-         .doc = "coordinator, persister or none; default: both for a node "    \
-                "that joins nobody, else none"},                               \
+         .doc =                                                                \
+             "coordinator, persister or none; default: those it had when "     \
+             "it met others, or both for a node that joins nobody, or none"},  \
         {.flag = "session-tcp",                                                \
          .env = "COVEY_SESSION_TCP",                                           \
          .key = "sessionTcp",                                                  \

@@ -14,6 +14,7 @@
 #include "base/prng.h"
 #include "node/audit.h"
 #include "node/beacon.h"
+#include "node/addressbook_actor.h"
 #include "node/directory.h"
 #include "node/fifo.h"
 #include "node/herald.h"
@@ -240,6 +241,11 @@ struct covey_hub {
     int64_t heartbeat_ms;  /* when the next one has its turn                */
     covey_hub_peer_t *item_from; /* whose item is looked at right now         */
     covey_herald_t *herald;
+    covey_addressbook_t known;       /* addresses, for the next start         */
+    covey_addressbook_actor_t *book; /* NULL: they are not kept               */
+    uint64_t book_hash;              /* of what was written last              */
+    int64_t book_ms;                 /* when it is written next               */
+    int64_t known_ms;                /* when they are tried, if alone         */
     covey_table_t routes; /* routing id -> covey_hub_peer_t                   */
 
     /* scratch                                                                */
@@ -571,6 +577,13 @@ void covey_hub_write_nodes (const covey_hub_t *self, covey_buf_t *to);
 size_t covey_hub_nodes (const covey_hub_t *self);
 /*  For covey_node_actor_wait_*.                                             */
 void covey_hub_share (covey_hub_t *self);
+
+/* node_addressbook.c ------------------------------------------------------ */
+
+/*  With a thread, so only where there is one for the node.                  */
+void covey_hub_open_addressbook (covey_hub_t *self);
+void covey_hub_tick_addressbook (covey_hub_t *self);
+void covey_hub_close_addressbook (covey_hub_t *self);
 
 /* node_events.c ----------------------------------------------------------- */
 

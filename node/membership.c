@@ -195,6 +195,12 @@ bool
 covey_membership_hint (covey_membership_t *self, const char *address,
                        int64_t now_ms)
 {
+    const covey_peer_t *there =
+        covey_membership_at_address (self, address, true);
+    if ((there && there->connected) ||
+        covey_membership_at_address (self, address, false) ||
+        strcmp (address, self->config.endpoint) == 0)
+        return true; /* it is tried already, or is there                      */
     size_t contacts = 0;
     for (size_t i = 0; i < self->count; i++)
         contacts += !self->peers[i]->known;

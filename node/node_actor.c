@@ -130,6 +130,8 @@ covey_node_actor_new (const covey_node_config_t *config,
         return code;
     }
     covey_hub_open_cores (hub);
+    covey_hub_open_addressbook (hub);
+    hub->config.known = NULL; /* copied; the caller's may go                  */
     covey_node_actor_t *self = covey_mem_new (sizeof *self);
     self->hub = hub;
     sigset_t all, before; /* no signal is handled in this thread              */

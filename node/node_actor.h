@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "node/addressbook.h"
 #include "node/interface.h"
 
 typedef struct {
@@ -56,7 +57,9 @@ typedef struct {
     size_t peers_max;
     size_t replay_events_max; /* broadcasts kept for repair                */
     size_t replay_bytes_max;
-    covey_log_t *log; /* may be NULL                               */
+    const covey_addressbook_t *known; /* tried while alone; may be NULL     */
+    const char *known_path; /* file that keeps who was met, or NULL        */
+    covey_log_t *log;       /* may be NULL                               */
 } covey_node_config_t;
 
 /*  Defaults of all numbers.                                                 */

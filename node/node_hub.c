@@ -50,6 +50,7 @@ covey_hub_tick (covey_hub_t *self)
     }
     covey_hub_tick_beacon (self);
     covey_hub_tick_peers (self);
+    covey_hub_tick_addressbook (self);
     covey_herald_tick (self->herald, self->now_ms);
     covey_hub_tick_sessions (self);
     covey_hub_tick_agents (self);
@@ -130,6 +131,7 @@ s_copy_config (covey_node_config_t *to, const covey_node_config_t *from)
     to->name = covey_str_dup (from->name);
     to->mesh = covey_str_dup (from->mesh);
     to->host = covey_str_dup (from->host);
+    to->known_path = covey_str_dup (from->known_path);
     to->advertise = covey_str_dup (from->advertise);
     to->sessions = s_dup_texts (from->sessions, from->session_count);
     to->joins = s_dup_texts (from->joins, from->join_count);
@@ -156,6 +158,7 @@ s_free_config (covey_node_config_t *self)
     s_free_texts (self->roles, self->role_count);
     free ((int *)self->persist_types);
     free ((covey_interface_t *)self->interfaces);
+    free ((char *)self->known_path);
 }
 
 void
@@ -235,6 +238,7 @@ covey_hub_destroy (covey_hub_t **self_p)
 {
     covey_hub_t *self = *self_p;
     *self_p = NULL;
+    covey_hub_close_addressbook (self);
     covey_membership_destroy (&self->membership);
     covey_subscriptions_destroy (&self->subscriptions);
     covey_session_table_destroy (&self->table);
