@@ -742,7 +742,8 @@ covey_hub_flush_peers (covey_hub_t *self)
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;
-        if (!shell || !shell->link || !covey_hub_is_member (shell))
+        if (!shell || !shell->link || !covey_hub_is_member (shell) ||
+            shell->peer->owed) /* our hello goes first                        */
             continue;
         if (shell->snapshot_due)
             covey_hub_send_snapshot (shell);
