@@ -738,6 +738,59 @@ test_a_doubted_member_is_probed_next (void **state)
     }
 }
 
+static void
+test_a_broken_connection_is_judged_in_half_the_time (void **state)
+{
+    (void)state;
+    fixture_t *self = s_new (NULL);
+    uint8_t id[16];
+    s_id (id, 4);
+    for (unsigned i = 2; i <= 6; i++)
+        s_claim (self, i, COVEY_SWIM_ALIVE, 1, 1, 0);
+    self->changes[0] = '\0';
+    int64_t start_ms = self->now_ms;
+    s_step (self, (covey_swim_event_t){.kind = COVEY_SWIM_DOUBT, .id = id});
+    assert_int_equal (s_find_sent (self, COVEY_SWIM_PING)->to, 4);
+    s_run_to (self, start_ms); /* others are asked in the same moment         */
+    assert_int_equal (s_count_sent (self, COVEY_SWIM_PING_REQ), 3);
+    s_run_to (self, start_ms + 499);
+    s_expect (self, "");
+    s_run_to (self, start_ms + 500);
+    assert_memory_equal (self->changes, "4 suspected by 1", 16);
+    s_free (self);
+}
+
+static void
+test_what_a_node_says_of_itself_is_followed (void **state)
+{
+    (void)state;
+    fixture_t *self = s_new (NULL);
+    covey_swim_update_t claim = {.epoch = 5, .incarnation = 1, .address = "a4"};
+    covey_swim_event_t said = {.kind = COVEY_SWIM_CLAIM, .claim = &claim};
+    covey_swim_event_t tell = {.kind = COVEY_SWIM_TELL, .id = claim.id};
+    s_id (claim.id, 4);
+    s_step (self, said);
+    s_expect (self, "4 joined; ");
+    s_claim (self, 4, COVEY_SWIM_FAILED, 5, 1, 9);
+    self->changes[0] = '\0';
+    s_step (self, said); /* no refutation: it did not hear of it yet          */
+    s_expect (self, "");
+    s_step (self, tell);
+    const sent_t *ping = s_find_sent (self, COVEY_SWIM_PING);
+    assert_int_equal (ping->to, 4);
+    assert_int_equal (ping->updates[0].state, COVEY_SWIM_FAILED);
+    claim.incarnation = 2;
+    s_step (self, said);
+    s_expect (self, "4 recovered; ");
+    s_step (self,
+            (covey_swim_event_t){.kind = COVEY_SWIM_EXCHANGE, .id = claim.id});
+    assert_int_equal (s_find_sent (self, COVEY_SWIM_SYNC)->to, 4);
+    claim.state = COVEY_SWIM_LEFT;
+    s_step (self, said);
+    s_expect (self, "4 left; ");
+    s_free (self);
+}
+
 int
 main (void)
 {
@@ -765,6 +818,8 @@ main (void)
         cmocka_unit_test (test_a_large_state_comes_in_parts),
         cmocka_unit_test (test_who_leaves_says_so_and_stays_a_moment),
         cmocka_unit_test (test_a_doubted_member_is_probed_next),
+        cmocka_unit_test (test_a_broken_connection_is_judged_in_half_the_time),
+        cmocka_unit_test (test_what_a_node_says_of_itself_is_followed),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
