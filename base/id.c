@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -46,19 +45,47 @@ covey_idgen_next (covey_idgen_t *self, int64_t wall_us)
     return id;
 }
 
+static struct {
+    pthread_once_t once;
+    pthread_mutex_t mutex;
+    covey_idgen_t gen;
+} s_ids = {.once = PTHREAD_ONCE_INIT, .mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void
+s_before_fork (void)
+{
+    pthread_mutex_lock (&s_ids.mutex);
+}
+
+static void
+s_after_fork (void)
+{
+    pthread_mutex_unlock (&s_ids.mutex);
+}
+
+/*  A forked child must not go on as its parent.                             */
+static void
+s_in_child (void)
+{
+    covey_idgen_init (&s_ids.gen, covey_clock_seed ());
+    pthread_mutex_unlock (&s_ids.mutex);
+}
+
+static void
+s_seed (void)
+{
+    covey_idgen_init (&s_ids.gen, covey_clock_seed ());
+    /* Asking getpid for each id would be a system call for each event. */
+    (void)pthread_atfork (s_before_fork, s_after_fork, s_in_child);
+}
+
 covey_id_t
 covey_id_new (void)
 {
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    static covey_idgen_t gen;
-    static pid_t seeded_by; /* a forked child must not go on as its parent   */
-    pthread_mutex_lock (&mutex);
-    if (seeded_by != getpid ()) {
-        covey_idgen_init (&gen, covey_clock_seed ());
-        seeded_by = getpid ();
-    }
-    covey_id_t id = covey_idgen_next (&gen, covey_clock_wall_us ());
-    pthread_mutex_unlock (&mutex);
+    pthread_once (&s_ids.once, s_seed);
+    pthread_mutex_lock (&s_ids.mutex);
+    covey_id_t id = covey_idgen_next (&s_ids.gen, covey_clock_wall_us ());
+    pthread_mutex_unlock (&s_ids.mutex);
     return id;
 }
 

@@ -30,7 +30,7 @@ covey_event_wrap (Covey__V1__Event *message)
 {
     covey_event_t *self = calloc (1, sizeof *self + COVEY_EVENT_SLOT);
     if (!self) {
-        covey__v1__event__free_unpacked (message, NULL);
+        covey_event_free_message (message);
         return NULL;
     }
     self->message = message;
@@ -88,7 +88,7 @@ covey_event_destroy (covey_event_t **self_p)
     covey_event_t *self = *self_p;
     *self_p = NULL;
     if (!self->is_slab)
-        covey__v1__event__free_unpacked (self->message, NULL);
+        covey_event_free_message (self->message);
     covey_group_free (&self->group);
     while (self->blocks) {
         covey_event_block_t *block = self->blocks;
@@ -296,76 +296,6 @@ covey_event_unpack (const void *data, size_t size, covey_event_t **event_p,
         self->message->has_priority = false;
     s_settle_unknown_type (self->message);
     *event_p = self;
-    return COVEY_OK;
-}
-
-/*  What protobuf-c would pack as an empty text though it was never set. The
-    path of the first such field goes to `path`; false: there is none.        */
-static bool
-s_find_missing (const ProtobufCMessage *message, char *path, size_t size)
-{
-    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
-    for (unsigned i = 0; i < descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        bool required = covey_json_is_required (descriptor, field);
-        size_t count = covey_pb_count (message, field);
-        bool missing = required && !count;
-        if (!missing && (!count || field->type != PROTOBUF_C_TYPE_MESSAGE))
-            continue;
-        char name[COVEY_JSON_NAME_MAX];
-        covey_json_name (field, name);
-        int used = snprintf (path, size, "%s", name);
-        if (missing)
-            return true;
-        if (used < 0 || (size_t)used + 2 >= size)
-            continue;
-        path[used] = '.';
-        for (size_t j = 0; j < count; j++) {
-            ProtobufCMessage *part =
-                *(ProtobufCMessage **)covey_pb_element (message, field, j);
-            if (s_find_missing (part, path + used + 1, size - (size_t)used - 1))
-                return true;
-        }
-    }
-    return false;
-}
-
-static covey_err_t
-s_check_complete (const covey_event_t *self, covey_errbuf_t *err)
-{
-    const ProtobufCMessage *data = covey_event_data (self);
-    char path[200], type[COVEY_EVENT_SLOT];
-    if (!data || !s_find_missing (data, path, sizeof path))
-        return COVEY_OK;
-    return covey_fail (err, COVEY_INVALID, "data.%s is missing; %s needs it",
-                       path,
-                       covey_event_type_text (covey_event_type (self), type));
-}
-
-size_t
-covey_event_packed_size (const covey_event_t *self)
-{
-    return covey__v1__event__get_packed_size (self->message);
-}
-
-covey_err_t
-covey_event_pack (const covey_event_t *self, covey_buf_t *to,
-                  covey_errbuf_t *err)
-{
-    covey_err_t rc = s_check_complete (self, err);
-    if (rc != COVEY_OK)
-        return rc;
-    size_t size = covey_event_packed_size (self);
-    if (size > COVEY_EVENT_MAX)
-        return covey_fail (err, COVEY_LIMIT,
-                           "the event has %zu bytes; the bound is %d", size,
-                           COVEY_EVENT_MAX);
-    uint8_t *room = covey_buf_extend (to, size);
-    if (!room)
-        return covey_fail (err, COVEY_LIMIT,
-                           "the event has %zu bytes; %zu of %zu are in use",
-                           size, to->size, to->max);
-    covey__v1__event__pack (self->message, room);
     return COVEY_OK;
 }
 

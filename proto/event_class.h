@@ -36,6 +36,9 @@ void covey_group_free (Covey__Wire__Group **group_p);
 covey_err_t covey_event_copy_wishes (covey_event_t *self,
                                      const covey_event_t *from);
 
+/*  All parts of the message are of malloc.                                   */
+void covey_event_free_message (Covey__V1__Event *message);
+
 /*  Takes the message; NULL (and the message freed) without memory.          */
 covey_event_t *covey_event_wrap (Covey__V1__Event *message);
 

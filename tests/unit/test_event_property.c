@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "proto/event.h"
+#include "proto/event_class.h"
 #include "proto/json.h"
 
 enum { SEEDS = 200, SEEDS_DAMAGE = 60 };
@@ -39,6 +40,20 @@ s_random (int type, unsigned seed)
     return event;
 }
 
+/*  Packed in parts, byte for byte what protobuf-c makes of the whole.       */
+static void
+s_check_bytes (const covey_event_t *event, int type, unsigned seed,
+               const uint8_t *data, size_t size)
+{
+    uint8_t *whole = malloc (size + 1);
+    assert_non_null (whole);
+    assert_int_equal (covey__v1__event__get_packed_size (event->message), size);
+    assert_int_equal (covey__v1__event__pack (event->message, whole), size);
+    if (memcmp (whole, data, size) != 0)
+        FAIL_SEED (type, seed, "packed otherwise than by protobuf-c");
+    free (whole);
+}
+
 static void
 s_bytes_and_json (int type, unsigned seed)
 {
@@ -48,6 +63,7 @@ s_bytes_and_json (int type, unsigned seed)
     uint8_t *data;
     size_t size;
     assert_int_equal (covey_event_encode (event, &data, &size), COVEY_OK);
+    s_check_bytes (event, type, seed, data, size);
     if (covey_event_decode (data, size, &back) != COVEY_OK)
         FAIL_SEED (type, seed, "not decoded");
     if (!covey_event_equal (event, back))
