@@ -26,7 +26,7 @@ netns_open() {
     bound "$bin/test_relay" "$1" <"$dir/relay.in" >"$dir/relay.out" 2>>"$dir/relay.log" &
     exec 6>"$dir/relay.in" 7<"$dir/relay.out"
     read -r -t 20 -u 7 -a relay
-    [ "${relay[0]:-}" = ready ] || netns_skip "${relay[*]:-the relay did not start}"
+    [ "${relay[0]:-}" = ready ] || netns_skip "${relay[*]:1}"
     echo "seed ${relay[1]} (COVEY_SEED=${relay[1]} repeats the network's draws)"
     netns_in 1 nft list ruleset >"$dir/nft.out" 2>&1 || netns_skip "$(head -1 "$dir/nft.out")"
 }
