@@ -381,6 +381,53 @@ test_directory_that_went_wrong_is_repaired (void **state)
     s_close (&run, NULL);
 }
 
+/*  Far more than one item of the stream may hold.                            */
+static void
+test_full_view_of_many_agents_comes_in_pieces (void **state)
+{
+    (void)state;
+    enum { AGENTS = 3000, TAGS = 10, TAG = 250 };
+    run_t run = {0};
+    sim_mesh_config_t config = {.nodes = 2,
+                                .agents = 2,
+                                .peer = {.delay_us = 1000, .loss = 0.02},
+                                .cast = {.delay_us = 1000},
+                                .session = {.delay_us = 100}};
+    s_open (&run, &config, 1);
+    covey_hub_t *hub = run.mesh->nodes[0].hub;
+    char tag[TAG + 1], id[32], *tags[TAGS];
+    memset (tag, 't', TAG);
+    tag[TAG] = '\0';
+    for (size_t i = 0; i < TAGS; i++)
+        tags[i] = tag;
+    for (size_t i = 0; i < AGENTS; i++) {
+        Covey__Wire__AgentInfo info = COVEY__WIRE__AGENT_INFO__INIT;
+        snprintf (id, sizeof id, "many-%zu", i);
+        info.agent_id = id;
+        info.tags = tags;
+        info.n_tags = TAGS;
+        info.has_node_id = true;
+        info.node_id.data = hub->config.node_id.bytes;
+        info.node_id.len = 16;
+        assert_int_equal (covey_directory_put (hub->directory, &info, NULL),
+                          COVEY_OK);
+    }
+    /* A node that comes anew gets them all.                                  */
+    sim_mesh_crash (run.mesh, 1);
+    sim_mesh_restart (run.mesh, 1);
+    if (sim_mesh_run_until (run.mesh, sim_mesh_is_settled,
+                            60 * (int64_t)SIM_SECOND) < 0)
+        s_fail (&run, "the view does not arrive");
+    covey_hub_t *other = run.mesh->nodes[1].hub;
+    assert_int_equal (
+        covey_directory_agents (other->directory, hub->config.node_id.bytes),
+        AGENTS + 1);
+    assert_true (
+        covey_directory_digest (other->directory, hub->config.node_id.bytes) ==
+        covey_directory_digest (hub->directory, hub->config.node_id.bytes));
+    s_close (&run, NULL);
+}
+
 int
 main (void)
 {
@@ -391,6 +438,7 @@ main (void)
         cmocka_unit_test (test_the_journal_repairs_what_left_the_ring),
         cmocka_unit_test (test_directories_agree_after_a_partition),
         cmocka_unit_test (test_directory_that_went_wrong_is_repaired),
+        cmocka_unit_test (test_full_view_of_many_agents_comes_in_pieces),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
