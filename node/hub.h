@@ -23,6 +23,7 @@
 #include "node/membership.h"
 #include "node/node_actor.h"
 #include "node/outbox.h"
+#include "node/recent.h"
 #include "node/replay.h"
 #include "node/requests.h"
 #include "node/scope.h"
@@ -91,6 +92,7 @@ typedef struct {
     uint64_t refused_group; /* nobody of it could take it                     */
     uint64_t flow_stops; /* agents of this node whose queue got full          */
     uint64_t flow_goes;
+    uint64_t duplicates; /* events that came again, and were not delivered    */
     uint64_t requests_served;
     uint64_t sessions_opened;
     uint64_t sessions_resumed;
@@ -234,6 +236,7 @@ struct covey_hub {
     covey_replay_t *replay;
     covey_scopes_t *scopes;
     covey_requests_t *requests;
+    covey_recent_t *recent;
     covey_workgroups_t *groups;
     uint64_t groups_revision; /* of the directory they were held against      */
     int64_t groups_ms;        /* when those past their time are looked for    */

@@ -119,6 +119,13 @@ covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
                    covey_parcel_t *parcel)
 {
     uint8_t request[16];
+    uint64_t session = covey_host_number (host);
+    /* One whose sender wants to know that it came is the agent's to notice. */
+    if (!parcel->track &&
+        covey_recent_has (self->recent, &parcel->view, session)) {
+        self->counters.duplicates++;
+        return;
+    }
     if (parcel->view.type == COVEY_EVENT_RESPONSE &&
         covey_requests_answered (self->requests, covey_host_agent_id (host),
                                  &parcel->view, request))
@@ -129,6 +136,7 @@ covey_hub_deliver (covey_hub_t *self, covey_host_t *host,
     if (covey_host_matches (host))
         covey_host_add_match (host, 0);
     if (covey_host_deliver (host, parcel) == COVEY_OK) {
+        covey_recent_add (self->recent, &parcel->view, session);
         if (parcel->track)
             covey_host_track (host, parcel->track);
         return;
@@ -179,6 +187,11 @@ s_match_scope (covey_hub_t *self, const covey_parcel_t *parcel)
 void
 covey_hub_deliver_broadcast (covey_hub_t *self, covey_parcel_t *parcel)
 {
+    if (covey_recent_has (self->recent, &parcel->view, 0)) {
+        self->counters.duplicates++;
+        return;
+    }
+    covey_recent_add (self->recent, &parcel->view, 0);
     if (covey_scope_learn (self->scopes, &parcel->view) &&
         self->has_coordinator)
         self->list_ms = self->now_ms + COVEY_HUB_LIST_MS;

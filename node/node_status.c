@@ -145,6 +145,7 @@ s_put_lanes (const covey_hub_t *self, const status_sums_t *sums,
     s_put_count (to, "agentsStopped", sums->stopped);
     s_put_count (to, "flowStops", self->counters.flow_stops);
     s_put_count (to, "flowGoes", self->counters.flow_goes);
+    s_put_count (to, "eventDuplicates", self->counters.duplicates);
     s_put_count (to, "refusedLink", self->counters.refused_link);
     s_put_count (to, "refusedAgent", self->counters.refused_agent);
     s_put_count (to, "refusedOutbox", self->counters.refused_outbox);

@@ -364,6 +364,36 @@ test_state_for_a_target_on_a_full_link (void **state)
     assert_int_equal (a->refused, 0);
 }
 
+/*  As an agent does whose node died before it had all receipts.              */
+static void
+test_what_is_sent_again_through_another_node_comes_once (void **state)
+{
+    fixture_t *self = *state;
+    s_mesh (self, 3);
+    support_agent_t *a = support_agent (&self->crowd, self->nodes[0], "a");
+    support_agent_t *b = support_agent (&self->crowd, self->nodes[1], "b");
+    support_agents_wait (self->nodes[0], 2);
+    covey_event_t *message = support_message (a, "b", "x");
+    covey_event_t *broadcast = support_broadcast (a, "t");
+    for (size_t round = 0; round < 2; round++) {
+        support_agent_publish (a, covey_event_dup (message),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_agent_publish (a, covey_event_dup (broadcast),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_agent_publish (a, support_message (a, "b", "new"),
+                               COVEY_LEVEL_ACCEPTED, 0);
+        support_until (&self->crowd, b->event_count == 3 + round);
+        if (round)
+            break;
+        support_agent_kill (&self->crowd, a);
+        a = support_agent (&self->crowd, self->nodes[2], "a");
+        support_agents_wait (self->nodes[2], 2);
+    }
+    support_until (&self->crowd, s_status (self, b, "eventDuplicates") == 2);
+    covey_event_destroy (&message);
+    covey_event_destroy (&broadcast);
+}
+
 static int
 s_free_port (void)
 {
@@ -442,6 +472,7 @@ main (void)
         CASE (test_killed_node_is_suspected_then_failed),
         CASE (test_restarted_node_is_found_again),
         CASE (test_same_node_id_in_a_new_incarnation),
+        CASE (test_what_is_sent_again_through_another_node_comes_once),
         CASE (test_agent_that_moves_supersedes_itself),
         CASE (test_state_for_a_target_on_a_full_link),
         CASE (test_incarnations_that_are_gone_make_room),
