@@ -415,6 +415,26 @@ covey_node_start (covey_node_t *self, int timeout_ms)
 }
 
 covey_err_t
+covey_node_drain (covey_node_t *self, int timeout_ms)
+{
+    assert (self);
+    size_t unfinished = 0;
+    pthread_mutex_lock (&self->lock);
+    covey_err_t rc =
+        self->is_running
+            ? covey_node_actor_drain (self->actor, timeout_ms, &unfinished)
+            : COVEY_OK;
+    if (rc)
+        rc = covey_fail (covey_errbuf (), rc,
+                         "node %s: after %d ms its agents have %zu events that "
+                         "they are not done with, or something is on its way "
+                         "to other nodes",
+                         self->name, timeout_ms, unfinished);
+    pthread_mutex_unlock (&self->lock);
+    return rc;
+}
+
+covey_err_t
 covey_node_stop (covey_node_t *self, int timeout_ms)
 {
     assert (self);

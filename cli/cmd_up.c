@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 
 #define CONFIG_MAX 1048576
+#define DRAIN_TIMEOUT_MS 5000
 #define STOP_TIMEOUT_MS 5000
 
 static const covey_opt_t s_options[] = {
@@ -351,6 +352,8 @@ s_serve (covey_cli_t *cli, covey_node_t *node)
     s_put_banner (cli, node);
     s_wait_for_signal (cli);
     s_release_signals ();
+    if (covey_node_drain (node, DRAIN_TIMEOUT_MS))
+        covey_cli_note (cli, "%s", covey_error ());
     rc = covey_node_stop (node, STOP_TIMEOUT_MS);
     return rc ? covey_cli_fail_rc (cli, rc, "stopping") : COVEY_EXIT_OK;
 }
@@ -379,8 +382,9 @@ const covey_cli_command_t covey_cmd_up = {
     .text =
         "The first node needs nothing; the others get --join HOST:PORT of "
         "any node,\nor on a local network all get --beacon, and all but one "
-        "--roles none.\nSIGINT or SIGTERM ends it after what is queued was "
-        "handed over.\nSettings: options, then COVEY_* variables, then the "
+        "--roles none.\nSIGINT or SIGTERM drains it for 5 s at most, then "
+        "ends it; a second one ends it at once.\nSettings: options, then "
+        "COVEY_* variables, then the "
         "file, then defaults.",
     .options = s_options,
     .needs = COVEY_CLI_SETTINGS | COVEY_CLI_STREAM,

@@ -405,7 +405,13 @@ COVEY_EXPORT covey_err_t covey_node_set (covey_node_t *self, const char *key,
     node then goes on trying).                                                */
 COVEY_EXPORT covey_err_t covey_node_start (covey_node_t *self, int timeout_ms);
 
-/*  Drains and leaves: refuses new work, hands over what is queued, says
+/*  The first half of a departure, before covey_node_stop: new agents are
+   refused, the agents here get no more tasks and no events for one of a group,
+   and what they were given is waited for, as is what is on its way to other
+   nodes and to the persister. TIMEOUT: not all was done by then, covey_error ()
+   says how much. Everything goes on working meanwhile, reports of tasks too. */
+COVEY_EXPORT covey_err_t covey_node_drain (covey_node_t *self, int timeout_ms);
+/*  Leaves: refuses new work, hands over what is queued, says
     goodbye to its peers. TIMEOUT when something was still unsent.            */
 COVEY_EXPORT covey_err_t covey_node_stop (covey_node_t *self, int timeout_ms);
 

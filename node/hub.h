@@ -189,6 +189,7 @@ typedef struct {
     size_t nodes;
     size_t agents;
     bool ended;
+    size_t unfinished; /* events of agents, when draining ended               */
 } covey_hub_shared_t;
 
 struct covey_hub {
@@ -220,6 +221,8 @@ struct covey_hub {
     int64_t tick_ms;
     bool blocked; /* a socket was full: soon again                           */
     int64_t links_ms; /* when a link wants to be flushed at the latest        */
+    bool draining;    /* nothing new                                          */
+    int64_t drain_ms; /* until when that is waited for; 0: not               */
     bool stopping;
     bool ended;
     int64_t stop_ms; /* when draining has taken long enough                   */
@@ -358,6 +361,12 @@ void covey_hub_used (covey_hub_t *self, const void *socket);
 /*  Until a watched socket has something, at most for so long.               */
 void covey_hub_sleep (covey_hub_t *self, int wait_ms);
 void covey_hub_read_inputs (covey_hub_t *self);
+
+/* node_drain.c ------------------------------------------------------------ */
+
+void covey_hub_begin_drain (covey_hub_t *self, int64_t timeout_ms);
+/*  Signals the pipe when all is done, or the time is up.                    */
+void covey_hub_tick_drain (covey_hub_t *self);
 
 /* node_sessions.c --------------------------------------------------------- */
 

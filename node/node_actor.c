@@ -39,12 +39,15 @@ s_on_command (covey_hub_t *self, void *socket, const uint8_t *route,
     (void)covey_slice_copy (
         (covey_slice_t){.text = (const char *)data, .size = size}, command,
         sizeof command); /* no command of ours is that long                   */
+    int64_t timeout_ms = 0;
+    if (strlen (command) > 5 &&
+        !covey_str_to_int (command + 5, 0, INT32_MAX, &timeout_ms))
+        timeout_ms = 0;
     if (strcmp (command, "$TERM") == 0)
         self->ended = true;
+    else if (strncmp (command, "WANE ", 5) == 0)
+        covey_hub_begin_drain (self, timeout_ms);
     else if (strncmp (command, "STOP ", 5) == 0) {
-        int64_t timeout_ms = 0;
-        if (!covey_str_to_int (command + 5, 0, INT32_MAX, &timeout_ms))
-            timeout_ms = 0;
         self->stopping = true;
         self->stop_ms = self->now_ms + timeout_ms;
     }
@@ -103,6 +106,7 @@ s_run (zsock_t *pipe, void *arg)
         s_poll (self);
         covey_hub_tick (self);
         covey_hub_flush (self);
+        covey_hub_tick_drain (self);
         if (self->stopping && !self->ended)
             s_finish (self);
     }
@@ -148,12 +152,13 @@ covey_node_actor_new (const covey_node_config_t *config,
     return COVEY_OK;
 }
 
-covey_err_t
-covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms)
+/*  A command with a deadline, and how it went.                              */
+static covey_err_t
+s_command (const covey_node_actor_t *self, const char *name, int timeout_ms)
 {
     if (timeout_ms < 0)
         timeout_ms = 0;
-    if (zstr_sendf (self->actor, "STOP %d", timeout_ms) != 0)
+    if (zstr_sendf (self->actor, "%s %d", name, timeout_ms) != 0)
         return COVEY_STATE;
     zmq_pollitem_t item = {.socket = zsock_resolve (self->actor),
                            .events = ZMQ_POLLIN};
@@ -162,6 +167,23 @@ covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms)
     if (zmq_poll (&item, 1, (long)timeout_ms + 2000) <= 0)
         return COVEY_TIMEOUT;
     return zsock_wait (self->actor) == 0 ? COVEY_OK : COVEY_TIMEOUT;
+}
+
+covey_err_t
+covey_node_actor_drain (covey_node_actor_t *self, int timeout_ms,
+                        size_t *unfinished_p)
+{
+    covey_err_t code = s_command (self, "WANE", timeout_ms);
+    pthread_mutex_lock (&self->hub->shared.mutex);
+    *unfinished_p = self->hub->shared.unfinished;
+    pthread_mutex_unlock (&self->hub->shared.mutex);
+    return code;
+}
+
+covey_err_t
+covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms)
+{
+    return s_command (self, "STOP", timeout_ms);
 }
 
 void

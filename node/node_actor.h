@@ -73,6 +73,12 @@ typedef struct covey_node_actor covey_node_actor_t;
 covey_err_t covey_node_actor_new (const covey_node_config_t *config,
                                   covey_node_actor_t **actor_p,
                                   covey_errbuf_t *err);
+/*  No new sessions, no tasks and group events for the agents here; then wait
+    until they are done with what they have and links and outbox are empty.
+    TIMEOUT: something is left, `*unfinished_p` events of agents among it. The
+    node goes on serving; stop comes next.                                    */
+covey_err_t covey_node_actor_drain (covey_node_actor_t *self, int timeout_ms,
+                                    size_t *unfinished_p);
 /*  Drain (bounded by timeout_ms): refuse new sessions and publishes, flush
     links, say goodbye. TIMEOUT: something stayed unsent. Then destroy.       */
 covey_err_t covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms);

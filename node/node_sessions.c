@@ -165,8 +165,9 @@ covey_hub_note_agent_state (covey_hub_t *self, covey_host_t *host,
     switch (event->type) {
         case COVEY_EVENT_AGENT_READY:
             entry->state = COVEY__WIRE__AGENT_STATE__AGENT_STATE_READY;
-            entry->available_capacity = (uint32_t)covey_field_number (
-                event->data, COVEY_FIELD_READY_CAPACITY, 0);
+            if (!self->draining)
+                entry->available_capacity = (uint32_t)covey_field_number (
+                    event->data, COVEY_FIELD_READY_CAPACITY, 0);
             entry->current_tasks = (uint32_t)covey_field_number (
                 event->data, COVEY_FIELD_READY_TASKS, 0);
             break;
@@ -291,6 +292,14 @@ s_on_hello (covey_hub_t *self, const uint8_t *key, size_t key_size,
         &covey__wire__hello__descriptor, frame->header, frame->header_size);
     if (!hello) {
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+        return;
+    }
+    if (self->draining && !hello->client && !hello->service &&
+        !covey_session_table_by_agent (self->table, hello->agent_id,
+                                       strlen (hello->agent_id))) {
+        s_refuse (self, key, key_size, COVEY_CLOSED,
+                  "this node is about to leave: attach to another one", false);
+        protobuf_c_message_free_unpacked (&hello->base, NULL);
         return;
     }
     covey_hello_result_t result;

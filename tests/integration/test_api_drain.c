@@ -231,6 +231,62 @@ drain_runs_the_handlers_itself (void **state)
     covey_agent_destroy (&ada);
 }
 
+static void *
+s_drain_node (void *arg)
+{
+    expect_ok (covey_node_drain (arg, SUPPORT_WAIT_MS));
+    return NULL;
+}
+
+static void
+node_drains_with_its_agents (void **state)
+{
+    (void)state;
+    covey_agent_t *ada = s_worker (1, "ada"), *eve = NULL;
+    expect_ok (covey_agent_start (ada));
+    char first[64], later[3][64];
+    s_submit ("slow", first);
+    assert_true (support_log_wait (tasks, 1, SUPPORT_WAIT_MS));
+    covey_agent_t *bob = s_worker (0, "bob");
+    expect_ok (covey_agent_start (bob));
+    pthread_t thread;
+    assert_int_equal (pthread_create (&thread, NULL, s_drain_node,
+                                      covey_testmesh_node (mesh, 1)),
+                      0);
+    s_wait_capacity ("ada", 0);
+    for (int i = 0; i < 3; i++) {
+        s_submit ("keep", later[i]);
+        s_expect_done_by (later[i], "bob");
+    }
+    eve = covey_agent_new ("eve", "worker");
+    expect_code (covey_agent_attach (eve, covey_testmesh_node (mesh, 1), 500),
+                 CLOSED);
+    s_open_gate (true);
+    pthread_join (thread, NULL);
+    s_expect_done_by (first, "ada");
+    expect_ok (
+        covey_node_stop (covey_testmesh_node (mesh, 1), SUPPORT_WAIT_MS));
+    covey_agent_destroy (&eve);
+    covey_agent_destroy (&ada);
+    covey_agent_destroy (&bob);
+}
+
+static void
+node_says_what_it_could_not_finish (void **state)
+{
+    (void)state;
+    covey_agent_t *ada = s_worker (1, "ada"); /* nobody runs its handlers     */
+    expect_ok (covey_node_wait_agents (covey_testmesh_node (mesh, 0), 1,
+                                       SUPPORT_WAIT_MS));
+    for (int i = 0; i < 3; i++)
+        expect_ok (covey_agent_send (boss, "ada", COVEY_CONTENT_TEXT, "x", 1,
+                                     SUPPORT_WAIT_MS));
+    expect_code (covey_node_drain (covey_testmesh_node (mesh, 1), 200),
+                 TIMEOUT);
+    assert_non_null (strstr (covey_error (), "3 events"));
+    covey_agent_destroy (&ada);
+}
+
 static covey_err_t
 s_drain_in_handler (covey_agent_t *agent, const covey_event_t *event, void *arg)
 {
@@ -264,6 +320,8 @@ main (void)
         CASE (what_is_not_finished_in_time_goes_to_others),
         CASE (drain_runs_the_handlers_itself),
         CASE (handler_cannot_drain_its_own_agent),
+        CASE (node_drains_with_its_agents),
+        CASE (node_says_what_it_could_not_finish),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
