@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "node/agent_state.h"
+#include "node/delay.h"
 #include "node/notices.h"
 #include "node/parcel.h"
 #include "node/workgroup.h"
@@ -41,6 +42,7 @@ typedef struct {
                                for it, refuse it when its turn comes          */
     uint64_t seq;
     covey_level_t level;
+    int64_t since_ms;
     int64_t deadline_ms;
     covey_group_t *group; /* NULL: none                                       */
     bool heard;
@@ -52,6 +54,7 @@ typedef struct {
     uint64_t expired; /* past their ttl before they went out            */
     uint64_t full;    /* deliveries that found no room                  */
     uint64_t frames_dropped; /* that are no notices                       */
+    covey_delay_t delay; /* of events, until the window let them out          */
 } covey_host_stats_t;
 
 /*  How large the mesh is in which a target was not found.                   */

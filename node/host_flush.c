@@ -135,6 +135,9 @@ s_admit (covey_host_t *self, int64_t now_ms)
             covey_host_pop_delivery (self, &self->waiting);
             continue;
         }
+        if (next->parcel->entered_ms)
+            covey_delay_note (&self->stats.delay, next->parcel->entered_ms,
+                              now_ms);
         *(covey_host_delivery_t *)covey_fifo_push (&self->flight) = *next;
         covey_fifo_pop (&self->waiting);
     }

@@ -292,6 +292,10 @@ struct covey_hub {
     int64_t refused_ms;
     covey_hub_counters_t counters;
     uint64_t drops[COVEY_DROP_COUNT];
+    /* how long things waited                                                 */
+    covey_delay_t held_delay;    /* publishes, for room                       */
+    covey_delay_t link_delay;    /* on links that are gone                    */
+    covey_delay_t session_delay; /* in queues of sessions that are gone       */
     covey_hub_shared_t shared;
 };
 

@@ -177,6 +177,8 @@ covey_lanes_take (covey_lanes_t *self, int64_t now_ms, covey_lane_item_t *item)
     } else if (self->credit < CREDIT_MAX)
         self->credit += s_cost (self, top) / (COVEY_LANES_SHARE - 1);
     *item = s_pop (self, lane);
+    if (item->parcel && item->parcel->entered_ms && !item->was_sent)
+        covey_delay_note (&self->delay, item->parcel->entered_ms, now_ms);
     return true;
 }
 

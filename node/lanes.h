@@ -14,6 +14,7 @@
 #ifndef COVEY_LANES_H_INCLUDED
 #define COVEY_LANES_H_INCLUDED
 
+#include "node/delay.h"
 #include "node/fifo.h"
 #include "node/parcel.h"
 
@@ -52,6 +53,7 @@ typedef struct {
     size_t credit; /* bytes that lower lanes have a right to               */
     covey_lane_t turn; /* the lower lane that went last                       */
     uint64_t expired;
+    covey_delay_t delay; /* of events, until they got a number                */
 } covey_lanes_t;
 
 /*  The lane of an event. Priorities of a later version count as critical.   */

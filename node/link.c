@@ -542,6 +542,12 @@ covey_link_next_ms (const covey_link_t *self)
     return self->ack_ms && self->ack_ms < resend_ms ? self->ack_ms : resend_ms;
 }
 
+const covey_delay_t *
+covey_link_delay (const covey_link_t *self)
+{
+    return &self->lanes.delay;
+}
+
 const covey_link_stats_t *
 covey_link_stats (const covey_link_t *self)
 {

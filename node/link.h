@@ -134,5 +134,7 @@ bool covey_link_flush (covey_link_t *self, int64_t now_ms, int64_t now_us);
 int64_t covey_link_next_ms (const covey_link_t *self);
 
 const covey_link_stats_t *covey_link_stats (const covey_link_t *self);
+/*  How long events waited until they got a number.                          */
+const covey_delay_t *covey_link_delay (const covey_link_t *self);
 
 #endif

@@ -151,9 +151,12 @@ s_listen (covey_hub_peer_t *shell, const char *pub)
 static void
 s_drop_link (covey_hub_peer_t *shell)
 {
-    if (shell->link)
+    if (shell->link) {
         shell->hub->drops[COVEY_DROP_EXPIRED] +=
             covey_link_stats (shell->link)->expired;
+        covey_delay_add (&shell->hub->link_delay,
+                         covey_link_delay (shell->link));
+    }
     covey_link_destroy (&shell->link);
 }
 

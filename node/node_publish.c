@@ -491,6 +491,7 @@ s_queue (publish_t *self, uint32_t wait_ms, covey_err_t code_then)
         .parcel = covey_parcel_new_raw (self->data, self->size),
         .seq = self->seq,
         .level = self->level,
+        .since_ms = self->hub->now_ms,
         .deadline_ms = self->hub->now_ms + (int64_t)wait_ms,
         .group = self->group,
         .heard = self->heard,
@@ -592,6 +593,7 @@ s_retry_one (covey_hub_t *self, covey_host_t *host)
         s_refuse (&publish, code);
     else
         covey_host_accept (host, publish.seq);
+    covey_delay_note (&self->held_delay, held->since_ms, self->now_ms);
     covey_host_unhold (host);
     return true;
 }

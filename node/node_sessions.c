@@ -136,6 +136,7 @@ covey_hub_end_session (covey_hub_t *self, covey_host_t *host, covey_err_t code,
                                       covey_notices_unsent (notices);
     self->counters.notices_resent += notices->resent;
     self->counters.delivered += stats->delivered;
+    covey_delay_add (&self->session_delay, &stats->delay);
     covey_session_table_remove (self->table, &host);
     covey_hub_find_services (self);
 }

@@ -128,6 +128,48 @@ s_put_dropped (const covey_hub_t *self, covey_buf_t *to)
     covey_buf_putc (to, '}');
 }
 
+static void
+s_put_delay (covey_buf_t *to, const char *key, const covey_delay_t *delay)
+{
+    covey_buf_printf (to, "\"%s\":{\"count\":%llu", key,
+                      (unsigned long long)delay->count);
+    s_put_count (to, "sumMs", delay->sum_ms);
+    s_put_count (to, "p50Ms", covey_delay_percentile_ms (delay, 50));
+    s_put_count (to, "p99Ms", covey_delay_percentile_ms (delay, 99));
+    s_put_count (to, "maxMs", delay->max_ms);
+    covey_buf_puts (to, ",\"buckets\":[");
+    for (int i = 0; i < COVEY_DELAY_BUCKETS; i++)
+        covey_buf_printf (to, "%s%llu", i ? "," : "",
+                          (unsigned long long)delay->buckets[i]);
+    covey_buf_puts (to, "]}");
+}
+
+/*  How long things waited here, by kind of queue.                           */
+static void
+s_put_delays (const covey_hub_t *self, covey_buf_t *to)
+{
+    covey_delay_t link = self->link_delay, session = self->session_delay;
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_hub_peer_t *peer =
+            covey_membership_at (self->membership, i)->shell;
+        if (peer && peer->link)
+            covey_delay_add (&link, covey_link_delay (peer->link));
+    }
+    for (size_t i = 0; i < covey_session_table_count (self->table); i++) {
+        const covey_host_t *host = covey_session_table_at (self->table, i);
+        covey_delay_add (&session, &covey_host_stats (host)->delay);
+    }
+    covey_buf_puts (to, ",\"queueTime\":{");
+    s_put_delay (to, "held", &self->held_delay);
+    covey_buf_putc (to, ',');
+    s_put_delay (to, "link", &link);
+    covey_buf_putc (to, ',');
+    s_put_delay (to, "session", &session);
+    covey_buf_putc (to, ',');
+    s_put_delay (to, "outbox", &covey_outbox_stats (self->outbox)->delay);
+    covey_buf_putc (to, '}');
+}
+
 /*  What waits on links, by lane, and who is held back.                      */
 static void
 s_put_lanes (const covey_hub_t *self, const status_sums_t *sums,
@@ -320,6 +362,7 @@ covey_hub_write_status (const covey_hub_t *self, covey_buf_t *to)
     s_put_count (to, "outbox", covey_outbox_count (self->outbox));
     s_put_dropped (self, to);
     s_put_counters (self, to);
+    s_put_delays (self, to);
     covey_buf_putc (to, '}');
 }
 

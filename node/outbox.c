@@ -166,6 +166,9 @@ covey_outbox_ack (covey_outbox_t *self, uint64_t seq, const int64_t *offsets,
             self->sent--;
             self->sent_bytes -= item->parcel->size;
         }
+        if (item->parcel->entered_ms)
+            covey_delay_note (&self->stats.delay, item->parcel->entered_ms,
+                              now_ms);
         covey_parcel_drop (&item->parcel);
         covey_fifo_pop (&self->items);
         self->acked++;

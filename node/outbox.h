@@ -9,6 +9,7 @@
 #ifndef COVEY_OUTBOX_H_INCLUDED
 #define COVEY_OUTBOX_H_INCLUDED
 
+#include "node/delay.h"
 #include "node/parcel.h"
 
 #define COVEY_OUTBOX_FLIGHT_EVENTS 4096
@@ -36,6 +37,7 @@ typedef struct {
     uint64_t resent; /* handed over more than once                          */
     uint64_t rewinds;
     uint64_t refusals; /* acks that said no                                   */
+    covey_delay_t delay; /* until they were acknowledged                      */
 } covey_outbox_stats_t;
 
 typedef struct covey_outbox covey_outbox_t;

@@ -41,6 +41,7 @@ covey_parcel_new_raw (const void *data, size_t size)
 void
 covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us, int64_t now_ms)
 {
+    self->entered_ms = now_ms;
     if (!self->view.ttl_ms)
         return;
     int64_t age_ms = (then_us - self->view.timestamp_us) / 1000;

@@ -15,6 +15,7 @@ typedef struct {
                           node that accepted it, zero: this one               */
     uint8_t track;     /* what that node wants to know (covey_track_t)        */
     uint64_t topic_seq; /* broadcasts: its number under that node and topic   */
+    int64_t entered_ms; /* this node; monotonic, 0: no clock was started      */
     int64_t expires_ms; /* monotonic, of this node; 0: never                  */
     uint32_t refs;
     size_t size;
@@ -27,7 +28,8 @@ covey_parcel_t *covey_parcel_new (const void *data, size_t size,
                                   const void *tail, size_t tail_size);
 /*  Other bytes, which nobody looks into.                                    */
 covey_parcel_t *covey_parcel_new_raw (const void *data, size_t size);
-/*  Start the clock of an event with a ttl. `then_us` is what time it is by the
+/*  It enters this node: its waits are measured from here, and the clock of one
+    with a ttl starts. `then_us` is what time it is by the
     wall clock of the node that accepted it: from here on only the time that
     passes counts, so no difference between the clocks of nodes matters.      */
 void covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us,

@@ -356,6 +356,33 @@ journals_that_no_persister_is_here_for (void **state)
     s_expect (self, COVEY_DROP_JOURNAL_ITEM, 2);
 }
 
+/*  One publish too many waits until its deadline; the others until taken.   */
+static void
+times_in_queues_are_measured (void **state)
+{
+    fixture_t *self = *state;
+    self->config.session_events_max = 5;
+    s_open (self);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    b->hoard = true;
+    for (int i = 0; i < 6; i++)
+        support_agent_publish (a, support_message (a, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 300);
+    support_until (&self->crowd, a->accepted == 5 && a->refused == 1);
+    char *json =
+        support_ask (&self->crowd, self->watcher, "node", "mesh.status", NULL);
+    const char *times = strstr (json, "\"queueTime\"");
+    const char *held = times ? strstr (times, "\"held\"") : NULL;
+    const char *session = times ? strstr (times, "\"session\"") : NULL;
+    assert_true (held && session);
+    assert_int_equal (support_json_int (held, "count"), 1);
+    assert_true (support_json_int (held, "maxMs") >= 300);
+    assert_true (support_json_int (held, "p99Ms") >= 300);
+    assert_true (support_json_int (session, "count") >= 5);
+    free (json);
+}
+
 static void
 no_cause_was_forgotten (void **state)
 {
@@ -382,6 +409,7 @@ main (void)
         CASE (notices_for_an_agent_that_is_not_here),
         CASE (repairs_that_do_not_fit_on_a_link),
         CASE (journals_that_no_persister_is_here_for),
+        CASE (times_in_queues_are_measured),
         cmocka_unit_test (no_cause_was_forgotten),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
