@@ -474,10 +474,16 @@ covey_workgroups_destroy (covey_workgroups_t **self_p)
     *self_p = NULL;
     if (!self)
         return;
-    size_t cursor;
-    workgroup_event_t *entry;
-    while (cursor = 0, (entry = covey_table_next (&self->events, &cursor)))
-        s_forget (self, entry);
+    size_t cursor = 0;
+    workgroup_member_t *member;
+    while (self->due_first)
+        s_forget (self, self->due_first);
+    while ((member = covey_table_next (&self->members, &cursor))) {
+        /* The member goes with its last event. */
+        for (size_t left = member->count; left > 0; left--)
+            s_forget (self, member->first);
+        cursor = 0;
+    }
     cursor = 0;
     covey_group_t *group;
     while ((group = covey_table_next (&self->groups, &cursor)))

@@ -82,6 +82,9 @@ s_log_number (support_session_t *self, const char *name,
     if (frame->kind == COVEY_FRAME_DELIVER_ACK && ack->has_notice_seq)
         s_log (self, "%s %d notice %d", name, (int)ack->seq,
                (int)ack->notice_seq);
+    else if (frame->kind == COVEY_FRAME_DELIVER_ACK && ack->has_arrived)
+        s_log (self, "%s %d arrived %d", name, (int)ack->seq,
+               (int)ack->arrived);
     else if (frame->kind == COVEY_FRAME_DELIVER_ACK)
         s_log (self, "%s %d", name, (int)ack->seq);
     else if (frame->kind == COVEY_FRAME_SUBSCRIBE)

@@ -647,6 +647,45 @@ test_table_is_bounded (void **state)
                       COVEY_HELLO_BACK);
 }
 
+/*  The next report: what, or 0.                                             */
+static int
+s_report (covey_host_t *host)
+{
+    covey_host_report_t report;
+    if (!covey_host_next_report (host, &report))
+        return 0;
+    assert_non_null (report.parcel->view.id);
+    covey_parcel_drop (&report.parcel);
+    return report.what;
+}
+
+static void
+test_tracked_deliveries_are_reported_once (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal (s_deliver (host), COVEY_OK);
+        if (i == 1)
+            covey_host_track (host, COVEY_TRACK_HEARD);
+        if (i == 2)
+            covey_host_track (host, COVEY_TRACK_HEARD | COVEY_TRACK_DONE);
+    }
+    assert_int_equal (covey_host_arrive (host, 1), COVEY_LIMIT); /* not sent  */
+    s_expect (self, host, "deliver 1+4(0) ");
+    assert_int_equal (covey_host_arrive (host, 2), COVEY_OK);
+    assert_int_equal (s_report (host), COVEY_TRACK_HEARD);
+    assert_int_equal (s_report (host), 0);
+    /* Who says nothing of arrivals has heard what it is done with. */
+    assert_int_equal (covey_host_ack (host, 3), COVEY_OK);
+    assert_int_equal (s_report (host), COVEY_TRACK_HEARD);
+    assert_int_equal (s_report (host), COVEY_TRACK_DONE);
+    assert_int_equal (s_report (host), 0);
+    assert_int_equal (covey_host_arrive (host, 4), COVEY_OK);
+    assert_int_equal (covey_host_arrive (host, 5), COVEY_LIMIT);
+    assert_int_equal (s_report (host), 0);
+}
+
 int
 main (void)
 {
@@ -664,6 +703,7 @@ main (void)
         CASE (test_full_queue_and_its_gap),
         CASE (test_marks_of_a_queue_are_far_apart),
         CASE (test_handles_travel_with_their_event),
+        CASE (test_tracked_deliveries_are_reported_once),
         CASE (test_paused_session_gets_receipts_only),
         CASE (test_pause_ends_with_the_connection),
         CASE (test_expired_events_are_not_delivered),

@@ -40,6 +40,22 @@ test_deliveries_say_how_long_they_are_good_for (void **state)
 }
 
 static void
+test_arrival_is_told_at_once_when_the_node_asks (void **state)
+{
+    support_session_t *self = *state;
+    static const char *const items[] = {"a", "b", NULL};
+    Covey__Wire__Deliver deliver = COVEY__WIRE__DELIVER__INIT;
+    deliver.first_seq = 1;
+    deliver.has_tell = deliver.tell = true;
+    support_session_give (self, COVEY_FRAME_DELIVER, &deliver, items);
+    support_session_expect (self, "event a\nevent b\nACK 0 arrived 2\n");
+    /* The node may have missed that: it sends again, and asks again. */
+    covey_session_done (self->session);
+    support_session_give (self, COVEY_FRAME_DELIVER, &deliver, items);
+    support_session_expect (self, "ACK 1 arrived 2\n");
+}
+
+static void
 test_duplicate_deliveries_are_dropped_with_their_handles (void **state)
 {
     support_session_t *self = *state;
@@ -486,6 +502,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         OPEN (test_deliveries_carry_the_handles_they_matched),
         OPEN (test_deliveries_say_how_long_they_are_good_for),
+        OPEN (test_arrival_is_told_at_once_when_the_node_asks),
         OPEN (test_duplicate_deliveries_are_dropped_with_their_handles),
         OPEN (test_hole_in_the_deliveries_closes_and_reopening_mends_it),
         OPEN (test_acks_go_out_at_half_the_window_or_after_a_while),
