@@ -256,7 +256,7 @@ static const covey_opt_t s_agent_options[] = {
      .doc = "only with this tag; repeated: with all of them"},
     {.flag = "state",
      .kind = COVEY_OPT_CHOICE,
-     .choices = "ready|busy|idle|stalled|terminated",
+     .choices = "ready|busy|idle|stalled|lost|terminated",
      .value = "STATE",
      .doc = "only in this state"},
     {.flag = "node",
@@ -278,7 +278,8 @@ const covey_cli_command_t covey_cmd_agents = {
         "the last sign of life of its node; sessionHeard and leaseEnd, of its "
         "session, and when it is lost if it stays silent; lastActive, when it "
         "last published something or was done with an event. Agents that are "
-        "gone are not in the directory.",
+        "gone are listed with --state lost or --state terminated, for an hour "
+        "and by nodes that knew them.",
     .options = s_agent_options,
     .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
     .run = s_run_agents};

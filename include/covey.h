@@ -754,7 +754,9 @@ typedef struct {
     size_t capability_count;
     const char *const *tags; /* all of them                                   */
     size_t tag_count;
-    const char *state; /* "ready", "busy", "idle", "stalled", "terminated"    */
+    const char *state; /* "ready", "busy", "idle", "stalled"; "lost" and
+                          "terminated": gone less than an hour ago, as far as
+                          the node that is asked knew it                      */
     const char *node;  /* id or name of a node                                */
     size_t limit;      /* the first so many, in the order of ids              */
 } covey_agent_query_t;

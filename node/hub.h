@@ -15,6 +15,7 @@
 #include "node/audit.h"
 #include "node/beacon.h"
 #include "node/addressbook_actor.h"
+#include "node/departed.h"
 #include "node/directory.h"
 #include "node/fifo.h"
 #include "node/herald.h"
@@ -232,6 +233,7 @@ struct covey_hub {
     covey_hlc_t hlc;
     covey_membership_t *membership;
     covey_directory_t *directory;
+    covey_departed_t *departed; /* who was in it                              */
     uint64_t agents_version; /* grows with every change of our own            */
     covey_session_table_t *table;
     covey_subscriptions_t *subscriptions;

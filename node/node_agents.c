@@ -120,6 +120,7 @@ covey_hub_tick_agents (covey_hub_t *self)
     if (self->now_ms - self->clock_ms < COVEY_HUB_CLOCK_MS)
         return;
     self->clock_ms = self->now_ms;
+    covey_departed_tick (self->departed, self->now_us);
     for (size_t i = 0; i < covey_session_table_count (self->table); i++)
         s_look_at (self, covey_session_table_at (self->table, i));
     if (self->now_ms - self->clock_told_ms < CLOCKS_TOLD_MS)
@@ -309,6 +310,8 @@ covey_hub_write_agents (const covey_hub_t *self,
     if (code)
         return code;
     covey_directory_each (self->directory, s_collect, &list);
+    if (query->n_states) /* who asks for lost ones names that state           */
+        covey_departed_each (self->departed, s_collect, &list);
     if (list.count)
         qsort (list.entries, list.count, sizeof (void *), s_compare);
     if (query->limit && list.count > query->limit)

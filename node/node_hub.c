@@ -178,6 +178,7 @@ covey_hub_open_cores (covey_hub_t *self)
     covey_outbox_callbacks_t callbacks = {.arg = self,
                                           .stored = covey_hub_stored};
     self->directory = covey_directory_new ();
+    self->departed = covey_departed_new ();
     self->table = covey_session_table_new (&table);
     self->outbox = covey_outbox_new (config->outbox_events_max,
                                      config->outbox_bytes_max, &callbacks);
@@ -244,6 +245,7 @@ covey_hub_destroy (covey_hub_t **self_p)
     covey_subscriptions_destroy (&self->subscriptions);
     covey_session_table_destroy (&self->table);
     covey_directory_destroy (&self->directory);
+    covey_departed_destroy (&self->departed);
     covey_outbox_destroy (&self->outbox);
     covey_replay_destroy (&self->replay);
     covey_scope_destroy (&self->scopes);

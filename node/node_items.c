@@ -16,6 +16,11 @@
 void
 covey_hub_view_agent (covey_hub_t *self, const Covey__Wire__AgentInfo *info)
 {
+    if (info->gone)
+        covey_departed_note (self->departed, info, !info->graceful,
+                             self->now_us);
+    else
+        covey_departed_forget (self->departed, info->agent_id);
     covey_host_t *host = covey_hub_service (self, COVEY_SERVICE_COORDINATOR);
     if (!host)
         return;

@@ -318,6 +318,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"broadcastLost", sums.intake.lost},
         {"broadcastDuplicates", sums.intake.duplicates},
         {"clockRefused", self->hlc.refused},
+        {"agentsDeparted", covey_departed_count (self->departed)},
         {"swarms", covey_scope_swarms (self->scopes)},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)

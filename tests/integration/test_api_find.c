@@ -193,6 +193,27 @@ agent_that_does_nothing_is_stalled_until_it_goes_on (void **state)
     support_log_destroy (&log);
 }
 
+/*  Bob leaves, and comes back.                                              */
+static void
+who_is_gone_is_found_by_the_state_it_ended_in (void **state)
+{
+    (void)state;
+    int64_t end_ms = support_now_ms () + SUPPORT_WAIT_MS;
+    covey_agent_destroy (&s_bob);
+    while (!*FIND (.state = "terminated") && support_now_ms () < end_ms) {
+    }
+    assert_string_equal (s_found, "bob ");
+    assert_true (s_last.since_us > 0);
+    assert_string_equal (FIND (.id = "bob"), "");
+    assert_string_equal (FIND (.state = "lost"), "");
+
+    s_bob = covey_agent_new ("bob", "reader");
+    expect_ok (covey_agent_attach (s_bob, s_nodes[1], SUPPORT_WAIT_MS));
+    while (!*FIND (.id = "bob") && support_now_ms () < end_ms) {
+    }
+    assert_string_equal (FIND (.state = "terminated"), "");
+}
+
 /*  Whoever sends to nobody is told at once, and how large the mesh is.       */
 static void
 message_to_nobody_says_how_many_are_known (void **state)
@@ -219,6 +240,7 @@ main (void)
         CASE (pages_follow_each_other),
         CASE (the_callback_can_end_the_search),
         CASE (agent_that_does_nothing_is_stalled_until_it_goes_on),
+        CASE (who_is_gone_is_found_by_the_state_it_ended_in),
         CASE (message_to_nobody_says_how_many_are_known),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
