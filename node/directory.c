@@ -14,7 +14,7 @@
 /*  Services are keyed by name and node.                                     */
 typedef struct {
     covey_directory_entry_t entry;
-    uint8_t key[SERVICE_KEY_MAX];
+    uint8_t *key; /* NULL: an agent, its id is the key                        */
     size_t key_size;
 } directory_record_t;
 
@@ -65,14 +65,21 @@ s_clear (covey_directory_entry_t *entry)
 }
 
 static void
+s_free_record (directory_record_t **record_p)
+{
+    s_clear (&(*record_p)->entry);
+    free ((*record_p)->key);
+    free (*record_p);
+    *record_p = NULL;
+}
+
+static void
 s_free_table (covey_table_t *table)
 {
     size_t cursor = 0;
     directory_record_t *record;
-    while ((record = covey_table_next (table, &cursor))) {
-        s_clear (&record->entry);
-        free (record);
-    }
+    while ((record = covey_table_next (table, &cursor)))
+        s_free_record (&record);
     covey_table_deinit (table);
 }
 
@@ -203,15 +210,16 @@ covey_directory_put (covey_directory_t *self,
     if (record) {
         covey_directory_touch (self, record->entry.node_id);
         covey_table_remove (
-            table, record->key_size ? (void *)record->key : record->entry.id,
-            record->key_size ? record->key_size : strlen (record->entry.id));
+            table, record->key ? (void *)record->key : record->entry.id,
+            record->key ? record->key_size : strlen (record->entry.id));
         self->listed -= s_is_listed (&record->entry);
         s_clear (&record->entry);
-    } else
+    } else {
         record = covey_mem_new (sizeof *record);
+        record->key = service ? covey_mem_dup (key, key_size) : NULL;
+        record->key_size = key_size;
+    }
     s_fill (&record->entry, info);
-    memcpy (record->key, key, key_size);
-    record->key_size = key_size;
     covey_table_put (table, service ? (void *)record->key : record->entry.id,
                      service ? key_size : strlen (record->entry.id), record);
     self->listed += s_is_listed (&record->entry);
@@ -232,8 +240,7 @@ s_remove (covey_directory_t *self, covey_table_t *table, const void *key,
     self->version++;
     self->revision++;
     covey_directory_touch (self, record->entry.node_id);
-    s_clear (&record->entry);
-    free (record);
+    s_free_record (&record);
 }
 
 bool
@@ -271,7 +278,7 @@ s_remove_node (covey_directory_t *self, covey_table_t *table,
         record = found[i];
         if (fn)
             fn (arg, &record->entry);
-        if (record->key_size)
+        if (record->key)
             s_remove (self, table, record->key, record->key_size);
         else
             s_remove (self, table, record->entry.id, strlen (record->entry.id));

@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 
-#define FIFO_SMALL 16
-#define FIFO_KEEP 4096 /* items for which memory is kept when it runs empty */
+#define FIFO_SMALL 4
+#define FIFO_KEEP 2048 /* bytes that are kept when it runs empty */
 
 void
 covey_fifo_init (covey_fifo_t *self, size_t item_size)
@@ -75,7 +75,7 @@ covey_fifo_pop (covey_fifo_t *self)
     assert (self->count > 0);
     self->head = (self->head + 1) & (self->capacity - 1);
     self->count--;
-    if (!self->count && self->capacity > FIFO_KEEP) {
+    if (!self->count && self->capacity * self->item_size > FIFO_KEEP) {
         free (self->data);
         self->data = NULL;
         self->head = self->capacity = 0;

@@ -27,7 +27,8 @@ void *covey_fifo_push (covey_fifo_t *self);
 void *covey_fifo_push_front (covey_fifo_t *self);
 /*  Item `index` from the front; index < count.                              */
 void *covey_fifo_at (const covey_fifo_t *self, size_t index);
-/*  Drop the first; count > 0. Memory is given back when little is left.     */
+/*  Drop the first; count > 0. What a burst took is given back when it is
+    empty.                                                                    */
 void covey_fifo_pop (covey_fifo_t *self);
 
 #endif

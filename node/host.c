@@ -83,6 +83,7 @@ covey_host_destroy (covey_host_t **self_p)
     covey_notices_deinit (&self->notices);
     covey_fifo_deinit (&self->frames);
     free (self->matches);
+    free (self->route);
     free (self->agent_id);
     free (self->service);
     free (self);
@@ -122,8 +123,10 @@ void
 covey_host_attach (covey_host_t *self, const uint8_t *route, size_t route_size,
                    uint32_t window, int64_t now_ms)
 {
-    assert (route_size <= sizeof self->route);
-    memcpy (self->route, route, route_size);
+    assert (route_size <= COVEY_HOST_ROUTE_MAX);
+    uint8_t *own = covey_mem_dup (route, route_size);
+    free (self->route);
+    self->route = own;
     self->route_size = route_size;
     self->attached = true;
     self->window = window ? window : 1;

@@ -42,7 +42,7 @@ struct covey_host {
     bool client;
     /* the connection                                                         */
     bool attached;
-    uint8_t route[COVEY_HOST_ROUTE_MAX];
+    uint8_t *route;
     size_t route_size;
     uint32_t window;
     bool paused;

@@ -15,8 +15,7 @@
 typedef struct {
     covey_host_t *host;
     uint64_t number;
-    uint8_t route[COVEY_HOST_ROUTE_MAX];
-    size_t route_size;
+    bool routed;  /* its host's route leads here                              */
     size_t index; /* in `all`                                                 */
 } session_record_t;
 
@@ -200,15 +199,19 @@ s_add (covey_session_table_t *self, const Covey__Wire__Hello *hello)
 static void
 s_unroute (covey_session_table_t *self, session_record_t *record)
 {
-    if (record->route_size && covey_table_get (&self->by_route, record->route,
-                                               record->route_size) == record)
-        covey_table_remove (&self->by_route, record->route, record->route_size);
-    record->route_size = 0;
+    if (!record->routed)
+        return;
+    size_t size;
+    const uint8_t *route = covey_host_route (record->host, &size);
+    covey_table_remove (&self->by_route, route, size);
+    record->routed = false;
 }
 
+/*  The key in the table is the host's: it changes only while it is not there.
+ */
 static void
-s_route (covey_session_table_t *self, session_record_t *record,
-         const uint8_t *route, size_t size)
+s_attach (covey_session_table_t *self, session_record_t *record,
+          const uint8_t *route, size_t size, uint32_t window, int64_t now_ms)
 {
     s_unroute (self, record);
     /* Another session may have been here on the same connection. */
@@ -217,9 +220,10 @@ s_route (covey_session_table_t *self, session_record_t *record,
         s_unroute (self, other);
         covey_host_detach (other->host);
     }
-    memcpy (record->route, route, size);
-    record->route_size = size;
-    covey_table_put (&self->by_route, record->route, size, record);
+    covey_host_attach (record->host, route, size, window, now_ms);
+    covey_table_put (&self->by_route, covey_host_route (record->host, &size),
+                     size, record);
+    record->routed = true;
 }
 
 void
@@ -258,9 +262,7 @@ covey_session_table_hello (covey_session_table_t *self,
         }
         record = s_add (self, hello);
     }
-    s_route (self, record, route, route_size);
-    covey_host_attach (record->host, route, route_size, hello->receive_window,
-                       now_ms);
+    s_attach (self, record, route, route_size, hello->receive_window, now_ms);
     result->host = record->host;
 }
 

@@ -41,6 +41,27 @@ test_fifo_keeps_order_while_it_grows_and_wraps (void **state)
 }
 
 static void
+test_fifo_gives_back_what_a_burst_took (void **state)
+{
+    (void)state;
+    covey_fifo_t fifo;
+    covey_fifo_init (&fifo, sizeof (uint64_t));
+    for (int i = 0; i < 5000; i++)
+        covey_fifo_push (&fifo);
+    assert_true (fifo.capacity >= 5000);
+    while (fifo.count)
+        covey_fifo_pop (&fifo);
+    assert_int_equal (fifo.capacity, 0);
+    /* A little is kept: an item that comes and goes allocates nothing. */
+    covey_fifo_push (&fifo);
+    const uint8_t *data = fifo.data;
+    covey_fifo_pop (&fifo);
+    covey_fifo_push (&fifo);
+    assert_ptr_equal (fifo.data, data);
+    covey_fifo_deinit (&fifo);
+}
+
+static void
 test_table_agrees_with_an_array (void **state)
 {
     (void)state;
@@ -135,6 +156,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_parcel_expires_by_its_age_and_a_steady_clock),
         cmocka_unit_test (test_fifo_keeps_order_while_it_grows_and_wraps),
+        cmocka_unit_test (test_fifo_gives_back_what_a_burst_took),
         cmocka_unit_test (test_table_agrees_with_an_array),
         cmocka_unit_test (test_parcel_lives_until_the_last_drop),
         cmocka_unit_test (test_parcel_refuses_what_is_no_event),
