@@ -79,7 +79,7 @@ first_one_makes_room (void **state)
 {
     (void)state;
     covey_departed_t *departed = covey_departed_new ();
-    char id[16];
+    char id[24];
     for (int i = 0; i <= COVEY_DEPARTED_MAX; i++) {
         snprintf (id, sizeof id, "agent-%d", i);
         s_note (departed, id, 1, false, i);
