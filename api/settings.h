@@ -318,7 +318,7 @@
         .flag = "log-level", .env = "COVEY_LOG_LEVEL", .key = "logLevel",      \
         .kind = COVEY_OPT_CHOICE, .def = "off",                                \
         .choices = "off|error|warn|info|debug", .value = "LEVEL",              \
-        .doc = "what is written to stderr"                                     \
+        .doc = "what is written to stderr; covey up: warn unless set"          \
     }
 
 /*  The table of a node alone.                                               */

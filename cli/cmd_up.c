@@ -143,12 +143,26 @@ s_choose_data (covey_cli_t *cli)
     return COVEY_EXIT_OK;
 }
 
+/*  A library is silent unless told otherwise; a daemon says what is wrong.   */
+static int
+s_choose_log_level (covey_cli_t *cli)
+{
+    covey_errbuf_t err = {""};
+    if (covey_options_is_set (cli->options, "log-level") ||
+        covey_options_set (cli->options, "log-level", "warn",
+                           COVEY_FROM_DEFAULT, &err) == COVEY_OK)
+        return COVEY_EXIT_OK;
+    return covey_cli_fail (cli, COVEY_EXIT_USAGE, "%s", err.text);
+}
+
 static int
 s_settings (covey_cli_t *cli, covey_node_t **node_p)
 {
     int exit_code = s_read_config (cli);
     if (!exit_code)
         exit_code = s_choose_data (cli);
+    if (!exit_code)
+        exit_code = s_choose_log_level (cli);
     if (exit_code)
         return exit_code;
     covey_settings_t settings;
@@ -159,10 +173,13 @@ s_settings (covey_cli_t *cli, covey_node_t **node_p)
     if (!node)
         return covey_cli_fail_rc (cli, COVEY_INVALID, "--name");
     covey_err_t rc = covey_node_configure (node, cli->options);
-    /*  The default folder is this command's, not the node's.                */
+    /*  These defaults are this command's, not the node's.                    */
     if (rc == COVEY_OK && !covey_options_is_set (cli->options, "data") &&
         covey_cli_text (cli, "data"))
         rc = covey_node_set (node, "data", covey_cli_text (cli, "data"));
+    if (rc == COVEY_OK)
+        rc = covey_node_set (node, "log-level",
+                             covey_cli_text (cli, "log-level"));
     if (rc) {
         covey_node_destroy (&node);
         return covey_cli_fail_rc (cli, rc, "");

@@ -63,9 +63,11 @@ s_on_closed (void *arg, covey_err_t code, const char *text, bool final)
 {
     s_actor_t *self = arg;
     covey_log_quoted_t quoted;
-    covey_log_write (self->core.log, COVEY_LOG_WARN, "coordinator",
-                     "session_closed", "code=%s final=%d reason=%s",
-                     covey_err_name (code), final,
+    /* A node that stops says CLOSED: nothing is wrong. */
+    covey_log_write (self->core.log,
+                     code == COVEY_CLOSED ? COVEY_LOG_INFO : COVEY_LOG_WARN,
+                     "coordinator", "session_closed",
+                     "code=%s final=%d reason=%s", covey_err_name (code), final,
                      covey_log_quote (&quoted, text ? text : ""));
     self->open_again_ms = self->core.now_ms + REOPEN_MS;
 }

@@ -73,9 +73,13 @@ s_on_closed (void *arg, covey_err_t code, const char *text, bool final)
 {
     covey_i_persister_t *self = arg;
     covey_log_quoted_t quoted;
-    covey_log_write (self->log, final ? COVEY_LOG_ERROR : COVEY_LOG_WARN,
-                     "persister", "session_closed", "code=%s reason=%s",
-                     covey_err_name (code), covey_log_quote (&quoted, text));
+    /* A node that stops says CLOSED: nothing is wrong. */
+    covey_log_level_t level = final                  ? COVEY_LOG_ERROR
+                              : code == COVEY_CLOSED ? COVEY_LOG_INFO
+                                                     : COVEY_LOG_WARN;
+    covey_log_write (self->log, level, "persister", "session_closed",
+                     "code=%s reason=%s", covey_err_name (code),
+                     covey_log_quote (&quoted, text));
     self->is_final = final;
     self->open_ms = self->now_ms + REOPEN_MS;
     if (final)
