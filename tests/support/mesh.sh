@@ -9,14 +9,21 @@ support_dir=$(mktemp -d "${TMPDIR:-/tmp}/covey.XXXXXX")
 HOME=$support_dir/home
 mkdir "$HOME"
 unset COVEY_ENDPOINT COVEY_DATA COVEY_JOIN XDG_STATE_HOME XDG_CONFIG_HOME
+# shellcheck source=tests/support/sanitizers.sh
+. "${COVEY_SOURCE:?is set by ctest}/tests/support/sanitizers.sh" || exit 1
+sanitizers_watch "$support_dir"
 support_pids=()
 support_passed=0
 support_failed=0
 
-support_cleanup() {
+support_stop() {
     local pid
     for pid in "${support_pids[@]}"; do kill "$pid" 2>/dev/null; done
     for pid in "${support_pids[@]}"; do wait "$pid" 2>/dev/null; done
+    support_pids=()
+}
+support_cleanup() {
+    support_stop
     rm -rf "$support_dir"
 }
 trap support_cleanup EXIT
@@ -87,6 +94,8 @@ support_down() {
 }
 
 support_end() {
+    support_stop
+    sanitizers_are_silent || fail "a sanitizer reported the above"
     printf '%d passed, %d failed\n' "$support_passed" "$support_failed"
     [ "$support_failed" -eq 0 ]
     exit

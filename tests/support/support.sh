@@ -6,6 +6,9 @@ passed=0
 failed=0
 pids=""
 dir=$(mktemp -d "${TMPDIR:-/tmp}/covey-test.XXXXXX") || exit 1
+# shellcheck source=tests/support/sanitizers.sh
+. "${COVEY_SOURCE:?is set by ctest}/tests/support/sanitizers.sh" || exit 1
+sanitizers_watch "$dir"
 
 # check WHAT COMMAND...: passes when the command does
 check() {
@@ -94,6 +97,7 @@ finish() {
         wait "$pid" 2>/dev/null
     done
     [ "${1:-0}" -eq 0 ] || failed=$((failed + 1))
+    sanitizers_are_silent || failed=$((failed + 1))
     if [ "$failed" -gt 0 ]; then
         for log in "$dir"/*.log; do
             [ -s "$log" ] && { echo "---- $(basename "$log")"; tail -20 "$log"; }
