@@ -11,6 +11,8 @@
 #include "cli/text.h"
 #include "proto/json_scan.h"
 
+#define LONG_WAIT_MS 100 /* in a queue, which people are told of */
+
 static covey_err_t
 s_ask (covey_cli_t *cli, const char *method, char **json_p)
 {
@@ -85,6 +87,34 @@ s_put_dropped (const char *json)
     puts (any ? "" : "nothing");
 }
 
+/*  How long 99 % waited at most, the slowest kind of queue first; nothing when
+    no wait is worth a line.                                                  */
+static void
+s_put_waits (const char *json)
+{
+    static const char *const kinds[] = {"session", "link", "outbox", "held"};
+    enum { KINDS = sizeof kinds / sizeof *kinds };
+    long waits_ms[KINDS];
+    size_t slowest = 0;
+    for (size_t i = 0; i < KINDS; i++) {
+        char key[32];
+        snprintf (key, sizeof key, "queueTime.%s.p99Ms", kinds[i]);
+        char *text = s_text (json, key);
+        waits_ms[i] = strtol (text, NULL, 10);
+        free (text);
+        if (waits_ms[i] > waits_ms[slowest])
+            slowest = i;
+    }
+    if (waits_ms[slowest] < LONG_WAIT_MS)
+        return;
+    printf ("%-12s %s %ld ms (p99, the slowest)", "waited", kinds[slowest],
+            waits_ms[slowest]);
+    for (size_t i = 0; i < KINDS; i++)
+        if (i != slowest)
+            printf (", %s %ld", kinds[i], waits_ms[i]);
+    putchar ('\n');
+}
+
 static void
 s_print_status (covey_cli_t *cli, const char *json)
 {
@@ -113,6 +143,7 @@ s_print_status (covey_cli_t *cli, const char *json)
             s_put_nodes (cli, json);
     }
     s_put_dropped (json);
+    s_put_waits (json);
 }
 
 static covey_err_t

@@ -163,6 +163,11 @@ wait "$live"
 is "subscribe ends in order" 0 $?
 is "each once" True "$(look 'len(v) == len({r["id"] for r in v}) and len(v) <= '"$published" <"$dir/live")"
 
+# ---- how long things waited: no line, or one that names the slowest first
+waits='^waited +[a-z]+ [0-9]{3,} ms \(p99, the slowest\)(, [a-z]+ [0-9]+){3}$'
+covey status >"$dir/out"
+is "queue times in one line" "$(grep -c '^waited' "$dir/out")" "$(grep -Ec "$waits" "$dir/out")"
+
 # ---- messages: an agent that answers is the coordinator itself
 has "request" "" 1 request coordinator mesh.coordinator
 is "request with a refusal" 1 "$(code_of covey request coordinator no.such.method --json)"
