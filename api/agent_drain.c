@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/held.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -29,6 +30,29 @@ covey_i_agent_hold_task (covey_agent_t *self, const covey_event_t *assigned)
         covey_str_dup (covey_event_str (assigned, "taskId"));
 }
 
+/*  A node that drains waits for tasks that are long in work, too, when it knows
+    of them.                                                                  */
+void
+covey_i_agent_tell_tasks (covey_agent_t *self)
+{
+    if (!self->node_drains || self->is_client)
+        return;
+    covey_event_t *event = covey_event_new (COVEY_EVENT_AGENT_READY);
+    if (!event)
+        return;
+    covey_err_t rc = covey_event_set_str (event, "agentId", self->id);
+    if (rc == COVEY_OK)
+        rc = covey_event_set_int (event, "availableCapacity", 0);
+    if (rc == COVEY_OK)
+        rc = covey_event_set_int (event, "currentTasks",
+                                  (int64_t)self->task_count);
+    assert (rc == COVEY_OK);
+    uint64_t ticket; /* when it finds no room, the node waits a little longer */
+    (void)covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, NULL,
+                               &ticket, NULL);
+    covey_event_destroy (&event);
+}
+
 void
 covey_i_agent_release_task (covey_agent_t *self, const char *task_id)
 {
@@ -36,9 +60,19 @@ covey_i_agent_release_task (covey_agent_t *self, const char *task_id)
         if (strcmp (self->tasks[i], task_id) == 0) {
             free (self->tasks[i]);
             self->tasks[i] = self->tasks[--self->task_count];
+            covey_i_agent_tell_tasks (self);
             covey_i_agent_wake (self);
             return;
         }
+}
+
+void
+covey_i_task_is_over (covey_agent_t *agent, const char *task_id)
+{
+    covey_i_agent_lock (agent);
+    covey_i_agent_release_task (agent, task_id);
+    covey_i_agent_flush (agent);
+    covey_i_agent_unlock (agent);
 }
 
 /*  What it answers is of no interest, only that it does.                     */

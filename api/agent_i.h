@@ -195,6 +195,7 @@ struct covey_agent {
     size_t task_count, task_capacity;
     int handling;     /* entries in work                                      */
     bool is_draining; /* takes no new work                                    */
+    bool node_drains; /* it wants to know how many tasks there are            */
     uint8_t answered[16]; /* last request that respond answered            */
     uint32_t next_handle;
     bool is_paused;
@@ -279,6 +280,8 @@ void covey_i_agent_dispatch (covey_agent_t *self, size_t max, bool for_recv);
 
 /* agent_drain.c ----------------------------------------------------------- */
 
+/*  To a node that drains.                                                   */
+void covey_i_agent_tell_tasks (covey_agent_t *self);
 /*  A task is this agent's until it reports its end, or is told of it.        */
 void covey_i_agent_hold_task (covey_agent_t *self,
                               const covey_event_t *assigned);

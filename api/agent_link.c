@@ -140,6 +140,7 @@ s_on_opened (void *arg, const Covey__Wire__Welcome *welcome)
     (void)welcome;
     self->reopen_ms = 0;
     self->backoff_ms = 0;
+    self->node_drains = false; /* it says so again                           */
     if (self->was_open)
         covey_i_agent_notice (self, COVEY_NOTICE_ATTACHED, COVEY_OK, NULL,
                               "attached to the node again");
@@ -246,6 +247,22 @@ s_on_gap (void *arg, const Covey__Wire__Gap *gap)
               lost, type ? type : "?", node, gap->first, gap->last);
     self->dropped_gap += lost;
     covey_i_agent_notice (self, COVEY_NOTICE_GAP, COVEY_LIMIT, NULL, text);
+}
+
+static void
+s_on_draining (void *arg, uint32_t left_ms)
+{
+    covey_agent_t *self = arg;
+    self->node_drains = true;
+    covey_i_agent_tell_tasks (self);
+    char text[128];
+    snprintf (
+        text, sizeof text,
+        "the node is draining: it takes no new agents and leaves in %" PRIu32
+        " ms at the latest",
+        left_ms);
+    covey_i_agent_notice (self, COVEY_NOTICE_DRAINING, COVEY_CLOSED, NULL,
+                          text);
 }
 
 static void
@@ -384,6 +401,7 @@ s_new_session (covey_agent_t *self)
         .undelivered = s_on_undelivered,
         .heard = s_on_heard,
         .gap = s_on_gap,
+        .draining = s_on_draining,
         .service = s_on_service,
     };
     covey_session_callbacks_t mine = callbacks;

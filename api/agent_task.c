@@ -55,6 +55,7 @@ s_report_end (covey_agent_t *self, const covey_event_t *assigned,
         covey_errbuf_t kept = *covey_errbuf ();
         covey_i_agent_lock (self);
         covey_i_agent_release_task (self, report->task_id);
+        covey_i_agent_flush (self);
         covey_i_agent_unlock (self);
         *covey_errbuf () = kept;
     }

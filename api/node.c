@@ -434,6 +434,13 @@ covey_node_drain (covey_node_t *self, int timeout_ms)
     return rc;
 }
 
+int
+covey_node_leave_fd (const covey_node_t *self)
+{
+    assert (self);
+    return self->actor ? covey_node_actor_leave_fd (self->actor) : -1;
+}
+
 covey_err_t
 covey_node_stop (covey_node_t *self, int timeout_ms)
 {

@@ -333,14 +333,19 @@ s_tell_ready (covey_cli_t *cli, const covey_node_t *node)
                            strerror (errno));
 }
 
-static void
-s_wait_for_signal (const covey_cli_t *cli)
+/*  For a signal, or for somebody who drained the node: true.                */
+static bool
+s_wait_for_end (const covey_cli_t *cli, const covey_node_t *node)
 {
-    struct pollfd pollfd = {.fd = cli->signal_fd, .events = POLLIN};
+    struct pollfd fds[] = {
+        {.fd = cli->signal_fd, .events = POLLIN},
+        {.fd = covey_node_leave_fd (node), .events = POLLIN}};
     struct signalfd_siginfo info;
-    while (poll (&pollfd, 1, -1) < 0 && errno == EINTR)
+    while (poll (fds, 2, -1) < 0 && errno == EINTR)
         continue;
-    (void)!read (cli->signal_fd, &info, sizeof info); /* which one is equal  */
+    if (fds[0].revents) /* which one is equal                                */
+        (void)!read (cli->signal_fd, &info, sizeof info);
+    return fds[1].revents != 0;
 }
 
 /*  From now on a further signal ends the process at once.                   */
@@ -367,12 +372,14 @@ s_serve (covey_cli_t *cli, covey_node_t *node)
     if (exit_code)
         return exit_code;
     s_put_banner (cli, node);
-    s_wait_for_signal (cli);
+    bool is_drained = s_wait_for_end (cli, node);
     s_release_signals ();
-    if (covey_node_drain (node, DRAIN_TIMEOUT_MS))
+    if (!is_drained && covey_node_drain (node, DRAIN_TIMEOUT_MS))
         covey_cli_note (cli, "%s", covey_error ());
     rc = covey_node_stop (node, STOP_TIMEOUT_MS);
-    return rc ? covey_cli_fail_rc (cli, rc, "stopping") : COVEY_EXIT_OK;
+    /* Who drained it knows what was left. */
+    return rc && !is_drained ? covey_cli_fail_rc (cli, rc, "stopping")
+                             : COVEY_EXIT_OK;
 }
 
 static int
@@ -400,7 +407,8 @@ const covey_cli_command_t covey_cmd_up = {
         "The first node needs nothing; the others get --join HOST:PORT of "
         "any node,\nor on a local network all get --beacon, and all but one "
         "--roles none.\nSIGINT or SIGTERM drains it for 5 s at most, then "
-        "ends it; a second one ends it at once.\nSettings: options, then "
+        "ends it; a second one ends it at once. covey drain ends it, "
+        "too.\nSettings: options, then "
         "COVEY_* variables, then the "
         "file, then defaults.",
     .options = s_options,

@@ -9,6 +9,7 @@ extern const covey_cli_command_t covey_cmd_demo;
 extern const covey_cli_command_t covey_cmd_status;
 extern const covey_cli_command_t covey_cmd_nodes;
 extern const covey_cli_command_t covey_cmd_agents;
+extern const covey_cli_command_t covey_cmd_drain;
 extern const covey_cli_command_t covey_cmd_agent_run;
 extern const covey_cli_command_t covey_cmd_send;
 extern const covey_cli_command_t covey_cmd_request;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "api/held.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/errand_text.h"
@@ -443,8 +444,12 @@ covey_errand_pump (covey_errand_t *self, int64_t now_ms)
         s_send_note (self, now_ms);
     if (self->method && !self->asked && now_ms >= self->again_ms)
         s_call_now (self, now_ms);
-    if (self->state == COVEY_ERRAND_DROPPED && !self->asks && !self->child)
+    if (self->state == COVEY_ERRAND_DROPPED && !self->asks && !self->child) {
+        if (!s_is_vote (self))
+            covey_i_task_is_over (self->setup->agent,
+                                  covey_event_str (self->event, "taskId"));
         s_forget (self);
+    }
 }
 
 static int64_t

@@ -198,6 +198,9 @@ s_on_notice (covey_agent_t *agent, const covey_notice_t *notice, void *arg)
                 s_announce (self);
             }
             break;
+        case COVEY_NOTICE_DRAINING:
+            fprintf (stderr, "covey agent run: %s\n", notice->text);
+            break;
         case COVEY_NOTICE_SUPERSEDED:
             self->superseded = true;
             break;

@@ -411,6 +411,13 @@ COVEY_EXPORT covey_err_t covey_node_start (covey_node_t *self, int timeout_ms);
    nodes and to the persister. TIMEOUT: not all was done by then, covey_error ()
    says how much. Everything goes on working meanwhile, reports of tasks too. */
 COVEY_EXPORT covey_err_t covey_node_drain (covey_node_t *self, int timeout_ms);
+
+/*  Readable once somebody else has drained the node (`covey drain`, the node's
+    method mesh.drain) and it wants to leave: the program is expected to call
+    covey_node_stop then. For poll; valid until stop, -1 while the node does not
+    run. Nothing is read from it.                                             */
+COVEY_EXPORT int covey_node_leave_fd (const covey_node_t *self);
+
 /*  Leaves: refuses new work, hands over what is queued, says
     goodbye to its peers. TIMEOUT when something was still unsent.            */
 COVEY_EXPORT covey_err_t covey_node_stop (covey_node_t *self, int timeout_ms);
@@ -504,7 +511,11 @@ typedef enum {
     COVEY_NOTICE_GAP,         /* broadcasts were lost: text has the range     */
     COVEY_NOTICE_DETACHED,    /* the node is gone; the agent tries again      */
     COVEY_NOTICE_ATTACHED,    /* attached again                               */
-    COVEY_NOTICE_SUPERSEDED   /* another session took this agent id; final    */
+    COVEY_NOTICE_SUPERSEDED,  /* another session took this agent id; final    */
+    COVEY_NOTICE_DRAINING     /* the node is about to leave and gives no more
+                                 work: DETACHED follows. A good moment to shut
+                                 down and attach to another one: text has the
+                                 time that is left                            */
 } covey_notice_kind_t;
 
 typedef struct {

@@ -223,7 +223,12 @@ struct covey_hub {
     bool blocked; /* a socket was full: soon again                           */
     int64_t links_ms; /* when a link wants to be flushed at the latest        */
     bool draining;    /* nothing new                                          */
-    int64_t drain_ms; /* until when that is waited for; 0: not               */
+    int64_t drain_ms; /* until when its program waits for that; 0: not       */
+    covey_event_t *drain_asked; /* the mesh.drain to answer, or NULL          */
+    int64_t drain_asked_ms;     /* until when that one waits                  */
+    int64_t drain_settled_ms;   /* when agents have said what they have       */
+    size_t drain_had;           /* what they had, at most                     */
+    int leave_fd; /* written when the node wants to leave; -1: nobody looks   */
     bool stopping;
     bool ended;
     int64_t stop_ms; /* when draining has taken long enough                   */
@@ -371,8 +376,14 @@ void covey_hub_read_inputs (covey_hub_t *self);
 /* node_drain.c ------------------------------------------------------------ */
 
 void covey_hub_begin_drain (covey_hub_t *self, int64_t timeout_ms);
-/*  Signals the pipe when all is done, or the time is up.                    */
+/*  Signals the pipe, or answers, when all is done or the time is up.        */
 void covey_hub_tick_drain (covey_hub_t *self);
+/*  mesh.drain: takes the request and answers it at the end. STATE: draining
+    already.                                                                  */
+covey_err_t covey_hub_ask_drain (covey_hub_t *self, covey_event_t **request_p,
+                                 covey_errbuf_t *err);
+/*  Says so to a session, if the node is draining.                           */
+void covey_hub_tell_drain (covey_hub_t *self, covey_host_t *host);
 
 /* node_sessions.c --------------------------------------------------------- */
 
@@ -520,6 +531,8 @@ covey_err_t covey_hub_push_raw (covey_hub_peer_t *peer, uint8_t kind,
 void covey_hub_say_goodbye (covey_hub_t *self, const char *reason);
 /*  Nothing is left on any link to a living peer.                            */
 bool covey_hub_is_drained (const covey_hub_t *self);
+/*  What links to members and the outbox have not handed over.               */
+size_t covey_hub_unsent (const covey_hub_t *self);
 
 /* node_items.c ------------------------------------------------------------ */
 
@@ -574,8 +587,11 @@ covey_err_t covey_hub_write_agents (const covey_hub_t *self,
 
 /* node_service.c ---------------------------------------------------------- */
 
-/*  A REQUEST to "node".                                                     */
+/*  A REQUEST to "node", or to "node:" and this node's id.                   */
 void covey_hub_serve (covey_hub_t *self, const covey_parcel_t *request);
+/*  To who asked, on whatever node it is.                                    */
+void covey_hub_answer (covey_hub_t *self, const char *to,
+                       covey_event_t **response_p);
 /*  A RESPONSE to this node.                                                 */
 void covey_hub_on_response (covey_hub_t *self, const covey_parcel_t *response);
 void covey_hub_tick_service (covey_hub_t *self);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -133,6 +134,12 @@ covey_node_actor_new (const covey_node_config_t *config,
         covey_hub_destroy (&hub);
         return code;
     }
+    hub->leave_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (hub->leave_fd < 0) {
+        covey_hub_destroy (&hub);
+        return covey_fail (err, COVEY_LIMIT, "cannot make a descriptor: %s",
+                           strerror (errno));
+    }
     covey_hub_open_cores (hub);
     covey_hub_open_addressbook (hub);
     hub->config.known = NULL; /* copied; the caller's may go                  */
@@ -144,6 +151,7 @@ covey_node_actor_new (const covey_node_config_t *config,
     self->actor = zactor_new (s_run, hub);
     pthread_sigmask (SIG_SETMASK, &before, NULL);
     if (!self->actor) {
+        close (hub->leave_fd);
         covey_hub_destroy (&hub);
         free (self);
         return covey_fail (err, COVEY_IO, "cannot start a thread");
@@ -180,6 +188,12 @@ covey_node_actor_drain (covey_node_actor_t *self, int timeout_ms,
     return code;
 }
 
+int
+covey_node_actor_leave_fd (const covey_node_actor_t *self)
+{
+    return self->hub->leave_fd;
+}
+
 covey_err_t
 covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms)
 {
@@ -194,6 +208,7 @@ covey_node_actor_destroy (covey_node_actor_t **self_p)
     if (!self)
         return;
     zactor_destroy (&self->actor);
+    close (self->hub->leave_fd);
     covey_hub_destroy (&self->hub);
     free (self);
 }

@@ -79,6 +79,8 @@ covey_err_t covey_node_actor_new (const covey_node_config_t *config,
     node goes on serving; stop comes next.                                    */
 covey_err_t covey_node_actor_drain (covey_node_actor_t *self, int timeout_ms,
                                     size_t *unfinished_p);
+/*  Readable when somebody else had the node drained, and stop is expected.  */
+int covey_node_actor_leave_fd (const covey_node_actor_t *self);
 /*  Drain (bounded by timeout_ms): refuse new sessions and publishes, flush
     links, say goodbye. TIMEOUT: something stayed unsent. Then destroy.       */
 covey_err_t covey_node_actor_stop (covey_node_actor_t *self, int timeout_ms);

@@ -242,6 +242,8 @@ covey_hub_deliver_remote (covey_hub_t *self, covey_parcel_t *parcel,
             covey_directory_is_service (parcel->view.source.text,
                                         parcel->view.source.size))
             covey_hub_on_response (self, parcel);
+        else if (parcel->view.type == COVEY_EVENT_REQUEST)
+            covey_hub_serve (self, parcel);
         else
             covey_hub_drop (self, COVEY_DROP_STRANGER_FRAME);
         return;

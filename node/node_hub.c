@@ -232,6 +232,7 @@ covey_hub_new (const covey_node_config_t *config, uint64_t seed, int64_t now_ms,
     pthread_condattr_destroy (&attributes);
     self->shared.nodes = 1;
     self->poll_fd = -1;
+    self->leave_fd = -1;
     return self;
 }
 
@@ -241,6 +242,7 @@ covey_hub_destroy (covey_hub_t **self_p)
     covey_hub_t *self = *self_p;
     *self_p = NULL;
     covey_hub_close_addressbook (self);
+    covey_event_destroy (&self->drain_asked);
     covey_membership_destroy (&self->membership);
     covey_subscriptions_destroy (&self->subscriptions);
     covey_session_table_destroy (&self->table);

@@ -778,15 +778,21 @@ covey_hub_say_goodbye (covey_hub_t *self, const char *reason)
     }
 }
 
-bool
-covey_hub_is_drained (const covey_hub_t *self)
+size_t
+covey_hub_unsent (const covey_hub_t *self)
 {
+    size_t count = self->has_persister ? covey_outbox_count (self->outbox) : 0;
     for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
         const covey_hub_peer_t *shell =
             covey_membership_at (self->membership, i)->shell;
-        if (shell && shell->link && covey_hub_is_member (shell) &&
-            covey_link_count (shell->link))
-            return false;
+        if (shell && shell->link && covey_hub_is_member (shell))
+            count += covey_link_count (shell->link);
     }
-    return !self->has_persister || covey_outbox_count (self->outbox) == 0;
+    return count;
+}
+
+bool
+covey_hub_is_drained (const covey_hub_t *self)
+{
+    return covey_hub_unsent (self) == 0;
 }

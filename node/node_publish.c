@@ -79,7 +79,9 @@ s_is_journaled (const covey_hub_t *hub, const covey_peek_t *view)
                !s_is_node_address (view->first_target);
     if (view->type != COVEY_EVENT_REQUEST)
         return true;
-    return !(view->target_count == 1 && s_is_reserved (view->first_target));
+    return !(view->target_count == 1 &&
+             (s_is_reserved (view->first_target) ||
+              s_is_node_address (view->first_target)));
 }
 
 static covey_err_t
@@ -116,17 +118,20 @@ s_nobody (publish_t *self, covey_slice_t id)
                        covey_directory_agents (self->hub->directory, NULL));
 }
 
-/*  "node:<uuid>": a node as such, for the answers to its own questions. It
-    asks the coordinator only, and would take nothing else.                   */
+/*  "node:<uuid>": a node as such, for the answers of services to its own
+    questions, and for requests to a node other than the caller's.            */
 static covey_err_t
 s_resolve_node (publish_t *self, publish_route_t *route)
 {
-    if (self->view.type != COVEY_EVENT_RESPONSE ||
-        !covey_directory_is_service (self->view.source.text,
-                                     self->view.source.size))
+    bool is_request =
+        self->view.type == COVEY_EVENT_REQUEST && self->view.target_count == 1;
+    bool is_answer = self->view.type == COVEY_EVENT_RESPONSE &&
+                     covey_directory_is_service (self->view.source.text,
+                                                 self->view.source.size);
+    if (!is_request && !is_answer)
         return covey_fail (&self->err, COVEY_INVALID,
-                           "target \"%.*s\" takes answers of services only; "
-                           "requests to a node go to \"node\"",
+                           "target \"%.*s\" takes requests and answers of "
+                           "services only",
                            (int)route->id.size, route->id.text);
     char text[37];
     uint8_t id[16];

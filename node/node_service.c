@@ -16,13 +16,16 @@
 /* ------------------------------------------------------------------------ */
 /*  Answers                                                                  */
 
-static void
-s_answer (covey_hub_t *self, const covey_parcel_t *request,
-          covey_event_t **response_p)
+void
+covey_hub_answer (covey_hub_t *self, const char *to, covey_event_t **response_p)
 {
-    covey_slice_t to = request->view.source;
     covey_host_t *host =
-        covey_session_table_by_agent (self->table, to.text, to.size);
+        covey_session_table_by_agent (self->table, to, strlen (to));
+    if (!host) { /* it asked from another node, or is gone                    */
+        if (covey_hub_publish_event (self, response_p))
+            covey_hub_drop (self, COVEY_DROP_NOTICE);
+        return;
+    }
     covey_buf_t packed;
     covey_buf_init (&packed, COVEY_EVENT_MAX);
     covey_event_set_hlc (*response_p, covey_hlc_now (&self->hlc, self->now_us));
@@ -108,7 +111,7 @@ s_write_answer (covey_hub_t *self, const covey_event_t *request,
     }
     return covey_fail (err, COVEY_NOTFOUND,
                        "a node has no method \"%.64s\"; it has mesh.status, "
-                       "mesh.nodes, mesh.agents, mesh.members",
+                       "mesh.nodes, mesh.agents, mesh.members, mesh.drain",
                        method);
 }
 
@@ -125,14 +128,21 @@ covey_hub_serve (covey_hub_t *self, const covey_parcel_t *parcel)
     }
     covey_buf_t json;
     covey_buf_init (&json, ANSWER_MAX);
-    covey_err_t code = s_write_answer (self, request, &json, &err);
+    bool drains =
+        strcmp (covey_event_str (request, "method"), "mesh.drain") == 0;
+    covey_err_t code = drains ? covey_hub_ask_drain (self, &request, &err)
+                              : s_write_answer (self, request, &json, &err);
+    if (!request) { /* it is answered later                                   */
+        covey_buf_deinit (&json);
+        return;
+    }
     covey_event_t *response =
         code ? covey_event_error (request, COVEY_SERVICE_NODE,
                                   covey_err_name (code), err.text)
              : covey_event_response (request, COVEY_SERVICE_NODE,
                                      COVEY_CONTENT_JSON, json.data, json.size);
     if (response)
-        s_answer (self, parcel, &response);
+        covey_hub_answer (self, covey_event_source (request), &response);
     covey_buf_deinit (&json);
     covey_event_destroy (&request);
 }

@@ -1,5 +1,6 @@
 #include "node/hub.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,8 +299,11 @@ s_on_hello (covey_hub_t *self, const uint8_t *key, size_t key_size,
     if (self->draining && !hello->client && !hello->service &&
         !covey_session_table_by_agent (self->table, hello->agent_id,
                                        strlen (hello->agent_id))) {
-        s_refuse (self, key, key_size, COVEY_CLOSED,
-                  "this node is about to leave: attach to another one", false);
+        char text[COVEY_NAME_MAX + 64];
+        snprintf (text, sizeof text,
+                  "node %s is draining: attach to another one",
+                  self->config.name);
+        s_refuse (self, key, key_size, COVEY_CLOSED, text, false);
         protobuf_c_message_free_unpacked (&hello->base, NULL);
         return;
     }
@@ -328,6 +332,7 @@ s_on_hello (covey_hub_t *self, const uint8_t *key, size_t key_size,
                                "another session took this agent id", false);
     }
     s_send_welcome (self, result.host, result.verdict == COVEY_HELLO_BACK);
+    covey_hub_tell_drain (self, result.host);
     covey_hub_find_services (self);
     if (strcmp (covey_host_service (result.host), COVEY_SERVICE_PERSISTER) == 0)
         covey_outbox_rewind (self->outbox, 0);

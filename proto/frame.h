@@ -44,6 +44,7 @@ typedef enum {
     COVEY_FRAME_UNDELIVERED = 0x18,
     COVEY_FRAME_GAP = 0x19,
     COVEY_FRAME_HEARD = 0x1a,
+    COVEY_FRAME_DRAINING = 0x1b,
     /* node <-> node, DEALER -> ROUTER */
     COVEY_FRAME_PEER_HELLO = 0x21,
     COVEY_FRAME_HEARTBEAT = 0x22,

@@ -37,7 +37,7 @@ typedef enum {
 /*  What the shell is told. Pointers are valid during the callback only. A
     callback may publish, flush, subscribe, unsubscribe, be done, send_frame and
     close; it may not open, receive, tick or destroy. `send` calls nothing.
-    subscribed, undelivered, heard, gap and service may be NULL.              */
+    subscribed, undelivered, heard, gap, draining and service may be NULL.    */
 typedef struct {
     void *arg;
     /* one frame for the node; the session does not wait for the result: a
@@ -65,6 +65,8 @@ typedef struct {
     /* these came to that agent; ids are 16 bytes                             */
     void (*heard) (void *arg, const Covey__Wire__Heard *heard);
     void (*gap) (void *arg, const Covey__Wire__Gap *gap);
+    /* the node is about to leave, in `left_ms` at the latest                 */
+    void (*draining) (void *arg, uint32_t left_ms);
     /* services only: Journal, JournalAck and View frames, unparsed           */
     void (*service) (void *arg, const covey_frame_t *frame);
 } covey_session_callbacks_t;

@@ -314,6 +314,17 @@ s_on_gap (covey_session_t *self, const covey_frame_t *frame,
 }
 
 static covey_err_t
+s_on_draining (covey_session_t *self, const covey_frame_t *frame,
+               const void *message)
+{
+    (void)frame;
+    const Covey__Wire__Draining *draining = message;
+    if (self->callbacks.draining)
+        self->callbacks.draining (self->callbacks.arg, draining->left_ms);
+    return COVEY_OK;
+}
+
+static covey_err_t
 s_on_service (covey_session_t *self, const covey_frame_t *frame,
               const void *message)
 {
@@ -345,6 +356,8 @@ static const struct {
      s_on_undelivered},
     {COVEY_FRAME_HEARD, false, &covey__wire__heard__descriptor, s_on_heard},
     {COVEY_FRAME_GAP, false, &covey__wire__gap__descriptor, s_on_gap},
+    {COVEY_FRAME_DRAINING, false, &covey__wire__draining__descriptor,
+     s_on_draining},
     {COVEY_FRAME_JOURNAL, false, NULL, s_on_service},
     {COVEY_FRAME_JOURNAL_ACK, false, NULL, s_on_service},
     {COVEY_FRAME_VIEW, false, NULL, s_on_service},

@@ -34,6 +34,7 @@ static const struct {
     {COVEY_FRAME_UNDELIVERED, &covey__wire__undelivered__descriptor},
     {COVEY_FRAME_GAP, &covey__wire__gap__descriptor},
     {COVEY_FRAME_HEARD, &covey__wire__heard__descriptor},
+    {COVEY_FRAME_DRAINING, &covey__wire__draining__descriptor},
     {COVEY_FRAME_PEER_HELLO, &covey__wire__peer_hello__descriptor},
     {COVEY_FRAME_HEARTBEAT, &covey__wire__heartbeat__descriptor},
     {COVEY_FRAME_GOODBYE, &covey__wire__goodbye__descriptor},

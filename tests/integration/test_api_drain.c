@@ -1,5 +1,6 @@
 /*  Agents that stop taking work, finish what they have, and leave            */
 
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -261,6 +262,7 @@ node_drains_with_its_agents (void **state)
     eve = covey_agent_new ("eve", "worker");
     expect_code (covey_agent_attach (eve, covey_testmesh_node (mesh, 1), 500),
                  CLOSED);
+    assert_non_null (strstr (covey_error (), "is draining"));
     s_open_gate (true);
     pthread_join (thread, NULL);
     s_expect_done_by (first, "ada");
@@ -269,6 +271,92 @@ node_drains_with_its_agents (void **state)
     covey_agent_destroy (&eve);
     covey_agent_destroy (&ada);
     covey_agent_destroy (&bob);
+}
+
+/*  mesh.drain of the second node, asked at the first one.                    */
+static covey_err_t
+s_ask_drain (int timeout_ms, char **result_p)
+{
+    char target[48], params[32];
+    snprintf (target, sizeof target, "node:%s",
+              covey_node_id (covey_testmesh_node (mesh, 1)));
+    snprintf (params, sizeof params, "{\"timeout\":%d}", timeout_ms);
+    return covey_agent_request (boss, target, "mesh.drain", params,
+                                SUPPORT_WAIT_MS, result_p);
+}
+
+static bool
+s_wants_to_leave (void)
+{
+    struct pollfd pollfd = {
+        .fd = covey_node_leave_fd (covey_testmesh_node (mesh, 1)),
+        .events = POLLIN};
+    return poll (&pollfd, 1, 0) == 1;
+}
+
+static void *
+s_drain_by_request (void *arg)
+{
+    expect_ok (s_ask_drain (SUPPORT_WAIT_MS, arg));
+    return NULL;
+}
+
+static void
+node_drains_on_request_and_tells_its_agents (void **state)
+{
+    (void)state;
+    char *result = NULL, first[64];
+    support_log_t *notices = support_log_new ();
+    covey_agent_t *ada = s_worker (1, "ada");
+    expect_ok (covey_agent_start (ada));
+    covey_agent_t *eve = covey_agent_new ("eve", "listener");
+    covey_agent_on_notice (eve, support_log_notice, notices);
+    expect_ok (covey_agent_attach (eve, covey_testmesh_node (mesh, 1),
+                                   SUPPORT_WAIT_MS));
+    expect_ok (covey_agent_start (eve));
+    s_submit ("slow", first);
+    assert_true (support_log_wait (tasks, 1, SUPPORT_WAIT_MS));
+    pthread_t thread;
+    assert_int_equal (
+        pthread_create (&thread, NULL, s_drain_by_request, &result), 0);
+    assert_true (support_log_wait (notices, 1, SUPPORT_WAIT_MS));
+    assert_int_equal (support_log_kind (notices, 0), COVEY_NOTICE_DRAINING);
+    expect_code (s_ask_drain (1000, &result), REMOTE); /* one at a time       */
+    assert_false (s_wants_to_leave ());
+    s_open_gate (true);
+    pthread_join (thread, NULL);
+    assert_non_null (strstr (result, "\"drained\":true,"));
+    assert_null (strstr (result, "\"finished\":0,"));
+    assert_non_null (strstr (result, "\"unfinished\":0,\"unsent\":0"));
+    covey_free (result);
+    assert_true (s_wants_to_leave ());
+    s_expect_done_by (first, "ada");
+    expect_ok (
+        covey_node_stop (covey_testmesh_node (mesh, 1), SUPPORT_WAIT_MS));
+    assert_int_equal (covey_node_leave_fd (covey_testmesh_node (mesh, 1)), -1);
+    covey_agent_destroy (&ada);
+    covey_agent_destroy (&eve);
+    support_log_destroy (&notices);
+}
+
+static void
+request_says_what_was_left_at_its_deadline (void **state)
+{
+    (void)state;
+    char *result = NULL;
+    covey_agent_t *ada = s_worker (1, "ada"); /* nobody runs its handlers     */
+    expect_ok (covey_node_wait_agents (covey_testmesh_node (mesh, 0), 1,
+                                       SUPPORT_WAIT_MS));
+    for (int i = 0; i < 2; i++)
+        expect_ok (covey_agent_send (boss, "ada", COVEY_CONTENT_TEXT, "x", 1,
+                                     SUPPORT_WAIT_MS));
+    expect_code (s_ask_drain (86400001, &result), REMOTE);
+    expect_ok (s_ask_drain (200, &result));
+    assert_non_null (
+        strstr (result, "\"drained\":false,\"finished\":0,\"unfinished\":2,"));
+    assert_true (s_wants_to_leave ());
+    covey_free (result);
+    covey_agent_destroy (&ada);
 }
 
 static void
@@ -321,6 +409,8 @@ main (void)
         CASE (drain_runs_the_handlers_itself),
         CASE (handler_cannot_drain_its_own_agent),
         CASE (node_drains_with_its_agents),
+        CASE (node_drains_on_request_and_tells_its_agents),
+        CASE (request_says_what_was_left_at_its_deadline),
         CASE (node_says_what_it_could_not_finish),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -32,6 +32,7 @@ static const ProtobufCMessageDescriptor *const s_headers[] = {
     &covey__wire__undelivered__descriptor,
     &covey__wire__gap__descriptor,
     &covey__wire__heard__descriptor,
+    &covey__wire__draining__descriptor,
     &covey__wire__peer_hello__descriptor,
     &covey__wire__heartbeat__descriptor,
     &covey__wire__data__descriptor,
@@ -232,7 +233,7 @@ test_every_session_frame_has_a_vector (void **state)
 {
     static const uint8_t ranges[][2] = {
         {COVEY_FRAME_HELLO, COVEY_FRAME_FLOW},
-        {COVEY_FRAME_WELCOME, COVEY_FRAME_HEARD}};
+        {COVEY_FRAME_WELCOME, COVEY_FRAME_DRAINING}};
     for (int kind = 0; kind < 0x20; kind++) {
         bool expected = (kind >= ranges[0][0] && kind <= ranges[0][1]) ||
                         (kind >= ranges[1][0] && kind <= ranges[1][1]);
