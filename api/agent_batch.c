@@ -41,7 +41,7 @@ s_queue_all (covey_agent_t *self, covey_event_t **events, size_t count,
         }
         uint64_t ticket;
         covey_err_t rc = covey_i_agent_queue (self, &events[i], level, until_ms,
-                                              &verdicts[i], &ticket, &err);
+                                              0, &verdicts[i], &ticket, &err);
         if (rc)
             s_fail_one (result, rc, err.text);
         /* The event is at fault, or the way to the node. */

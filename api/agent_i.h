@@ -294,8 +294,8 @@ void covey_i_agent_release_task (covey_agent_t *self, const char *task_id);
     the caller must covey_i_agent_forget it. Consumes the event.              */
 covey_err_t covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
                                  covey_level_t level, int64_t until_ms,
-                                 covey_verdict_t *verdict, uint64_t *ticket_p,
-                                 covey_errbuf_t *err);
+                                 uint32_t hold_ms, covey_verdict_t *verdict,
+                                 uint64_t *ticket_p, covey_errbuf_t *err);
 void covey_i_agent_forget (covey_agent_t *self, covey_verdict_t *verdict);
 /*  Wait for a verdict; the code says what came of it.                        */
 covey_err_t covey_i_agent_await (covey_agent_t *self, covey_verdict_t *verdict,

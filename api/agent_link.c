@@ -128,7 +128,7 @@ s_announce (covey_agent_t *self)
         rc = covey_event_set_str (event, "parentId", self->parent);
     assert (rc == COVEY_OK); /* all was checked when it was set               */
     uint64_t ticket;
-    rc = covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, NULL,
+    rc = covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, 0, NULL,
                               &ticket, NULL);
     self->is_announced = rc == COVEY_OK;
 }

@@ -122,28 +122,26 @@ s_pack (covey_agent_t *self, covey_event_t *event, covey_buf_t *to,
     return rc;
 }
 
-/*  Into the session's queue, as soon as there is room in it.                 */
+/*  Into the session's queue, as soon as there is room in it. The node may hold
+    it for room as long as its caller waits.                                  */
 static covey_err_t
-s_enqueue (covey_agent_t *self, const covey_buf_t *packed,
-           covey_session_wish_t *wish, int64_t until_ms, uint64_t *ticket_p,
-           covey_errbuf_t *err)
+s_enqueue (covey_agent_t *self, covey_buf_t *packed, covey_session_wish_t *wish,
+           int64_t until_ms, uint64_t *ticket_p, covey_errbuf_t *err)
 {
+    uint32_t hold_ms = until_ms ? wish->wait_ms : POST_WAIT_MS;
     for (;;) {
         covey_err_t rc = covey_i_agent_check (self, err);
         if (rc)
             return rc;
-        int64_t left_ms = until_ms - covey_clock_mono_ms ();
-        wish->wait_ms = !until_ms     ? POST_WAIT_MS
-                        : left_ms > 0 ? (uint32_t)left_ms
-                                      : 0;
-        rc = covey_session_publish_as (self->session, packed->data,
-                                       packed->size, wish, ticket_p);
+        int64_t left_ms = hold_ms ? hold_ms : until_ms - covey_clock_mono_ms ();
+        wish->wait_ms = left_ms > 0 ? (uint32_t)left_ms : 0;
+        rc = covey_session_publish_as (self->session, packed, wish, ticket_p);
         if (rc != COVEY_EAGAIN)
             return rc ? covey_fail (err, rc, "agent %s: %s", self->id,
                                     covey_err_text (rc))
                       : rc;
         covey_i_agent_pump (self);
-        if (left_ms <= 0)
+        if (covey_clock_mono_ms () >= until_ms)
             return covey_fail (err, COVEY_EAGAIN,
                                "agent %s: %zu events wait for its node, more "
                                "do not fit; try again",
@@ -155,7 +153,7 @@ s_enqueue (covey_agent_t *self, const covey_buf_t *packed,
 
 covey_err_t
 covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
-                     covey_level_t level, int64_t until_ms,
+                     covey_level_t level, int64_t until_ms, uint32_t hold_ms,
                      covey_verdict_t *verdict, uint64_t *ticket_p,
                      covey_errbuf_t *err)
 {
@@ -163,6 +161,7 @@ covey_i_agent_queue (covey_agent_t *self, covey_event_t **event_p,
     covey_buf_t packed;
     covey_buf_init (&packed, COVEY_EVENT_MAX);
     covey_session_wish_t wish = {.level = level,
+                                 .wait_ms = hold_ms,
                                  .group = covey_event_group (event),
                                  .heard = covey_event_heard (event)};
     covey_err_t rc = s_pack (self, event, &packed, err);
@@ -207,9 +206,10 @@ covey_i_agent_post (covey_agent_t *self, covey_event_t **event_p, bool patient,
 {
     uint64_t ticket;
     covey_i_agent_lock (self);
-    covey_err_t rc = covey_i_agent_queue (
-        self, event_p, COVEY_LEVEL_ACCEPTED,
-        timeout_ms > 0 ? covey_i_deadline (timeout_ms) : 0, NULL, &ticket, err);
+    covey_err_t rc =
+        covey_i_agent_queue (self, event_p, COVEY_LEVEL_ACCEPTED,
+                             timeout_ms > 0 ? covey_i_deadline (timeout_ms) : 0,
+                             POST_WAIT_MS, NULL, &ticket, err);
     if (rc == COVEY_OK && self->session) {
         if (patient)
             covey_session_be_patient (self->session);
@@ -267,7 +267,7 @@ covey_agent_publish (covey_agent_t *self, covey_event_t **event_p,
     uint64_t ticket;
     covey_verdict_t verdict;
     covey_i_agent_lock (self);
-    covey_err_t rc = covey_i_agent_queue (self, event_p, level, until_ms,
+    covey_err_t rc = covey_i_agent_queue (self, event_p, level, until_ms, 0,
                                           &verdict, &ticket, err);
     if (rc == COVEY_OK) {
         covey_i_agent_flush (self);
@@ -291,6 +291,18 @@ covey_agent_post (covey_agent_t *self, covey_event_t **event_p)
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "there is no event to post");
     return covey_i_agent_post (self, event_p, false, 0, covey_errbuf ());
+}
+
+covey_err_t
+covey_agent_post_wait (covey_agent_t *self, covey_event_t **event_p,
+                       int timeout_ms)
+{
+    assert (self && event_p);
+    if (!*event_p)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "there is no event to post");
+    return covey_i_agent_post (self, event_p, false, timeout_ms,
+                               covey_errbuf ());
 }
 
 /*  The node stores in the order in which it accepts: once an event behind all

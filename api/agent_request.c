@@ -234,7 +234,7 @@ s_send_request (covey_agent_t *self, covey_event_t **event_p,
     if (rc == COVEY_OK) {
         s_insert (self, pending);
         rc = covey_i_agent_queue (self, event_p, COVEY_LEVEL_ACCEPTED,
-                                  pending->is_ask ? 0 : pending->deadline_ms,
+                                  pending->is_ask ? 0 : pending->deadline_ms, 0,
                                   NULL, &pending->ticket, err);
         if (rc)
             s_remove (self, pending);

@@ -75,7 +75,7 @@ bench_receivers_wait (const bench_receivers_t *self, long expected)
         else if (bench_now_ns () > deadline)
             bench_die ("events", "not all arrived within two minutes");
         else
-            usleep (200);
+            usleep (1000);
     }
 }
 
@@ -143,14 +143,7 @@ bench_post_all (covey_agent_t *agent, const char *target, long count)
 {
     for (long i = 0; i < count; i++) {
         covey_event_t *event = bench_event (target);
-        covey_err_t rc = covey_agent_post (agent, &event);
-        while (rc == COVEY_EAGAIN) {
-            bench_check (covey_agent_flush (agent, COVEY_LEVEL_ACCEPTED, 60000),
-                         "flush");
-            event = bench_event (target);
-            rc = covey_agent_post (agent, &event);
-        }
-        bench_check (rc, "post");
+        bench_check (covey_agent_post_wait (agent, &event, 60000), "post");
     }
     bench_check (covey_agent_flush (agent, COVEY_LEVEL_ACCEPTED, 60000),
                  "flush");

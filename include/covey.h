@@ -602,11 +602,16 @@ COVEY_EXPORT covey_err_t covey_agent_publish_batch (
     covey_agent_t *self, covey_event_t **events, size_t count,
     covey_level_t level, int timeout_ms, covey_batch_result_t *results);
 /*  Publish without waiting: queued for the node, bounded (EAGAIN when the
-    window is full). A refusal comes as a notice. flush waits until all posted
-    events reached `level`; beyond `accepted` it publishes one system:info event
-    behind them to know that.                                                 */
+    window is full). A refusal comes as a notice. post_wait waits for room in
+    the window, up to `timeout_ms` (EAGAIN then; up to 0: as post). flush waits
+    until all posted events reached `level`; beyond `accepted` it publishes one
+    system:info event behind them to know that. Any thread; the event is
+    consumed in any case.                                                     */
 COVEY_EXPORT covey_err_t covey_agent_post (covey_agent_t *self,
                                            covey_event_t **event_p);
+COVEY_EXPORT covey_err_t covey_agent_post_wait (covey_agent_t *self,
+                                                covey_event_t **event_p,
+                                                int timeout_ms);
 COVEY_EXPORT covey_err_t covey_agent_flush (covey_agent_t *self,
                                             covey_level_t level,
                                             int timeout_ms);

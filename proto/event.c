@@ -17,10 +17,129 @@
 #define S_UNPACK_BASE ((size_t)1 << 20)
 #define S_UNPACK_FACTOR 8
 
-/*  Where it comes from: room for the usual event, blocks for all others.    */
+/*  Where it comes from: room for the usual event, blocks for all others; room
+    for what is set in a new event, and for what fills pieces up.             */
 #define S_ROOM_BASE ((size_t)1024)
+#define S_ROOM_NEW ((size_t)1024)
+#define S_SPARE ((size_t)64)
 #define S_BLOCK_SIZE ((size_t)4096)
 #define S_ALIGN sizeof (void *)
+
+/* ------------------------------------------------------------------------ */
+/*  Memory                                                                    */
+
+/*  Most events are made, filled once, sent and freed, or unpacked, read and
+    freed: all of one lies in one allocation, made and freed as a whole.      */
+
+/*  Every piece gets a NUL behind it, so that payloads end with one.         */
+static size_t
+s_room (size_t size)
+{
+    return (size / S_ALIGN + 1) * S_ALIGN;
+}
+
+/*  An event without message, and `room` bytes for one behind it.            */
+static covey_event_t *
+s_new_slab (size_t room)
+{
+    covey_event_t *self = malloc (sizeof *self + COVEY_EVENT_SLOT + room);
+    if (!self)
+        return NULL;
+    *self = (covey_event_t){.offset = -1, .is_slab = true};
+    self->slot = (char *)(self + 1);
+    self->slot[0] = '\0';
+    self->at = self->slot + COVEY_EVENT_SLOT;
+    self->end = self->at + room;
+    return self;
+}
+
+static bool
+s_grow (covey_event_t *self, size_t room)
+{
+    size_t size = room > S_BLOCK_SIZE ? room : S_BLOCK_SIZE;
+    covey_event_block_t *block = malloc (sizeof *block + size);
+    if (!block)
+        return false;
+    block->next = self->blocks;
+    self->blocks = block;
+    self->at = block->bytes;
+    self->end = block->bytes + size;
+    return true;
+}
+
+void *
+covey_event_take (covey_event_t *self, size_t size)
+{
+    size_t room = s_room (size);
+    if (!self->is_slab || room > (size_t)(self->end - self->at))
+        return NULL;
+    char *piece = self->at;
+    self->at += room;
+    piece[size] = '\0';
+    return piece;
+}
+
+char *
+covey_event_copy (covey_event_t *self, const void *data, size_t size)
+{
+    char *copy = NULL;
+    if (!self->is_slab)
+        return covey_pb_set_string (&copy, data, size) ? copy : NULL;
+    copy = covey_event_take (self, size);
+    if (copy && size)
+        memcpy (copy, data, size);
+    return copy;
+}
+
+covey_err_t
+covey_event_own (covey_event_t *self)
+{
+    if (!self->is_slab)
+        return COVEY_OK;
+    ProtobufCMessage *copy = covey_pb_dup (&self->message->base);
+    if (!copy)
+        return covey_fail (covey_errbuf (), COVEY_NOMEM,
+                           "no memory for an event");
+    self->message = (Covey__V1__Event *)copy;
+    self->is_slab = false;
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_event_prepare (covey_event_t *self, size_t size)
+{
+    return self->is_slab && size + S_SPARE > (size_t)(self->end - self->at)
+               ? covey_event_own (self)
+               : COVEY_OK;
+}
+
+covey_err_t
+covey_event_append (covey_event_t *self, ProtobufCMessage *message,
+                    const ProtobufCFieldDescriptor *field, const char *text)
+{
+    size_t count = covey_pb_count (message, field);
+    char *copy = covey_event_copy (self, text, strlen (text));
+    char **list = copy && self->is_slab
+                      ? covey_event_take (self, (count + 1) * sizeof *list)
+                      : NULL;
+    if (list) {
+        if (count)
+            memcpy (list, *(char ***)covey_pb_member (message, field),
+                    count * sizeof *list);
+        list[count] = copy;
+        covey_pb_put_list (message, field, list, count + 1);
+        return COVEY_OK;
+    }
+    char **element =
+        copy && !self->is_slab ? covey_pb_append (message, field) : NULL;
+    if (element) {
+        *element = copy;
+        return COVEY_OK;
+    }
+    if (!self->is_slab)
+        free (copy);
+    return covey_fail (covey_errbuf (), COVEY_NOMEM, "no memory for an event");
+}
 
 /* ------------------------------------------------------------------------ */
 /*  Life                                                                      */
@@ -58,20 +177,24 @@ covey_event_make (int type, covey_id_t id, int64_t timestamp_us)
                           "there is no event type %d", type);
         return NULL;
     }
-    ProtobufCMessage *message = covey_pb_new (&covey__v1__event__descriptor);
-    if (!message)
+    const ProtobufCMessageDescriptor *descriptor = field->descriptor;
+    covey_event_t *self = s_new_slab (S_ROOM_NEW + sizeof *self->message +
+                                      sizeof id + descriptor->sizeof_message);
+    if (!self)
         return NULL;
-    Covey__V1__Event *event = (Covey__V1__Event *)message;
-    event->has_timestamp = true;
-    event->timestamp = timestamp_us;
-    event->has_id = true;
-    ProtobufCMessage **data = covey_pb_begin (message, field);
-    *data = covey_pb_new (field->descriptor);
-    if (!*data || !covey_pb_set_bytes (&event->id, id.bytes, 16)) {
-        protobuf_c_message_free_unpacked (message, NULL);
-        return NULL;
-    }
-    return covey_event_wrap (event);
+    self->message = covey_event_take (self, sizeof *self->message);
+    covey__v1__event__init (self->message);
+    self->message->has_timestamp = true;
+    self->message->timestamp = timestamp_us;
+    self->message->has_id = true;
+    self->message->id.data =
+        (uint8_t *)covey_event_copy (self, id.bytes, sizeof id.bytes);
+    self->message->id.len = sizeof id.bytes;
+    ProtobufCMessage *data =
+        covey_event_take (self, descriptor->sizeof_message);
+    protobuf_c_message_init (descriptor, data);
+    *(ProtobufCMessage **)covey_pb_mark (&self->message->base, field) = data;
+    return self;
 }
 
 covey_event_t *
@@ -195,29 +318,12 @@ covey_event_type_text (int type, char text[COVEY_EVENT_SLOT])
 /* ------------------------------------------------------------------------ */
 /*  Bytes                                                                     */
 
-/*  Events come in far more often than they are changed: all of one lies in one
-    allocation, made and freed as a whole.                                    */
+/*  Where an event that is unpacked gets its memory from, and how much of it. */
 typedef struct {
     covey_event_t *event;
-    char *at, *end;
     size_t budget;
 } slab_t;
 
-static bool
-s_grow (slab_t *slab, size_t room)
-{
-    size_t size = room > S_BLOCK_SIZE ? room : S_BLOCK_SIZE;
-    covey_event_block_t *block = malloc (sizeof *block + size);
-    if (!block)
-        return false;
-    block->next = slab->event->blocks;
-    slab->event->blocks = block;
-    slab->at = block->bytes;
-    slab->end = block->bytes + size;
-    return true;
-}
-
-/*  Every piece gets a NUL behind it, so that payloads end with one.         */
 static void *
 s_alloc (void *arg, size_t size)
 {
@@ -225,12 +331,9 @@ s_alloc (void *arg, size_t size)
     if (size >= slab->budget)
         return NULL;
     slab->budget -= size;
-    size_t room = (size / S_ALIGN + 1) * S_ALIGN;
-    if (room > (size_t)(slab->end - slab->at) && !s_grow (slab, room))
-        return NULL;
-    char *piece = slab->at;
-    slab->at += room;
-    piece[size] = '\0';
+    void *piece = covey_event_take (slab->event, size);
+    if (!piece && s_grow (slab->event, s_room (size)))
+        piece = covey_event_take (slab->event, size);
     return piece;
 }
 
@@ -241,36 +344,6 @@ s_free (void *arg, void *piece)
     (void)piece;
 }
 
-/*  An event without message, and `room` bytes for one behind it.            */
-static covey_event_t *
-s_new_slab (size_t room, slab_t *slab)
-{
-    covey_event_t *self = malloc (sizeof *self + COVEY_EVENT_SLOT + room);
-    if (!self)
-        return NULL;
-    *self = (covey_event_t){.offset = -1, .is_slab = true};
-    self->slot = (char *)(self + 1);
-    self->slot[0] = '\0';
-    slab->event = self;
-    slab->at = self->slot + COVEY_EVENT_SLOT;
-    slab->end = slab->at + room;
-    return self;
-}
-
-covey_err_t
-covey_event_own (covey_event_t *self)
-{
-    if (!self->is_slab)
-        return COVEY_OK;
-    ProtobufCMessage *copy = covey_pb_dup (&self->message->base);
-    if (!copy)
-        return covey_fail (covey_errbuf (), COVEY_NOMEM,
-                           "no memory for an event");
-    self->message = (Covey__V1__Event *)copy;
-    self->is_slab = false;
-    return COVEY_OK;
-}
-
 covey_err_t
 covey_event_unpack (const void *data, size_t size, covey_event_t **event_p,
                     covey_errbuf_t *err)
@@ -278,10 +351,10 @@ covey_event_unpack (const void *data, size_t size, covey_event_t **event_p,
     covey_err_t rc = covey_event_check (data, size, err);
     if (rc != COVEY_OK)
         return rc;
-    slab_t slab = {.budget = S_UNPACK_BASE + S_UNPACK_FACTOR * size};
-    covey_event_t *self = s_new_slab (S_ROOM_BASE + 2 * size, &slab);
+    covey_event_t *self = s_new_slab (S_ROOM_BASE + 2 * size);
     if (!self)
         return covey_fail (err, COVEY_NOMEM, "no memory for an event");
+    slab_t slab = {self, S_UNPACK_BASE + S_UNPACK_FACTOR * size};
     ProtobufCAllocator allocator = {s_alloc, s_free, &slab};
     self->message = covey__v1__event__unpack (&allocator, size, data);
     if (!self->message) {

@@ -23,8 +23,9 @@ struct covey_event {
     int64_t offset; /* in the journal; -1: not from there                     */
     char *slot;     /* COVEY_EVENT_SLOT bytes for names made up by getters    */
     bool is_slab;   /* `message` lies in one piece behind the struct and in
-                       `blocks`, as it was unpacked: nothing in it may be freed
-                       or grow, see covey_event_own                           */
+                       `blocks`: nothing in it may be freed, see
+                       covey_event_own                                        */
+    char *at, *end; /* what is left of that piece                             */
     covey_event_block_t *blocks;
     /* event_group.c: for the publish, not of the event                       */
     Covey__Wire__Group *group; /* NULL: none                                  */
@@ -42,9 +43,22 @@ void covey_event_free_message (Covey__V1__Event *message);
 /*  Takes the message; NULL (and the message freed) without memory.          */
 covey_event_t *covey_event_wrap (Covey__V1__Event *message);
 
-/*  Before any change but of plain numbers: gives each part of the message its
-    own memory, if it has not. What getters returned before stays valid.      */
+/*  Gives each part of the message its own memory, if it has not. What getters
+    returned before stays valid.                                              */
 covey_err_t covey_event_own (covey_event_t *self);
+
+/*  Before a change that needs `size` bytes in all: events are built in one
+    piece while it has room, and get memory for each part (own) behind that.  */
+covey_err_t covey_event_prepare (covey_event_t *self, size_t size);
+/*  `size` bytes of the piece; NULL: it has no room, or there is none.        */
+void *covey_event_take (covey_event_t *self, size_t size);
+/*  A copy for the message, from the piece or from malloc, as its other parts;
+    a NUL stands behind it. NULL without memory.                              */
+char *covey_event_copy (covey_event_t *self, const void *data, size_t size);
+/*  One more text for a list of a message of the event; NOMEM without memory. */
+covey_err_t covey_event_append (covey_event_t *self, ProtobufCMessage *message,
+                                const ProtobufCFieldDescriptor *field,
+                                const char *text);
 
 /*  The message of the type, NULL when the type is unknown.                  */
 ProtobufCMessage *covey_event_data (const covey_event_t *self);

@@ -187,12 +187,13 @@ s_check_agent_id (const char *name, const char *value)
 }
 
 static covey_err_t
-s_replace_text (char **member, const char *value)
+s_replace_text (covey_event_t *self, char **member, const char *value)
 {
-    char *copy;
-    if (!covey_pb_set_string (&copy, value, strlen (value)))
+    char *copy = covey_event_copy (self, value, strlen (value));
+    if (!copy)
         return s_no_memory ();
-    free (*member);
+    if (!self->is_slab)
+        free (*member);
     *member = copy;
     return COVEY_OK;
 }
@@ -201,21 +202,23 @@ s_replace_text (char **member, const char *value)
 static covey_err_t
 s_set_text (covey_event_t *self, size_t offset, const char *value)
 {
-    covey_err_t rc = covey_event_own (self);
+    covey_err_t rc = covey_event_prepare (self, strlen (value));
     if (rc != COVEY_OK)
         return rc;
-    return s_replace_text ((char **)((char *)self->message + offset), value);
+    return s_replace_text (self, (char **)((char *)self->message + offset),
+                           value);
 }
 
 static covey_err_t
-s_set_bytes (protobuf_c_boolean *has, ProtobufCBinaryData *member,
-             const uint8_t id[16])
+s_set_bytes (covey_event_t *self, protobuf_c_boolean *has,
+             ProtobufCBinaryData *member, const uint8_t id[16])
 {
-    ProtobufCBinaryData copy;
-    if (!covey_pb_set_bytes (&copy, id, 16))
+    uint8_t *copy = (uint8_t *)covey_event_copy (self, id, 16);
+    if (!copy)
         return s_no_memory ();
-    free (member->data);
-    *member = copy;
+    if (!self->is_slab)
+        free (member->data);
+    *member = (ProtobufCBinaryData){.data = copy, .len = 16};
     *has = true;
     return COVEY_OK;
 }
@@ -233,34 +236,26 @@ covey_event_envelope (const char *name)
 static covey_err_t
 s_append (covey_event_t *self, const char *list, const char *value)
 {
-    covey_err_t rc = covey_event_own (self);
-    if (rc != COVEY_OK)
-        return rc;
-    ProtobufCMessage *message = &self->message->base;
     const ProtobufCFieldDescriptor *field = covey_event_envelope (list);
-    if (covey_pb_count (message, field) >= COVEY_LIST_MAX)
+    size_t count = covey_pb_count (&self->message->base, field);
+    if (count >= COVEY_LIST_MAX)
         return covey_fail (covey_errbuf (), COVEY_LIMIT,
                            "%s has %d entries already, its bound", list,
                            COVEY_LIST_MAX);
-    char *copy;
-    if (!covey_pb_set_string (&copy, value, strlen (value)))
-        return s_no_memory ();
-    char **element = covey_pb_append (message, field);
-    if (!element) {
-        free (copy);
-        return s_no_memory ();
-    }
-    *element = copy;
-    return COVEY_OK;
+    covey_err_t rc =
+        covey_event_prepare (self, strlen (value) + (count + 1) * sizeof value);
+    return rc == COVEY_OK
+               ? covey_event_append (self, &self->message->base, field, value)
+               : rc;
 }
 
 covey_err_t
 covey_event_set_id (covey_event_t *self, const uint8_t id[16])
 {
-    covey_err_t rc = covey_event_own (self);
+    covey_err_t rc = covey_event_prepare (self, 16);
     if (rc != COVEY_OK)
         return rc;
-    return s_set_bytes (&self->message->has_id, &self->message->id, id);
+    return s_set_bytes (self, &self->message->has_id, &self->message->id, id);
 }
 
 covey_err_t
@@ -312,10 +307,10 @@ covey_event_set_correlation_id (covey_event_t *self, const char *id)
 covey_err_t
 covey_event_set_causation_id (covey_event_t *self, const uint8_t id[16])
 {
-    covey_err_t rc = covey_event_own (self);
+    covey_err_t rc = covey_event_prepare (self, 16);
     if (rc != COVEY_OK)
         return rc;
-    return s_set_bytes (&self->message->has_causation_id,
+    return s_set_bytes (self, &self->message->has_causation_id,
                         &self->message->causation_id, id);
 }
 
@@ -380,7 +375,7 @@ covey_event_set_metadata (covey_event_t *self, const char *key,
         return rc;
     Covey__V1__MetadataEntry *entry = s_find_metadata (self, key);
     if (entry)
-        return s_replace_text (&entry->value, value);
+        return s_replace_text (self, &entry->value, value);
     const ProtobufCFieldDescriptor *field = covey_event_envelope ("metadata");
     if (self->message->n_metadata >= COVEY_LIST_MAX)
         return covey_fail (covey_errbuf (), COVEY_LIMIT,

@@ -488,6 +488,8 @@ covey_event_random (int type, covey_prng_t *prng, int effort)
     s_random_t self = {prng, (unsigned)effort};
     const covey_id_t no_id = {{0}};
     covey_event_t *event = covey_event_make (type, no_id, 0);
+    if (event && covey_event_own (event) != COVEY_OK)
+        covey_event_destroy (&event);
     if (event && (!s_fill_envelope (&self, &event->message->base) ||
                   !s_fill_message (&self, covey_event_data (event))))
         covey_event_destroy (&event);

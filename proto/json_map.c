@@ -96,21 +96,40 @@ covey_json_name (const ProtobufCFieldDescriptor *field,
     s_camel (field->name, size, name);
 }
 
+/*  s_camel of `from` is `name`, without writing it down.                    */
+static bool
+s_is_camel_of (const char *from, size_t from_size, const char *name,
+               size_t size)
+{
+    size_t n = 0;
+    bool up = false;
+    for (size_t i = 0; i < from_size; i++) {
+        char c = from[i];
+        if (c == '_') {
+            up = true;
+            continue;
+        }
+        if (up && c >= 'a' && c <= 'z')
+            c = (char)(c - 'a' + 'A');
+        up = false;
+        if (n == size || name[n++] != c)
+            return false;
+    }
+    return n == size;
+}
+
 const ProtobufCFieldDescriptor *
 covey_json_field (const ProtobufCMessageDescriptor *descriptor,
                   const char *name, size_t size)
 {
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
-        char known[COVEY_JSON_NAME_MAX];
         if (!size || field->name[0] != name[0])
             continue;
-        /* One word is the same in both spellings. */
-        if (strncmp (field->name, name, size) == 0 && !field->name[size] &&
-            !memchr (name, '_', size))
-            return field;
-        covey_json_name (field, known);
-        if (strlen (known) == size && memcmp (known, name, size) == 0)
+        size_t from_size = strlen (field->name);
+        if (from_size > 3 && s_ends_with (field->name, "_ms"))
+            from_size -= 3;
+        if (s_is_camel_of (field->name, from_size, name, size))
             return field;
     }
     return NULL;

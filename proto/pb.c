@@ -156,19 +156,43 @@ covey_pb_clear (ProtobufCMessage *message,
     memset (member, 0, s_value_size (field->type));
 }
 
+size_t
+covey_pb_value_size (const ProtobufCFieldDescriptor *field)
+{
+    return s_value_size (field->type);
+}
+
 void *
 covey_pb_begin (ProtobufCMessage *message,
                 const ProtobufCFieldDescriptor *field)
 {
-    assert (field->label != PROTOBUF_C_LABEL_REPEATED);
     covey_pb_clear (message, field);
+    return covey_pb_mark (message, field);
+}
+
+void *
+covey_pb_mark (ProtobufCMessage *message, const ProtobufCFieldDescriptor *field)
+{
+    assert (field->label != PROTOBUF_C_LABEL_REPEATED);
     if (s_is_oneof (field))
         *(uint32_t *)s_quantifier (message, field) = field->id;
     else if (field->label == PROTOBUF_C_LABEL_OPTIONAL &&
              field->type != PROTOBUF_C_TYPE_STRING &&
              field->type != PROTOBUF_C_TYPE_MESSAGE)
         *(protobuf_c_boolean *)s_quantifier (message, field) = true;
-    return covey_pb_member (message, field);
+    void *member = covey_pb_member (message, field);
+    memset (member, 0, s_value_size (field->type));
+    return member;
+}
+
+void
+covey_pb_put_list (ProtobufCMessage *message,
+                   const ProtobufCFieldDescriptor *field, void *array,
+                   size_t count)
+{
+    assert (field->label == PROTOBUF_C_LABEL_REPEATED);
+    *(void **)covey_pb_member (message, field) = array;
+    *(size_t *)s_quantifier (message, field) = count;
 }
 
 void *

@@ -38,6 +38,15 @@ void covey_pb_clear (ProtobufCMessage *message,
     return where its value goes: all zero, to be filled by the caller.        */
 void *covey_pb_begin (ProtobufCMessage *message,
                       const ProtobufCFieldDescriptor *field);
+/*  The same for messages whose parts lie in one piece: nothing is freed, the
+    old value is left to whom its memory belongs. A list gets an array.       */
+void *covey_pb_mark (ProtobufCMessage *message,
+                     const ProtobufCFieldDescriptor *field);
+void covey_pb_put_list (ProtobufCMessage *message,
+                        const ProtobufCFieldDescriptor *field, void *array,
+                        size_t count);
+/*  Bytes of a value in its message.                                         */
+size_t covey_pb_value_size (const ProtobufCFieldDescriptor *field);
 /*  Where one more element of a list goes, all zero; NULL without memory.    */
 void *covey_pb_append (ProtobufCMessage *message,
                        const ProtobufCFieldDescriptor *field);

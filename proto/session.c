@@ -232,17 +232,25 @@ covey_session_publish (covey_session_t *self, const void *event, size_t size,
                        uint64_t *ticket_p)
 {
     covey_session_wish_t wish = {.level = level, .wait_ms = wait_ms};
-    return covey_session_publish_as (self, event, size, &wish, ticket_p);
+    if (size > COVEY_EVENT_MAX)
+        return COVEY_LIMIT;
+    covey_buf_t copy;
+    covey_buf_init (&copy, COVEY_EVENT_MAX);
+    covey_err_t code =
+        covey_buf_append (&copy, event, size) == COVEY_OK
+            ? covey_session_publish_as (self, &copy, &wish, ticket_p)
+            : COVEY_NOMEM;
+    covey_buf_deinit (&copy);
+    return code;
 }
 
 covey_err_t
-covey_session_publish_as (covey_session_t *self, const void *event, size_t size,
+covey_session_publish_as (covey_session_t *self, covey_buf_t *event,
                           const covey_session_wish_t *wish, uint64_t *ticket_p)
 {
     if (self->state == COVEY_SESSION_FINAL)
         return COVEY_CLOSED;
-    covey_err_t code =
-        covey_session_queue_push (&self->queue, event, size, wish);
+    covey_err_t code = covey_session_queue_push (&self->queue, event, wish);
     if (code == COVEY_OK)
         *ticket_p = self->queue.next - 1;
     return code;

@@ -103,7 +103,8 @@ int64_t covey_session_next_ms (const covey_session_t *self);
 covey_err_t covey_session_publish (covey_session_t *self, const void *event,
                                    size_t size, covey_level_t level,
                                    uint32_t wait_ms, uint64_t *ticket_p);
-/*  The same with all that a publish can ask for; `group` is copied.         */
+/*  The same with all that a publish can ask for; `group` is copied. The bytes
+    are taken: `event` is empty when it is OK, and untouched otherwise.       */
 typedef struct {
     covey_level_t level;
     uint32_t wait_ms;
@@ -111,8 +112,7 @@ typedef struct {
         *group; /* NULL: the event's own targets, or none */
     bool heard; /* `heard` is called when it came to a target                 */
 } covey_session_wish_t;
-covey_err_t covey_session_publish_as (covey_session_t *self, const void *event,
-                                      size_t size,
+covey_err_t covey_session_publish_as (covey_session_t *self, covey_buf_t *event,
                                       const covey_session_wish_t *wish,
                                       uint64_t *ticket_p);
 /*  Nobody waits for the receipt of the publish queued last: the node may tell

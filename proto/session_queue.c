@@ -46,9 +46,10 @@ s_grow (covey_session_queue_t *self)
 }
 
 covey_err_t
-covey_session_queue_push (covey_session_queue_t *self, const void *event,
-                          size_t size, const covey_session_wish_t *wish)
+covey_session_queue_push (covey_session_queue_t *self, covey_buf_t *event,
+                          const covey_session_wish_t *wish)
 {
+    size_t size = event->size;
     uint64_t count = self->next - self->first;
     size_t group_size =
         wish->group ? protobuf_c_message_get_packed_size (&wish->group->base)
@@ -61,17 +62,20 @@ covey_session_queue_push (covey_session_queue_t *self, const void *event,
         return COVEY_EAGAIN;
     if (count == self->capacity && s_grow (self))
         return COVEY_NOMEM;
-    uint8_t *copy = malloc (whole ? whole : 1);
-    if (!copy)
+    if (event->max < whole)
+        event->max = whole;
+    uint8_t *group = covey_buf_extend (event, group_size);
+    if (group && group_size)
+        protobuf_c_message_pack (&wish->group->base, group);
+    uint8_t *bytes = group ? (uint8_t *)covey_buf_steal (event) : NULL;
+    if (!bytes) {
+        event->failed = false;
         return COVEY_NOMEM;
-    if (size)
-        memcpy (copy, event, size);
-    if (group_size)
-        protobuf_c_message_pack (&wish->group->base, copy + size);
+    }
     self->bytes += whole;
     self->next++;
     *covey_session_queue_at (self, self->next - 1) = (covey_session_entry_t){
-        .bytes = copy,
+        .bytes = bytes,
         .size = (uint32_t)size,
         .wait_ms = wish->wait_ms,
         .level = wish->level,

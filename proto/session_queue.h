@@ -1,6 +1,6 @@
 /*  session_queue - the events a session holds until the node's verdict
 
-    Role      pure; a ring of copies, addressed by ticket
+    Role      pure; a ring of events, addressed by ticket
     Limits    COVEY_SESSION_QUEUE_MAX events, COVEY_SESSION_QUEUE_BYTES_MAX
               bytes, in flight and waiting together
 */
@@ -32,9 +32,10 @@ typedef struct {
 void covey_session_queue_init (covey_session_queue_t *self);
 void covey_session_queue_deinit (covey_session_queue_t *self);
 
-/*  Copies the event and the group. EAGAIN when the queue is full.           */
+/*  Takes the event's bytes, so that `event` is empty when it is OK, and copies
+    the group. EAGAIN when the queue is full.                                 */
 covey_err_t covey_session_queue_push (covey_session_queue_t *self,
-                                      const void *event, size_t size,
+                                      covey_buf_t *event,
                                       const covey_session_wish_t *wish);
 /*  first <= ticket < next; valid until the next push or pop.                */
 covey_session_entry_t *

@@ -61,17 +61,9 @@ s_on_message (covey_agent_t *agent, const covey_event_t *event, void *arg)
 static void
 s_post (member_t *member, covey_event_t *event)
 {
-    /* A full queue asks for patience; flush waits until there is room. */
-    covey_event_t *copy = covey_event_dup (event);
-    covey_err_t rc = covey_agent_post (member->agent, &event);
-    while (rc == COVEY_EAGAIN) {
-        (void)covey_agent_flush (member->agent, COVEY_LEVEL_ACCEPTED, 1000);
-        event = covey_event_dup (copy);
-        rc = covey_agent_post (member->agent, &event);
-    }
-    if (rc)
+    /* A full queue asks for patience. */
+    if (covey_agent_post_wait (member->agent, &event, 30000))
         atomic_fetch_add (&member->wrong, 1);
-    covey_event_destroy (&copy);
 }
 
 static covey_event_t *

@@ -382,9 +382,9 @@ support_agent_publish (support_agent_t *self, covey_event_t *event,
                                  .wait_ms = wait_ms,
                                  .group = covey_event_group (event),
                                  .heard = covey_event_heard (event)};
-    assert_int_equal (covey_session_publish_as (self->session, packed.data,
-                                                packed.size, &wish, &ticket),
-                      COVEY_OK);
+    assert_int_equal (
+        covey_session_publish_as (self->session, &packed, &wish, &ticket),
+        COVEY_OK);
     covey_buf_deinit (&packed);
     covey_event_destroy (&event);
     return ticket;

@@ -549,6 +549,52 @@ test_an_unpacked_event_can_be_changed (void **state)
     covey_event_destroy (&task);
 }
 
+/*  A new event is one piece of memory until that is full.                   */
+static void
+test_an_event_outgrows_the_room_it_began_with (void **state)
+{
+    (void)state;
+    covey_event_t *event = covey_event_new (COVEY_EVENT_MESSAGE_SENT);
+    char body[3000], text[24];
+    memset (body, 'b', sizeof body);
+    OK (covey_event_set_str (event, "messageId", "first"));
+    OK (covey_event_set_str (event, "contentType", "text"));
+    OK (covey_event_set_payload (event, "content", COVEY_CONTENT_TEXT, body,
+                                 20));
+    for (int i = 0; i < 300;
+         i++) { /* replaced, appended, and moved on the way */
+        snprintf (text, sizeof text, "agent-%d", i);
+        OK (covey_event_set_source (event, text));
+        OK (covey_event_set_str (event, "messageId", text));
+        OK (covey_event_set_str (event, "replyTo", i % 2 ? text : "none"));
+        if (i < 200)
+            OK (covey_event_add_target (event, text));
+        OK (covey_event_add_tag (event, text));
+        assert_string_equal (covey_event_source (event), text);
+        assert_string_equal (covey_event_str (event, "messageId"), text);
+        assert_string_equal (covey_event_tag (event, 0), "agent-0");
+        assert_string_equal (covey_event_tag (event, (size_t)i), text);
+        assert_string_equal (covey_event_str (event, "contentType"), "text");
+        size_t size = 0;
+        const char *data = covey_event_payload (event, "content", NULL, &size);
+        assert_int_equal (size, 20);
+        assert_memory_equal (data, body, size);
+    }
+    OK (covey_event_set_payload (event, "content", COVEY_CONTENT_TEXT, body,
+                                 sizeof body));
+    uint8_t *packed;
+    size_t size;
+    OK (covey_event_encode (event, &packed, &size));
+    covey_event_t *copy;
+    OK (covey_event_decode (packed, size, &copy));
+    assert_true (covey_event_equal (event, copy));
+    assert_int_equal (covey_event_target_count (copy), 200);
+    assert_int_equal (covey_event_tag_count (copy), 300);
+    covey_free (packed);
+    covey_event_destroy (&copy);
+    covey_event_destroy (&event);
+}
+
 int
 main (void)
 {
@@ -571,6 +617,7 @@ main (void)
             test_white_space_in_json_payloads_is_kept_but_means_nothing),
         cmocka_unit_test (test_an_unpacked_event_can_be_changed),
         cmocka_unit_test (test_payload_that_was_decoded_ends_with_nul),
+        cmocka_unit_test (test_an_event_outgrows_the_room_it_began_with),
         cmocka_unit_test (test_requests_and_answers_belong_together)};
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
