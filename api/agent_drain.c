@@ -48,7 +48,7 @@ covey_i_agent_tell_tasks (covey_agent_t *self)
                                   (int64_t)self->task_count);
     assert (rc == COVEY_OK);
     uint64_t ticket; /* when it finds no room, the node waits a little longer */
-    (void)covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, NULL,
+    (void)covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, 0, NULL,
                                &ticket, NULL);
     covey_event_destroy (&event);
 }
