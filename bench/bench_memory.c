@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <zmq.h>
@@ -150,6 +151,7 @@ s_print_bare (const char *name, int rounds)
     bench_print (name, s_grown_kb (router.pid, s_dealers, &dealers) / SESSIONS,
                  "KB");
     bench_join (&router);
+    unlink (endpoint + strlen ("ipc://")); /* it may have been too quick */
 }
 
 /* ------------------------------------------------------------------------ */
