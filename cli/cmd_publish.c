@@ -175,7 +175,9 @@ s_run (covey_cli_t *cli)
             return covey_cli_fail (cli, COVEY_EXIT_USAGE,
                                    "%.200s: cannot be opened: %s", path,
                                    strerror (errno));
-        exit_code = s_check_file (&input);
+        /* A pipe cannot be read twice: it is taken as standard input is. */
+        if (fseek (input.file, 0, SEEK_CUR) == 0)
+            exit_code = s_check_file (&input);
     }
     if (!exit_code)
         exit_code = covey_cli_connect (cli);
@@ -190,12 +192,14 @@ const covey_cli_command_t covey_cmd_publish = {
     .name = "publish",
     .args = "[FILE|-]",
     .summary = "publish JSON events, one a line, with a receipt for each",
-    .text = "  {\"type\":\"system:info\",\"data\":{\"component\":\"ci\","
-            "\"message\":\"built\"}}\n\n"
-            "A FILE is checked to its end first: when a line is wrong, nothing "
-            "of it is\npublished. Standard input is published line by line as "
-            "it comes, up to the\nfirst wrong line. id, timestamp and priority "
-            "get defaults; source is this\ncommand's session.",
+    .text =
+        "  {\"type\":\"system:info\",\"data\":{\"component\":\"ci\","
+        "\"message\":\"built\"}}\n\n"
+        "A FILE is checked to its end first: when a line is wrong, nothing "
+        "of it is\npublished. Standard input, and a FILE that is a pipe, is "
+        "published line by line as\nit comes, up to the first wrong line. id, "
+        "timestamp and priority "
+        "get defaults; source is this\ncommand's session.",
     .options = s_options,
     .needs = COVEY_CLI_NODE,
     .args_max = 1,

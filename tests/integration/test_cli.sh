@@ -114,6 +114,10 @@ is "stored" "['stored', 'stored']" "$(look '[r["level"] for r in v]' <"$dir/json
 id=$(look 'v[0]["id"]' <"$dir/json")
 offset=$(look 'v[0]["offset"]' <"$dir/json")
 is "publish from standard input" 0 "$(code_of covey publish <<<"$info")"
+mkfifo "$dir/events.fifo"
+warning=${info/system:info/system:warning}
+printf '%s\n%s\n' "${warning/t1/t2}" "${warning/t1/t2}" >"$dir/events.fifo" &
+has "publish a pipe" "id level offset" 2 publish "$dir/events.fifo"
 printf '%s\n{"type":}\n%s\n' "$info" "$info" >"$dir/broken"
 is "standard input up to the bad line" 2 "$(code_of covey publish --json --wait stored <"$dir/broken")"
 is "one receipt before it" 1 "$(keys id level offset <"$dir/out")"
