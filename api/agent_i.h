@@ -154,8 +154,7 @@ struct covey_agent {
 
     /* The connection. */
     char *endpoint; /* NULL: not attached                                     */
-    zsock_t *sock;
-    void *socket; /* its raw handle                                           */
+    void *socket; /* NULL: not connected                                      */
     int socket_fd;
     uint32_t unheard; /* frames sent on it before any answer                  */
     covey_session_t *session;

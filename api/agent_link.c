@@ -27,8 +27,10 @@ s_close_socket (covey_agent_t *self)
     if (self->socket_fd >= 0)
         (void)epoll_ctl (self->epoll_fd, EPOLL_CTL_DEL, self->socket_fd, NULL);
     self->socket_fd = -1;
+    void *socket = self->socket;
     self->socket = NULL;
-    zsock_destroy (&self->sock);
+    if (socket)
+        zsys_close (socket, __FILE__, __LINE__);
 }
 
 static void
@@ -45,12 +47,11 @@ s_set_option (void *socket, int option, int value)
 static covey_err_t
 s_open_socket (covey_agent_t *self, covey_errbuf_t *err)
 {
-    self->sock = zsock_new (ZMQ_DEALER);
-    if (!self->sock)
+    self->socket = zsys_socket (ZMQ_DEALER, __FILE__, __LINE__);
+    if (!self->socket)
         return covey_fail (err, COVEY_LIMIT,
                            "agent %s: no further socket can be opened: %s",
                            self->id, zmq_strerror (errno));
-    self->socket = zsock_resolve (self->sock);
     s_set_option (self->socket, ZMQ_LINGER, COVEY_AGENT_LINGER_MS);
     s_set_option (self->socket, ZMQ_SNDHWM, 0);
     s_set_option (self->socket, ZMQ_RCVHWM, RECV_HWM);

@@ -201,6 +201,10 @@ covey_host_offer (covey_host_t *self, uint64_t seq)
     }
     if (seq != self->offered_seq + 1)
         return COVEY_STATE;
+    /* Who keeps to the window after a resume, too, never gets there. */
+    if (self->refusals.count - self->refusals_sent >=
+        (size_t)COVEY_HOST_WINDOW * 2)
+        return COVEY_LIMIT;
     self->offered_seq = seq;
     return COVEY_OK;
 }

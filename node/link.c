@@ -9,6 +9,8 @@
 
 #define LINK_DUP_ACKS 3 /* acks without progress that mean loss          */
 #define LINK_PACE_MS 50 /* between two resends because of such acks      */
+#define LINK_BATCH_MIN 1024 /* of a frame after a loss: a connection that  */
+                            /* breaks again and again lets small ones pass */
 
 struct covey_link {
     covey_link_config_t config;
@@ -25,6 +27,7 @@ struct covey_link {
     size_t unsent_bytes; /* of flight                                         */
     uint64_t acked;
     size_t sent;
+    size_t batch; /* no item is added to a frame beyond that; doubles   */
     bool probing; /* send one frame only until there is progress      */
     int dup_acks;
     int64_t resend_ms;    /* the present pause                                */
@@ -52,6 +55,7 @@ covey_link_new (const covey_link_config_t *config,
     self->config = *config;
     self->callbacks = *callbacks;
     self->resend_ms = COVEY_LINK_RESEND_MS;
+    self->batch = COVEY_FRAME_BATCH;
     covey_lanes_init (&self->lanes, config->events_max, config->bytes_max);
     covey_stops_init (&self->stops, config->events_max, config->bytes_max);
     covey_fifo_init (&self->flight, sizeof (covey_lane_item_t));
@@ -89,6 +93,7 @@ s_rewind (covey_link_t *self, int64_t now_ms)
 {
     self->sent = 0;
     self->unsent_bytes = self->flight_bytes;
+    self->batch = LINK_BATCH_MIN;
     self->dup_acks = 0;
     self->last_resend_ms = now_ms;
     self->progress_ms = now_ms;
@@ -109,6 +114,8 @@ s_progress (covey_link_t *self, uint64_t recv_seq, int64_t now_ms)
         covey_fifo_pop (&self->flight);
         self->acked++;
     }
+    self->batch = self->batch * 2 < COVEY_FRAME_BATCH ? self->batch * 2
+                                                      : COVEY_FRAME_BATCH;
     self->probing = false;
     self->dup_acks = 0;
     self->resend_ms = COVEY_LINK_RESEND_MS;
@@ -454,7 +461,7 @@ s_send_frame (covey_link_t *self, int64_t now_us)
         const covey_lane_item_t *item =
             covey_fifo_at (&self->flight, self->sent + count);
         size_t body = s_size (item);
-        if (count && self->frame.size + body > COVEY_FRAME_BATCH)
+        if (count && self->frame.size + body > self->batch)
             break;
         if (!s_add_item (&self->frame, item))
             break;

@@ -287,6 +287,7 @@ s_on_event_for (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
         return;
     }
+    (void)covey_hlc_receive (&self->hlc, parcel->view.hlc, self->now_us);
     covey_hub_start_clock (peer, parcel);
     covey_slice_t id = {.text = (const char *)body + 1, .size = id_size};
     covey_hub_deliver_remote (self, parcel, id);
@@ -305,6 +306,7 @@ s_on_event_tracked (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
     }
     memcpy (parcel->from, peer->peer->id, sizeof parcel->from);
     (void)covey_hlc_receive (&self->hlc, parcel->view.hlc, self->now_us);
+    covey_hub_start_clock (peer, parcel);
     covey_hub_deliver_remote (self, parcel, target);
     covey_parcel_drop (&parcel);
 }

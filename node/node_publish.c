@@ -556,8 +556,9 @@ covey_hub_publish_frame (covey_hub_t *self, covey_host_t *host,
         if (offer || s_take (&publish, header->wait_ms) != COVEY_OK) {
             covey_group_drop (&publish.group);
             covey_hub_end_session (self, host, COVEY_CLOSED,
-                                   offer ? "publishes were lost on the way"
-                                         : "the publish window was overrun",
+                                   offer == COVEY_STATE
+                                       ? "publishes were lost on the way"
+                                       : "the publish window was overrun",
                                    false);
             return;
         }

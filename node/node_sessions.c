@@ -219,7 +219,7 @@ s_list (covey_hub_t *self, covey_host_t *host, const Covey__Wire__Hello *hello)
     info.session_id.data = (uint8_t *)covey_host_session_id (host);
     info.session_id.len = 16;
     info.task_slots = hello->has_task_slots ? hello->task_slots : 1;
-    info.available_capacity = 100;
+    info.available_capacity = self->draining ? 0 : 100;
     info.last_active = self->now_us;
     info.grace_ms = (uint32_t)covey_host_grace_ms (host);
     covey_agent_state_init (&covey_host_clocks (host)->state, self->now_ms);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -254,6 +255,31 @@ agent_without_node_is_told (void **state)
     assert_null (covey_agent_new ("id", ""));
 }
 
+/*  The lowest descriptor that is free becomes the limit: nothing can be opened.
+ */
+static void
+agent_without_free_descriptors_is_told (void **state)
+{
+    (void)state;
+    covey_node_t *node = s_node ("full", NULL, NULL);
+    expect_ok (covey_node_start (node, SUPPORT_WAIT_MS));
+    covey_agent_t *agent = covey_agent_new ("one", "worker");
+    struct rlimit before, none;
+    assert_int_equal (getrlimit (RLIMIT_NOFILE, &before), 0);
+    int lowest = dup (STDERR_FILENO);
+    assert_true (lowest >= 0);
+    close (lowest);
+    none = before;
+    none.rlim_cur = (rlim_t)lowest;
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &none), 0);
+    covey_err_t code = covey_agent_attach (agent, node, 1000);
+    assert_int_equal (setrlimit (RLIMIT_NOFILE, &before), 0);
+    assert_int_equal (code, COVEY_LIMIT);
+    expect_ok (covey_agent_attach (agent, node, SUPPORT_WAIT_MS));
+    covey_agent_destroy (&agent);
+    covey_node_destroy (&node);
+}
+
 static void
 status_has_the_keys_that_scripts_rely_on (void **state)
 {
@@ -321,6 +347,7 @@ main (void)
         cmocka_unit_test (nodes_leave_vanish_and_rejoin),
         cmocka_unit_test (agent_attaches_again_when_its_node_comes_back),
         cmocka_unit_test (agent_without_node_is_told),
+        cmocka_unit_test (agent_without_free_descriptors_is_told),
         cmocka_unit_test (status_has_the_keys_that_scripts_rely_on),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

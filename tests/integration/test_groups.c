@@ -318,6 +318,36 @@ test_the_sender_hears_that_an_event_came (void **state)
     }
 }
 
+/*  Its time goes on in the queue of another node, too.                      */
+static void
+test_an_event_of_a_group_expires_behind_a_paused_member (void **state)
+{
+    enum { TTL_MS = 300 };
+    fixture_t *self = *state;
+    support_agent_t *there = s_member (self, 1, "there");
+    support_agents_wait (self->nodes[0], 2);
+    covey_session_flow (there->session, true);
+    support_agent_t *probe =
+        support_agent (&self->crowd, self->nodes[1], "probe");
+    covey_event_t *event = s_work (self, 1);
+    assert_int_equal (covey_event_set_ttl_ms (event, TTL_MS), COVEY_OK);
+    int64_t sent_ms = support_node_now_ms ();
+    support_agent_publish (self->boss, event, COVEY_LEVEL_ACCEPTED, 0);
+    support_agent_publish (self->boss, s_work (self, 2), COVEY_LEVEL_ACCEPTED,
+                           0);
+    support_until (&self->crowd, self->boss->accepted == 2);
+    support_until (&self->crowd,
+                   support_node_now_ms () > sent_ms + 2 * TTL_MS);
+    covey_session_flow (there->session, false);
+    support_until (&self->crowd, there->events_seen > 0);
+    assert_int_equal (there->events_seen, 1);
+    assert_string_equal (
+        covey_event_payload (there->events[0], "content", NULL, NULL), "2");
+    char *json = support_ask (&self->crowd, probe, "node", "mesh.status", NULL);
+    assert_int_equal (support_json_int (json, "expired"), 1);
+    free (json);
+}
+
 int
 main (void)
 {
@@ -332,6 +362,7 @@ main (void)
         T (test_paused_members_are_passed_over),
         T (test_a_request_that_nobody_took_goes_to_another),
         T (test_the_sender_hears_that_an_event_came),
+        T (test_an_event_of_a_group_expires_behind_a_paused_member),
 #undef T
     };
     return cmocka_run_group_tests (tests, NULL, NULL);

@@ -101,6 +101,7 @@ typedef struct {
     double probes; /* pings, requests and their answers, per node and second  */
     double gossip; /* gossip and digests                                      */
     double states;
+    double doubts; /* who lives was suspected: in the window, by all           */
 } rates_t;
 
 static uint64_t
@@ -118,13 +119,15 @@ s_measure (sim_swim_t *mesh, int seconds)
     uint64_t probes = s_sum (mesh, COVEY_SWIM_PING, COVEY_SWIM_NACK);
     uint64_t gossip = s_sum (mesh, COVEY_SWIM_GOSSIP, COVEY_SWIM_SYNC);
     uint64_t states = sim_swim_sent (mesh, COVEY_SWIM_STATE);
+    sim_swim_forget_counts (mesh);
     sim_swim_run_for (mesh, seconds * (int64_t)SIM_SECOND);
     double per = (double)mesh->count * seconds;
     return (rates_t){
         (double)(s_sum (mesh, COVEY_SWIM_PING, COVEY_SWIM_NACK) - probes) / per,
         (double)(s_sum (mesh, COVEY_SWIM_GOSSIP, COVEY_SWIM_SYNC) - gossip) /
             per,
-        (double)(sim_swim_sent (mesh, COVEY_SWIM_STATE) - states) / per};
+        (double)(sim_swim_sent (mesh, COVEY_SWIM_STATE) - states) / per,
+        (double)mesh->counts.suspected_healthy / (double)mesh->count};
 }
 
 static void
@@ -132,6 +135,15 @@ s_assert_near (double value, double expected)
 {
     if (value < expected * 0.8 || value > expected * 1.2)
         fail_msg ("%.3f is not within 20 %% of %.3f", value, expected);
+}
+
+/*  With losses somebody is suspected now and then, and that and its refutation
+    go round: the more nodes, the more often, and in a window it is luck. So what
+    must be constant there is all that a node sends.                          */
+static double
+s_all (const rates_t *rates)
+{
+    return rates->probes + rates->gossip + rates->states;
 }
 
 static void
@@ -149,19 +161,20 @@ test_the_load_of_a_node_does_not_depend_on_the_number_of_nodes (void **state)
         calm[i] = s_measure (mesh, 60);
         sim_net_set_link (mesh->net, &s_bad);
         sim_swim_run_for (mesh, 10 * (int64_t)SIM_SECOND);
-        lossy[i] = s_measure (mesh, 20);
+        lossy[i] = s_measure (mesh, 60);
         printf (
             "  %4zu nodes, messages per node and second: calm probes %.2f, "
             "gossip %.3f, states %.3f; 5 %% loss: probes %.2f, gossip %.2f, "
-            "states %.3f\n",
+            "states %.3f, false suspicions %.0f\n",
             sizes[i], calm[i].probes, calm[i].gossip, calm[i].states,
-            lossy[i].probes, lossy[i].gossip, lossy[i].states);
+            lossy[i].probes, lossy[i].gossip, lossy[i].states,
+            lossy[i].doubts);
         sim_swim_destroy (&mesh);
         s_assert_near (calm[i].probes, calm[0].probes);
         s_assert_near (calm[i].gossip, calm[0].gossip);
         s_assert_near (lossy[i].probes, lossy[0].probes);
-        assert_true (lossy[i].gossip <=
-                     15.1); /* 3 peers each 200 ms, digests */
+        s_assert_near (s_all (&calm[i]), s_all (&calm[0]));
+        s_assert_near (s_all (&lossy[i]), s_all (&lossy[0]));
     }
 }
 

@@ -208,6 +208,20 @@ test_many_refusals_need_several_receipts (void **state)
     s_expect (self, host, "receipt 512/512/0 receipt 600/88/0 ");
 }
 
+/*  An agent that takes no receipts and publishes on, only nonsense.          */
+static void
+test_refusals_that_nobody_takes_are_bounded (void **state)
+{
+    fixture_t *self = *state;
+    covey_host_t *host = s_host (self);
+    uint64_t seq = 0;
+    while (seq < 4 * COVEY_HOST_WINDOW &&
+           covey_host_offer (host, seq + 1) == COVEY_OK)
+        covey_host_refuse (host, ++seq, COVEY_NOAGENT, "x", NULL);
+    assert_int_equal (seq, 2 * COVEY_HOST_WINDOW);
+    assert_int_equal (covey_host_offer (host, seq + 1), COVEY_LIMIT);
+}
+
 static covey_err_t
 s_hold (covey_host_t *host, covey_parcel_t *parcel, uint64_t seq,
         covey_level_t level, int64_t deadline_ms)
@@ -695,6 +709,7 @@ main (void)
         CASE (test_numbers_of_a_lost_session_go_on),
         CASE (test_first_publish_that_was_lost_shows),
         CASE (test_many_refusals_need_several_receipts),
+        CASE (test_refusals_that_nobody_takes_are_bounded),
         CASE (test_receipt_of_the_patient_comes_along),
         CASE (test_patience_ends_with_half_the_window),
         CASE (test_held_publishes_keep_their_turn),

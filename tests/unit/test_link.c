@@ -557,6 +557,48 @@ test_ack_for_what_was_never_sent_is_ignored (void **state)
     assert_int_equal (covey_link_count (self->link), 1);
 }
 
+/*  A connection that breaks again and again takes a large frame never whole,
+    but small ones: after a loss it begins with these.                        */
+static void
+test_after_a_loss_frames_begin_small_and_grow (void **state)
+{
+    enum { ITEMS = 400, SIZE = 200, SMALL = 1024 };
+    fixture_t *self = *state;
+    covey_link_config_t config = {.epoch = 10,
+                                  .window_events = ITEMS,
+                                  .window_bytes = ITEMS * SIZE,
+                                  .events_max = ITEMS,
+                                  .bytes_max = ITEMS * SIZE};
+    covey_link_callbacks_t callbacks = {
+        .arg = self, .send = s_on_send, .item = s_on_item};
+    covey_link_destroy (&self->link);
+    self->link = covey_link_new (&config, &callbacks);
+    char text[SIZE] = "";
+    memset (text, 'x', sizeof text - 1);
+    for (int i = 0; i < ITEMS; i++)
+        assert_int_equal (s_push (self, text, false), COVEY_OK);
+    covey_link_open (self->link, 7, 0, 0, 0);
+    covey_link_flush (self->link, 0, 0); /* all of it is lost                 */
+    int64_t now_ms = 0;
+    uint64_t acked = 0;
+    for (int i = 0; i < 4; i++) { /* then each time one probe gets through    */
+        now_ms += COVEY_LINK_RESEND_MAX_MS;
+        size_t frames = self->data_frames;
+        covey_link_flush (self->link, now_ms, 0);
+        assert_int_equal (self->data_frames, frames + 1);
+        assert_true (self->items * SIZE <= SMALL);
+        acked += self->items;
+        s_ack (self, 7, acked, now_ms);
+        covey_link_flush (self->link, now_ms, 0); /* and the rest is lost     */
+    }
+    covey_link_open (self->link, 7, 10, acked, now_ms);
+    for (int i = 0; i < 4; i++) /* no loss any more                           */
+        s_ack (self, 7, ++acked, now_ms);
+    size_t frames = self->data_frames;
+    covey_link_flush (self->link, now_ms, 0);
+    assert_true (self->data_frames - frames <= 8); /* larger ones by now      */
+}
+
 int
 main (void)
 {
@@ -583,6 +625,7 @@ main (void)
         CASE (test_parked_items_are_taken_back_too),
         CASE (test_full_socket_is_tried_again),
         CASE (test_ack_for_what_was_never_sent_is_ignored),
+        CASE (test_after_a_loss_frames_begin_small_and_grow),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
