@@ -284,8 +284,7 @@ s_view_lost (void *arg, const covey_directory_entry_t *entry)
     info.has_gone = info.gone = true;
     info.reason = "its node failed";
     info.has_last_seen = true;
-    info.last_seen =
-        self->now_us - (self->now_ms - shell->peer->heard_ms) * 1000;
+    info.last_seen = covey_hub_wall_us (self, shell->peer->heard_ms);
     covey_hub_view_agent (self, &info);
 }
 
@@ -537,10 +536,13 @@ s_on_swim (covey_hub_peer_t *shell, covey_frame_t *frame,
     (void)header;
     covey_hub_t *self = shell->hub;
     covey_swim_kind_t kind = COVEY_SWIM_REFUSE;
+    uint8_t id[16];
+    memcpy (id, shell->peer->id, sizeof id);
     if (covey_membership_swim (self->membership, shell->peer, frame,
                                self->now_ms, &kind) == COVEY_MALFORMED)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
-    if (kind != COVEY_SWIM_ACK || !shell->ping_us)
+    shell = covey_hub_find_peer (self, id); /* its place may be another's     */
+    if (!shell || kind != COVEY_SWIM_ACK || !shell->ping_us)
         return;
     if (self->now_us >= shell->ping_us) /* the clock was not set back         */
         shell->rtt_us = self->now_us - shell->ping_us;

@@ -9,8 +9,11 @@
 #include <cmocka.h>
 #include <zmq.h>
 
+#include "base/str.h"
 #include "proto/frame.h"
+#include "proto/swim.pb-c.h"
 #include "tests/support/support_node.h"
+#include "tests/support/support_peer.h"
 
 typedef struct {
     covey_node_actor_t *node;
@@ -218,6 +221,60 @@ test_bad_gossip_is_dropped (void **state)
     assert_int_equal (s_status (self, "malformedFrame"), 2);
 }
 
+/*  Word of a stranger from one that counts as failed, in a table without room:
+    the messenger itself goes.                                                */
+static void
+test_failed_messenger_makes_room_for_whom_it_names (void **state)
+{
+    (void)state;
+    covey_node_config_t config;
+    support_node_config (&config, "small");
+    config.peers_max = 1;
+    covey_node_actor_t *node = support_node_open (&config);
+    support_peer_t *peer = support_peer_new (node);
+    support_peer_hello (peer);
+    support_peer_until (peer, peer->seen[COVEY_FRAME_SWIM]);
+    peer->mute = true;
+    support_crowd_t crowd = {0};
+    support_agent_t *agent = support_agent (&crowd, node, "a");
+    int64_t failed = 0, end_ms = support_node_now_ms () + SUPPORT_NODE_WAIT_MS;
+    while (!failed && support_node_now_ms () < end_ms) {
+        support_peer_pump (peer, 5);
+        char *json = support_ask (&crowd, agent, "node", "mesh.status", NULL);
+        failed = support_json_int (json, "failed");
+        free (json);
+    }
+    assert_int_equal (failed, 1);
+    uint8_t id[16] = {9, 9, 9};
+    Covey__Swim__Update update = COVEY__SWIM__UPDATE__INIT;
+    update.node_id.data = id;
+    update.node_id.len = sizeof id;
+    update.epoch = 1;
+    update.incarnation = 1;
+    update.address = peer->endpoint;
+    Covey__Swim__Update *updates[] = {&update};
+    Covey__Swim__Message ack = COVEY__SWIM__MESSAGE__INIT;
+    ack.kind = COVEY__SWIM__KIND__ACK;
+    ack.mesh = covey_str_hash ("test", 4);
+    ack.from.data = peer->id.bytes;
+    ack.from.len = 16;
+    ack.address = peer->endpoint;
+    ack.updates = updates;
+    ack.n_updates = 1;
+    support_peer_send (peer, COVEY_FRAME_SWIM, &ack.base, NULL, 0);
+    int64_t alive = 0;
+    while (alive != 2 && support_node_now_ms () < end_ms) {
+        support_peer_pump (peer, 5);
+        char *json = support_ask (&crowd, agent, "node", "mesh.status", NULL);
+        alive = support_json_int (json, "alive");
+        free (json);
+    }
+    assert_int_equal (alive, 2);
+    support_crowd_end (&crowd);
+    support_peer_destroy (&peer);
+    covey_node_actor_destroy (&node);
+}
+
 int
 main (void)
 {
@@ -229,6 +286,7 @@ main (void)
         CASE (test_one_of_another_mesh_is_told),
         CASE (test_who_did_not_say_hello_shall_do_so),
         CASE (test_bad_gossip_is_dropped),
+        cmocka_unit_test (test_failed_messenger_makes_room_for_whom_it_names),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
