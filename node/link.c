@@ -7,8 +7,8 @@
 #include "node/fifo.h"
 #include "base/mem.h"
 
-#define LINK_DUP_ACKS 3 /* acks without progress that mean loss          */
-#define LINK_PACE_MS 50 /* between two resends because of such acks      */
+#define LINK_DUP_ACKS 3     /* acks without progress that mean loss          */
+#define LINK_PACE_MS 50     /* between two resends because of such acks      */
 #define LINK_BATCH_MIN 1024 /* of a frame after a loss: a connection that  */
                             /* breaks again and again lets small ones pass */
 

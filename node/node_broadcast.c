@@ -145,15 +145,15 @@ covey_hub_cast (covey_hub_t *self, char class_byte, covey_parcel_t *parcel)
         return;
     uint32_t code = COVEY_TOPIC_CODE (class_byte, parcel->view.type);
     bool wanted = s_is_wanted (self, code);
-    if (class_byte == 'T' && !wanted)
+    if (class_byte == 'T' && !wanted && !s_is_needed (self, code))
         return; /* copies for observers begin with the first observer         */
     uint64_t seq = covey_replay_push (self->replay, code, parcel);
     if (wanted)
         s_add_to_cast (self, code, seq, parcel);
-    if (class_byte != 'E')
-        return;
     memcpy (parcel->from, self->config.node_id.bytes, 16);
     parcel->topic_seq = seq;
+    if (class_byte != 'E')
+        return;
     self->counters.broadcasts++;
     covey_hub_deliver_broadcast (self, parcel);
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/id.h"
 #include "base/mem.h"
 #include "node/fields.h"
 #include "proto/event.h"
@@ -350,7 +351,7 @@ s_send_report (groups_report_t *report)
 {
     if (!report->count)
         return;
-    static const uint8_t here[16];
+    static const uint8_t nowhere[16];
     ProtobufCBinaryData ids[REPORT_IDS];
     const covey_parcel_t *first = report->parcels[0];
     for (size_t i = 0; i < report->count; i++)
@@ -363,7 +364,8 @@ s_send_report (groups_report_t *report)
     heard.n_event_ids = report->count;
     heard.has_done = heard.done = report->what == COVEY_TRACK_DONE;
     report->hub->counters.heard += report->count;
-    if (memcmp (first->from, here, sizeof here) == 0)
+    if (covey_id_equal (first->from, nowhere) ||
+        covey_id_equal (first->from, report->hub->config.node_id.bytes))
         covey_hub_take_heard (report->hub, first->view.source, &heard);
     else
         s_push_heard (report->hub, first, &heard);

@@ -338,10 +338,10 @@ s_route_targets (publish_t *self, covey_parcel_t *parcel)
             covey_hub_on_response (hub, parcel);
     }
     hub->counters.targeted++;
-    if (self->journaled)
-        covey_hub_deliver_observed (hub, parcel);
-    if (self->journaled)
-        covey_hub_cast (hub, 'T', parcel);
+    if (!self->journaled)
+        return;
+    covey_hub_cast (hub, 'T', parcel); /* gives it the number that gaps name  */
+    covey_hub_deliver_observed (hub, parcel);
 }
 
 /*  The event and what the node writes behind it.                            */

@@ -44,7 +44,8 @@ covey_parcel_start_clock (covey_parcel_t *self, int64_t then_us, int64_t now_ms)
     self->entered_ms = now_ms;
     if (!self->view.ttl_ms)
         return;
-    int64_t age_ms = (then_us - self->view.timestamp_us) / 1000;
+    int64_t made_us = self->view.timestamp_us > 0 ? self->view.timestamp_us : 0;
+    int64_t age_ms = (then_us - made_us) / 1000;
     if (age_ms < 0) /* made by a clock that is ahead                          */
         age_ms = 0;
     int64_t left_ms = (int64_t)self->view.ttl_ms - age_ms;

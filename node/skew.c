@@ -3,6 +3,8 @@
 void
 covey_skew_hear (covey_skew_t *self, int64_t peer_us, int64_t now_ms)
 {
+    if (peer_us < 0 || peer_us > COVEY_SKEW_MAX_US)
+        return; /* nobody's clock says that                                   */
     int64_t offset_us = peer_us - now_ms * 1000;
     if (self->known && now_ms - self->since_ms < COVEY_SKEW_SPAN_MS) {
         if (offset_us > self->offset_us)

@@ -16,6 +16,8 @@
 #define COVEY_SKEW_SPAN_MS \
     10000 /* what is older than two of them is forgotten */
 
+#define COVEY_SKEW_MAX_US (INT64_MAX / 4) /* what a clock may say */
+
 typedef struct {
     int64_t offset_us; /* peer's clock - ours: the largest of this span       */
     int64_t before_us; /* and of the one before                               */

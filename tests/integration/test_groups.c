@@ -336,8 +336,7 @@ test_an_event_of_a_group_expires_behind_a_paused_member (void **state)
     support_agent_publish (self->boss, s_work (self, 2), COVEY_LEVEL_ACCEPTED,
                            0);
     support_until (&self->crowd, self->boss->accepted == 2);
-    support_until (&self->crowd,
-                   support_node_now_ms () > sent_ms + 2 * TTL_MS);
+    support_until (&self->crowd, support_node_now_ms () > sent_ms + 2 * TTL_MS);
     covey_session_flow (there->session, false);
     support_until (&self->crowd, there->events_seen > 0);
     assert_int_equal (there->events_seen, 1);

@@ -313,6 +313,31 @@ test_resumed_session_knows_all_refusals (void **state)
 }
 
 /*  Its receipts went into a connection that nobody reads any more.           */
+/*  What an observer here misses is announced by number, as from other nodes. */
+static void
+test_full_observer_hears_what_it_missed (void **state)
+{
+    enum { ROOM = 50, COUNT = 80 };
+    fixture_t *self = *state;
+    self->config.session_events_max = ROOM;
+    self->node = support_node_open (&self->config);
+    support_agent_t *a = s_agent (self, "a");
+    support_agent_t *b = s_agent (self, "b");
+    support_agent_t *watcher = s_agent (self, "watcher");
+    support_agent_subscribe (watcher, 1, COVEY_EVENT_MESSAGE_SENT, true);
+    support_until (&self->crowd, watcher->subscribed == 1);
+    watcher->hoard = true;
+    for (int i = 0; i < COUNT; i++)
+        support_agent_publish (a, support_message (a, "b", "x"),
+                               COVEY_LEVEL_ACCEPTED, 5000);
+    support_until (&self->crowd,
+                   a->accepted == COUNT && b->events_seen == COUNT);
+    support_until (&self->crowd, watcher->events_seen == ROOM);
+    support_until (&self->crowd, watcher->gap_events == COUNT - ROOM);
+    assert_int_equal (watcher->gap_first, ROOM + 1);
+    assert_memory_equal (watcher->gap_node, self->config.node_id.bytes, 16);
+}
+
 static void
 test_resumed_session_hears_what_was_stored_and_came_back (void **state)
 {
@@ -547,6 +572,7 @@ main (void)
         CASE (test_held_publish_goes_on_when_there_is_room),
         CASE (test_session_that_comes_back_misses_nothing),
         CASE (test_resumed_session_knows_all_refusals),
+        CASE (test_full_observer_hears_what_it_missed),
         CASE (test_resumed_session_hears_what_was_stored_and_came_back),
         CASE (test_unsubscribed_while_away_is_forgotten),
         CASE (test_expired_event_is_accepted_but_not_delivered),

@@ -101,7 +101,7 @@ typedef struct {
     double probes; /* pings, requests and their answers, per node and second  */
     double gossip; /* gossip and digests                                      */
     double states;
-    double doubts; /* who lives was suspected: in the window, by all           */
+    double doubts; /* who lives was suspected: in the window, by all */
 } rates_t;
 
 static uint64_t
@@ -138,8 +138,8 @@ s_assert_near (double value, double expected)
 }
 
 /*  With losses somebody is suspected now and then, and that and its refutation
-    go round: the more nodes, the more often, and in a window it is luck. So what
-    must be constant there is all that a node sends.                          */
+    go round: the more nodes, the more often, and in a window it is luck. So
+   what must be constant there is all that a node sends. */
 static double
 s_all (const rates_t *rates)
 {
@@ -167,8 +167,7 @@ test_the_load_of_a_node_does_not_depend_on_the_number_of_nodes (void **state)
             "gossip %.3f, states %.3f; 5 %% loss: probes %.2f, gossip %.2f, "
             "states %.3f, false suspicions %.0f\n",
             sizes[i], calm[i].probes, calm[i].gossip, calm[i].states,
-            lossy[i].probes, lossy[i].gossip, lossy[i].states,
-            lossy[i].doubts);
+            lossy[i].probes, lossy[i].gossip, lossy[i].states, lossy[i].doubts);
         sim_swim_destroy (&mesh);
         s_assert_near (calm[i].probes, calm[0].probes);
         s_assert_near (calm[i].gossip, calm[0].gossip);

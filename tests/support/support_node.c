@@ -191,7 +191,10 @@ static void
 s_gap (void *arg, const Covey__Wire__Gap *gap)
 {
     support_agent_t *self = arg;
-    self->gaps++;
+    if (!self->gaps++) {
+        self->gap_first = gap->first;
+        memcpy (self->gap_node, gap->node_id.data, 16);
+    }
     self->gap_events += gap->last - gap->first + 1;
 }
 

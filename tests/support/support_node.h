@@ -48,6 +48,8 @@ struct support_agent {
     uint8_t heard_id[16];
     size_t gaps;
     uint64_t gap_events;
+    uint64_t gap_first; /* of the first one, and from which node              */
+    uint8_t gap_node[16];
     size_t frames; /* of services                                             */
     void (*on_frame) (support_agent_t *self, const covey_frame_t *frame);
     void (*on_event) (support_agent_t *self, const covey_peek_t *event);

@@ -147,6 +147,12 @@ test_parcel_expires_by_its_age_and_a_steady_clock (void **state)
     assert_int_equal (covey_parcel_ttl_left (parcel, 1000), 100);
     covey_parcel_start_clock (parcel, made_us + 3600000000, 1000);
     assert_true (covey_parcel_is_expired (parcel, 1000));
+    parcel->view.timestamp_us = INT64_MIN; /* whatever a peer may send        */
+    covey_parcel_start_clock (parcel, made_us, 1000);
+    assert_true (covey_parcel_is_expired (parcel, 1000));
+    parcel->view.timestamp_us = INT64_MAX;
+    covey_parcel_start_clock (parcel, made_us, 1000);
+    assert_int_equal (covey_parcel_ttl_left (parcel, 1000), 100);
     covey_parcel_drop (&parcel);
 }
 

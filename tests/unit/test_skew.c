@@ -14,6 +14,9 @@ test_own_clock_until_the_peer_says_something (void **state)
     (void)state;
     covey_skew_t skew = {0};
     assert_int_equal (covey_skew_now (&skew, 5, 77), 77);
+    covey_skew_hear (&skew, INT64_MAX, 5); /* no clock says that              */
+    covey_skew_hear (&skew, INT64_MIN, 5);
+    assert_int_equal (covey_skew_now (&skew, 5, 77), 77);
     covey_skew_hear (&skew, HOUR_US, 5);
     assert_int_equal (covey_skew_now (&skew, 5, 77), HOUR_US);
     assert_int_equal (covey_skew_now (&skew, 6, 77), HOUR_US + 1000);
