@@ -107,6 +107,7 @@ s_next_page (find_t *self)
         rc = s_read_page (self);
     if (rc)
         return rc;
+    assert (self->list); /* a page was read                                  */
     size_t count = self->list->n_agents;
     self->left -= count < self->left ? count : self->left;
     if (count)
@@ -183,6 +184,7 @@ covey_i_find_json (covey_agent_t *self, const covey_agent_query_t *query,
     covey_buf_putc (&all, '[');
     covey_err_t rc;
     while (!(rc = s_next_page (&find))) {
+        assert (find.list);
         if (!find.list->n_agents)
             continue;
         if (all.size > 1)

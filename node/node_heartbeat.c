@@ -65,6 +65,9 @@ s_send (covey_hub_peer_t *peer, Covey__Wire__Heartbeat *heartbeat,
                            &heartbeat->base) == COVEY_OK)
         /* The next one says the same. */
         (void)covey_hub_send (peer->dealer, self->frame.data, self->frame.size);
+    heartbeat->tail_topics = NULL; /* they end here                          */
+    heartbeat->tail_next = NULL;
+    heartbeat->n_tail_topics = heartbeat->n_tail_next = 0;
 }
 
 static void

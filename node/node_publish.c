@@ -372,10 +372,11 @@ static covey_err_t
 s_carry_out (publish_t *self)
 {
     covey_hub_t *hub = self->hub;
-    covey_parcel_t *parcel;
+    covey_parcel_t *parcel = NULL;
     covey_err_t made = s_new_parcel (self, &parcel);
     if (made)
         return made;
+    assert (parcel);
     if (self->journaled) {
         covey_outbox_wish_t wish = {0};
         if (self->host && self->level >= COVEY_LEVEL_OUTBOX)

@@ -1,5 +1,6 @@
 #include "node/recent.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ s_forget_one (covey_recent_t *self)
     while ((source = covey_table_next (&self->sources, &cursor)))
         if (!oldest || source->used < oldest->used)
             oldest = source;
+    assert (oldest); /* there are too many                                   */
     covey_table_remove (&self->sources, oldest->id, oldest->id_size);
     if (self->last == oldest)
         self->last = NULL;

@@ -11,8 +11,8 @@ covey_skew_hear (covey_skew_t *self, int64_t peer_us, int64_t now_ms)
             self->offset_us = offset_us;
         return;
     }
-    self->has_before =
-        self->known && now_ms - self->since_ms < 2 * COVEY_SKEW_SPAN_MS;
+    self->has_before = self->known && now_ms - self->since_ms <
+                                          (int64_t)2 * COVEY_SKEW_SPAN_MS;
     self->before_us = self->offset_us;
     self->offset_us = offset_us;
     self->since_ms = now_ms;

@@ -481,6 +481,7 @@ covey_workgroups_destroy (covey_workgroups_t **self_p)
     while ((member = covey_table_next (&self->members, &cursor))) {
         /* The member goes with its last event. */
         for (size_t left = member->count; left > 0; left--)
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
             s_forget (self, member->first);
         cursor = 0;
     }
@@ -535,6 +536,7 @@ static void
 s_set_due (covey_workgroups_t *self, workgroup_event_t *entry, covey_err_t code,
            const char *text, int64_t now_ms)
 {
+    assert (entry->member);
     memcpy (entry->event.except, entry->member->session_id, 16);
     s_leave (self, entry);
     s_append (&self->due_first, &self->due_last, entry);
@@ -617,6 +619,7 @@ s_lose_member (covey_workgroups_t *self, workgroup_member_t *member,
     /* The member goes with its last event. */
     for (size_t left = member->count; left > 0; left--) {
         workgroup_event_t *entry = member->first;
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         if (entry->state == STATE_TAKEN)
             s_forget (self, entry);
         else

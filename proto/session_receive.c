@@ -1,5 +1,6 @@
 #include "proto/session_class.h"
 
+#include <assert.h>
 #include <string.h>
 
 /*  A code that came over the wire; one that we do not know, or no error at
@@ -29,6 +30,7 @@ s_take_verdicts (covey_session_t *self, uint64_t accepted, size_t n_refusals,
         uint64_t ticket = self->queue.first;
         size_t refusal = covey_session_queue_at (&self->queue, ticket)->refusal;
         covey_session_queue_pop (&self->queue);
+        assert (!refusal || refusals);
         if (refusal)
             self->callbacks.refused (self->callbacks.arg, ticket,
                                      s_code (refusals[refusal - 1]->code),
