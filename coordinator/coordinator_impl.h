@@ -9,7 +9,7 @@
 #include "coordinator/coordinator_actor.h"
 #include "coordinator/method.h"
 #include "coordinator/postbox.h"
-#include "coordinator/replog.h"
+#include "coordinator/sololog.h"
 #include "coordinator/state.h"
 
 #define COVEY_COORDINATOR_BATCH 256
@@ -36,7 +36,7 @@ typedef struct {
     char *log_path; /* NULL: in memory                                        */
     covey_log_t *log;
 
-    covey_replog_t *replog; /* NULL: broken, reopened at reopen_ms            */
+    covey_sololog_t *replog; /* NULL: broken, reopened at reopen_ms */
     covey_state_t *state;
     int64_t reopen_ms;
     covey_session_t *session;

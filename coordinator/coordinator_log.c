@@ -43,7 +43,7 @@ s_replay_one (void *arg, uint64_t index, const void *data, size_t size,
         return covey_fail (err, COVEY_CORRUPT,
                            "entry %llu of the control log is no command",
                            (unsigned long long)index);
-    bool tell = index > covey_replog_announced (self->replog);
+    bool tell = index > covey_sololog_announced (self->replog);
     covey_state_apply (self->state, command, index,
                        tell ? &self->effects : NULL);
     if (tell)
@@ -55,22 +55,23 @@ s_replay_one (void *arg, uint64_t index, const void *data, size_t size,
 covey_err_t
 covey_coordinator_recover (covey_coordinator_t *self, covey_errbuf_t *err)
 {
-    covey_err_t code = covey_replog_open (self->log_path, &self->replog, err);
+    covey_err_t code = covey_sololog_open (self->log_path, &self->replog, err);
     if (code)
         return code;
     covey_state_destroy (&self->state);
     self->state = covey_state_new (NULL);
-    code = covey_replog_replay (self->replog, s_replay_one, self, err);
+    code = covey_sololog_replay (self->replog, s_replay_one, self, err);
     if (code) {
-        covey_replog_close (&self->replog);
+        covey_sololog_close (&self->replog);
         return code;
     }
     self->log_time_us = covey_state_now_us (self->state);
     self->log_time_mono_ms = self->now_ms;
-    covey_log_write (self->log, COVEY_LOG_INFO, "coordinator", "recovered",
-                     "entries=%llu announced=%llu",
-                     (unsigned long long)covey_replog_last (self->replog),
-                     (unsigned long long)covey_replog_announced (self->replog));
+    covey_log_write (
+        self->log, COVEY_LOG_INFO, "coordinator", "recovered",
+        "entries=%llu announced=%llu",
+        (unsigned long long)covey_sololog_last (self->replog),
+        (unsigned long long)covey_sololog_announced (self->replog));
     /* Leases ran out while nobody could report: they begin anew. */
     Covey__Control__Tick tick = COVEY__CONTROL__TICK__INIT;
     tick.has_resumed = tick.resumed = true;
@@ -95,7 +96,7 @@ s_break (covey_coordinator_t *self, const char *text)
     covey_log_quoted_t quoted;
     covey_log_write (self->log, COVEY_LOG_ERROR, "coordinator", "log_failed",
                      "reason=%s", covey_log_quote (&quoted, text));
-    covey_replog_close (&self->replog);
+    covey_sololog_close (&self->replog);
     self->reopen_ms = self->now_ms + COVEY_COORDINATOR_REOPEN_MS;
 }
 
@@ -130,8 +131,8 @@ s_append (covey_coordinator_t *self, covey_coordinator_item_t *item)
     size_t size = covey__control__command__get_packed_size (&item->command);
     uint8_t *bytes = covey_mem_new (size);
     covey__control__command__pack (&item->command, bytes);
-    item->code = covey_replog_append (self->replog, bytes, size, &item->index,
-                                      &item->err);
+    item->code = covey_sololog_append (self->replog, bytes, size, &item->index,
+                                       &item->err);
     free (bytes);
     self->batch_bytes += size;
     if (item->code && item->code != COVEY_LIMIT)
@@ -202,11 +203,11 @@ s_commit (covey_coordinator_t *self)
     covey_errbuf_t err;
     if (!self->replog)
         return;
-    covey_replog_set_announced (
+    covey_sololog_set_announced (
         self->replog, covey_postbox_announced (
                           &self->postbox, covey_state_index (self->state)));
     self->announce_ms = self->now_ms + COVEY_COORDINATOR_ANNOUNCE_MS;
-    if (covey_replog_commit (self->replog, &err))
+    if (covey_sololog_commit (self->replog, &err))
         s_break (self, err.text);
 }
 
@@ -254,7 +255,7 @@ s_must_announce (const covey_coordinator_t *self)
     return self->replog &&
            covey_postbox_announced (&self->postbox,
                                     covey_state_index (self->state)) >
-               covey_replog_announced (self->replog);
+               covey_sololog_announced (self->replog);
 }
 
 void
@@ -339,7 +340,7 @@ covey_coordinator_deinit (covey_coordinator_t *self)
     covey_coordinator_flush (self);
     if (self->replog)
         s_commit (self);
-    covey_replog_close (&self->replog);
+    covey_sololog_close (&self->replog);
     for (; self->inbox_count; self->inbox_count--) {
         covey_event_destroy (&self->inbox[self->inbox_first]);
         self->inbox_first = (self->inbox_first + 1) % COVEY_SESSION_WINDOW;

@@ -5,7 +5,7 @@
     meta      name, value: "announced"
     Pragmas   application_id says that the file is ours, user_version is the
               format                                                          */
-#include "coordinator/replog.h"
+#include "coordinator/sololog.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -18,7 +18,7 @@
 #define APPLICATION_ID 0x43565943 /* "CVYC" */
 #define ENTRY_MAX (COVEY_EVENT_MAX + 65536)
 
-struct covey_replog {
+struct covey_sololog {
     sqlite3 *db;
     sqlite3_stmt *insert;
     sqlite3_stmt *set_meta;
@@ -60,7 +60,7 @@ s_advice (covey_err_t code)
 }
 
 static covey_err_t
-s_fail (const covey_replog_t *self, int rc, const char *what,
+s_fail (const covey_sololog_t *self, int rc, const char *what,
         covey_errbuf_t *err)
 {
     covey_err_t code = s_code (rc);
@@ -71,7 +71,7 @@ s_fail (const covey_replog_t *self, int rc, const char *what,
 }
 
 static covey_err_t
-s_exec (covey_replog_t *self, const char *sql, const char *what,
+s_exec (covey_sololog_t *self, const char *sql, const char *what,
         covey_errbuf_t *err)
 {
     int rc = sqlite3_exec (self->db, sql, NULL, NULL, NULL);
@@ -80,7 +80,7 @@ s_exec (covey_replog_t *self, const char *sql, const char *what,
 
 /*  The one number that a query gives.                                       */
 static covey_err_t
-s_number (covey_replog_t *self, const char *sql, int64_t *value_p,
+s_number (covey_sololog_t *self, const char *sql, int64_t *value_p,
           covey_errbuf_t *err)
 {
     sqlite3_stmt *query = NULL;
@@ -98,7 +98,7 @@ s_number (covey_replog_t *self, const char *sql, int64_t *value_p,
  * ------------------------------------------------------------ */
 
 static covey_err_t
-s_create (covey_replog_t *self, covey_errbuf_t *err)
+s_create (covey_sololog_t *self, covey_errbuf_t *err)
 {
     char sql[512];
     sqlite3_snprintf (
@@ -111,12 +111,12 @@ s_create (covey_replog_t *self, covey_errbuf_t *err)
         "INSERT INTO meta VALUES ('announced', 0);"
         "PRAGMA application_id = %d; PRAGMA user_version = %d;"
         "COMMIT",
-        APPLICATION_ID, COVEY_REPLOG_FORMAT);
+        APPLICATION_ID, COVEY_SOLOLOG_FORMAT);
     return s_exec (self, sql, "create it", err);
 }
 
 static covey_err_t
-s_check_format (covey_replog_t *self, covey_errbuf_t *err)
+s_check_format (covey_sololog_t *self, covey_errbuf_t *err)
 {
     int64_t application = 0, version = 0, tables = 0;
     covey_err_t code =
@@ -134,16 +134,17 @@ s_check_format (covey_replog_t *self, covey_errbuf_t *err)
                            "%s: is not a control log of Covey; move it away or "
                            "choose another data folder",
                            self->path);
-    if (version != COVEY_REPLOG_FORMAT)
+    if (version != COVEY_SOLOLOG_FORMAT)
         return covey_fail (err, COVEY_VERSION,
                            "%s: has format %lld, this version knows format "
                            "%d; use the version of Covey that wrote it",
-                           self->path, (long long)version, COVEY_REPLOG_FORMAT);
+                           self->path, (long long)version,
+                           COVEY_SOLOLOG_FORMAT);
     return COVEY_OK;
 }
 
 static covey_err_t
-s_set_up (covey_replog_t *self, covey_errbuf_t *err)
+s_set_up (covey_sololog_t *self, covey_errbuf_t *err)
 {
     covey_err_t code = s_exec (self,
                                "PRAGMA locking_mode = EXCLUSIVE;"
@@ -182,10 +183,10 @@ s_set_up (covey_replog_t *self, covey_errbuf_t *err)
 }
 
 covey_err_t
-covey_replog_open (const char *path, covey_replog_t **log_p,
-                   covey_errbuf_t *err)
+covey_sololog_open (const char *path, covey_sololog_t **log_p,
+                    covey_errbuf_t *err)
 {
-    covey_replog_t *self = covey_mem_new (sizeof *self);
+    covey_sololog_t *self = covey_mem_new (sizeof *self);
     self->path = covey_str_dup (path ? path : ":memory:");
     int rc = sqlite3_open_v2 (
         self->path, &self->db,
@@ -193,16 +194,16 @@ covey_replog_open (const char *path, covey_replog_t **log_p,
     covey_err_t code = rc == SQLITE_OK ? s_set_up (self, err)
                                        : s_fail (self, rc, "open it", err);
     if (code)
-        covey_replog_close (&self);
+        covey_sololog_close (&self);
     else
         *log_p = self;
     return code;
 }
 
 void
-covey_replog_close (covey_replog_t **self_p)
+covey_sololog_close (covey_sololog_t **self_p)
 {
-    covey_replog_t *self = *self_p;
+    covey_sololog_t *self = *self_p;
     if (!self)
         return;
     sqlite3_finalize (self->insert);
@@ -219,7 +220,7 @@ covey_replog_close (covey_replog_t **self_p)
  * --------------------------------------------------------------------- */
 
 static covey_err_t
-s_begin (covey_replog_t *self, covey_errbuf_t *err)
+s_begin (covey_sololog_t *self, covey_errbuf_t *err)
 {
     if (self->broken)
         return covey_fail (err, COVEY_STATE,
@@ -234,8 +235,8 @@ s_begin (covey_replog_t *self, covey_errbuf_t *err)
 }
 
 covey_err_t
-covey_replog_append (covey_replog_t *self, const void *data, size_t size,
-                     uint64_t *index_p, covey_errbuf_t *err)
+covey_sololog_append (covey_sololog_t *self, const void *data, size_t size,
+                      uint64_t *index_p, covey_errbuf_t *err)
 {
     if (size > ENTRY_MAX)
         return covey_fail (err, COVEY_LIMIT,
@@ -259,7 +260,7 @@ covey_replog_append (covey_replog_t *self, const void *data, size_t size,
 }
 
 covey_err_t
-covey_replog_commit (covey_replog_t *self, covey_errbuf_t *err)
+covey_sololog_commit (covey_sololog_t *self, covey_errbuf_t *err)
 {
     if (!self->open_transaction && !self->announced_changed)
         return COVEY_OK;
@@ -289,8 +290,8 @@ covey_replog_commit (covey_replog_t *self, covey_errbuf_t *err)
  * --------------------------------------------------------------------- */
 
 static covey_err_t
-s_entry (covey_replog_t *self, sqlite3_stmt *query, uint64_t expect,
-         covey_replog_each_fn *each, void *arg, covey_errbuf_t *err)
+s_entry (covey_sololog_t *self, sqlite3_stmt *query, uint64_t expect,
+         covey_sololog_each_fn *each, void *arg, covey_errbuf_t *err)
 {
     uint64_t index = (uint64_t)sqlite3_column_int64 (query, 0);
     const void *data = sqlite3_column_blob (query, 1);
@@ -308,8 +309,8 @@ s_entry (covey_replog_t *self, sqlite3_stmt *query, uint64_t expect,
 }
 
 covey_err_t
-covey_replog_replay (covey_replog_t *self, covey_replog_each_fn *each,
-                     void *arg, covey_errbuf_t *err)
+covey_sololog_replay (covey_sololog_t *self, covey_sololog_each_fn *each,
+                      void *arg, covey_errbuf_t *err)
 {
     sqlite3_stmt *query = NULL;
     int rc = sqlite3_prepare_v2 (
@@ -332,19 +333,19 @@ covey_replog_replay (covey_replog_t *self, covey_replog_each_fn *each,
 }
 
 uint64_t
-covey_replog_last (const covey_replog_t *self)
+covey_sololog_last (const covey_sololog_t *self)
 {
     return self->last;
 }
 
 uint64_t
-covey_replog_announced (const covey_replog_t *self)
+covey_sololog_announced (const covey_sololog_t *self)
 {
     return self->announced;
 }
 
 void
-covey_replog_set_announced (covey_replog_t *self, uint64_t index)
+covey_sololog_set_announced (covey_sololog_t *self, uint64_t index)
 {
     if (index <= self->announced)
         return;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "coordinator/replog.h"
+#include "coordinator/sololog.h"
 
 static char s_dir[64], s_path[96];
 
@@ -42,31 +42,32 @@ s_tear_down (void **state)
     return rmdir (s_dir);
 }
 
-static covey_replog_t *
+static covey_sololog_t *
 s_open (const char *path)
 {
-    covey_replog_t *log = NULL;
+    covey_sololog_t *log = NULL;
     covey_errbuf_t err;
-    if (covey_replog_open (path, &log, &err))
+    if (covey_sololog_open (path, &log, &err))
         fail_msg ("open: %s", err.text);
     return log;
 }
 
 static uint64_t
-s_append (covey_replog_t *log, const char *text)
+s_append (covey_sololog_t *log, const char *text)
 {
     uint64_t index = 0;
     covey_errbuf_t err;
     assert_int_equal (
-        covey_replog_append (log, text, strlen (text), &index, &err), COVEY_OK);
+        covey_sololog_append (log, text, strlen (text), &index, &err),
+        COVEY_OK);
     return index;
 }
 
 static void
-s_commit (covey_replog_t *log)
+s_commit (covey_sololog_t *log)
 {
     covey_errbuf_t err;
-    if (covey_replog_commit (log, &err))
+    if (covey_sololog_commit (log, &err))
         fail_msg ("commit: %s", err.text);
 }
 
@@ -90,10 +91,10 @@ s_each (void *arg, uint64_t index, const void *data, size_t size,
 }
 
 static covey_err_t
-s_replay (covey_replog_t *log, s_seen_t *seen, covey_errbuf_t *err)
+s_replay (covey_sololog_t *log, s_seen_t *seen, covey_errbuf_t *err)
 {
     memset (seen, 0, sizeof *seen);
-    return covey_replog_replay (log, s_each, seen, err);
+    return covey_sololog_replay (log, s_each, seen, err);
 }
 
 static void
@@ -102,22 +103,22 @@ test_committed_commands_come_back_in_order (void **state)
     (void)state;
     s_seen_t seen;
     covey_errbuf_t err;
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     assert_int_equal (s_append (log, "a"), 1);
     assert_int_equal (s_append (log, "b"), 2);
     s_commit (log);
     assert_int_equal (s_append (log, "c"), 3);
     s_commit (log);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     log = s_open (s_path);
-    assert_int_equal (covey_replog_last (log), 3);
+    assert_int_equal (covey_sololog_last (log), 3);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_OK);
     assert_string_equal (seen.all, "abc");
     assert_int_equal (s_append (log, "d"), 4);
     s_commit (log);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_OK);
     assert_string_equal (seen.all, "abcd");
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 static void
@@ -126,35 +127,35 @@ test_what_was_not_committed_is_gone (void **state)
     (void)state;
     s_seen_t seen;
     covey_errbuf_t err;
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     s_append (log, "a");
     s_commit (log);
     s_append (log, "b");
-    covey_replog_set_announced (log, 1);
-    covey_replog_close (&log);
+    covey_sololog_set_announced (log, 1);
+    covey_sololog_close (&log);
     log = s_open (s_path);
-    assert_int_equal (covey_replog_last (log), 1);
-    assert_int_equal (covey_replog_announced (log), 0);
+    assert_int_equal (covey_sololog_last (log), 1);
+    assert_int_equal (covey_sololog_announced (log), 0);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_OK);
     assert_string_equal (seen.all, "a");
     assert_int_equal (s_append (log, "c"), 2);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 static void
 test_the_announced_index_is_kept_and_only_grows (void **state)
 {
     (void)state;
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     s_append (log, "a");
-    covey_replog_set_announced (log, 7);
+    covey_sololog_set_announced (log, 7);
     s_commit (log);
-    covey_replog_set_announced (log, 3);
+    covey_sololog_set_announced (log, 3);
     s_commit (log);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     log = s_open (s_path);
-    assert_int_equal (covey_replog_announced (log), 7);
-    covey_replog_close (&log);
+    assert_int_equal (covey_sololog_announced (log), 7);
+    covey_sololog_close (&log);
 }
 
 static void
@@ -163,15 +164,15 @@ test_a_log_in_memory_works_and_leaves_nothing (void **state)
     (void)state;
     s_seen_t seen;
     covey_errbuf_t err;
-    covey_replog_t *log = s_open (NULL);
+    covey_sololog_t *log = s_open (NULL);
     s_append (log, "a");
     s_commit (log);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_OK);
     assert_string_equal (seen.all, "a");
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     log = s_open (NULL);
-    assert_int_equal (covey_replog_last (log), 0);
-    covey_replog_close (&log);
+    assert_int_equal (covey_sololog_last (log), 0);
+    covey_sololog_close (&log);
 }
 
 static void
@@ -179,13 +180,13 @@ test_a_log_in_use_is_busy (void **state)
 {
     (void)state;
     covey_errbuf_t err;
-    covey_replog_t *log = s_open (s_path), *other = NULL;
+    covey_sololog_t *log = s_open (s_path), *other = NULL;
     s_append (log, "a");
     s_commit (log);
-    assert_int_equal (covey_replog_open (s_path, &other, &err), COVEY_BUSY);
+    assert_int_equal (covey_sololog_open (s_path, &other, &err), COVEY_BUSY);
     assert_non_null (strstr (err.text, s_path));
     assert_null (other);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 /* ---- damage
@@ -203,20 +204,20 @@ s_sql (const char *sql)
 static void
 s_write_three (void)
 {
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     s_append (log, "aaaa");
     s_append (log, "bbbb");
     s_append (log, "cccc");
     s_commit (log);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 static void
 s_expect_open (covey_err_t wanted, const char *words)
 {
-    covey_replog_t *log = NULL;
+    covey_sololog_t *log = NULL;
     covey_errbuf_t err = {""};
-    covey_err_t code = covey_replog_open (s_path, &log, &err);
+    covey_err_t code = covey_sololog_open (s_path, &log, &err);
     if (code != wanted || !strstr (err.text, s_path) ||
         !strstr (err.text, words))
         fail_msg ("%s: \"%s\"", covey_err_name (code), err.text);
@@ -228,11 +229,11 @@ s_expect_replay (const char *words)
 {
     s_seen_t seen;
     covey_errbuf_t err = {""};
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_CORRUPT);
     if (!strstr (err.text, words))
         fail_msg ("\"%s\"", err.text);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 static void
@@ -285,28 +286,28 @@ static void
 test_a_truncated_file_is_corrupt (void **state)
 {
     (void)state;
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     char large[3000];
     memset (large, 'x', sizeof large - 1);
     large[sizeof large - 1] = '\0';
     for (int i = 0; i < 50; i++)
         s_append (log, large);
     s_commit (log);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     struct stat info;
     assert_int_equal (stat (s_path, &info), 0);
     assert_int_equal (truncate (s_path, info.st_size / 2), 0);
     covey_errbuf_t err = {""};
     s_seen_t seen;
     log = NULL;
-    covey_err_t code = covey_replog_open (s_path, &log, &err);
+    covey_err_t code = covey_sololog_open (s_path, &log, &err);
     if (!code) {
         seen.last = 0;
-        code = covey_replog_replay (log, s_each, &seen, &err);
+        code = covey_sololog_replay (log, s_each, &seen, &err);
     }
     assert_int_equal (code, COVEY_CORRUPT);
     assert_non_null (strstr (err.text, s_path));
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
 }
 
 static void
@@ -315,7 +316,7 @@ test_a_torn_tail_of_the_wal_loses_only_what_was_not_acknowledged (void **state)
     (void)state;
     s_seen_t seen;
     covey_errbuf_t err;
-    covey_replog_t *log = s_open (s_path);
+    covey_sololog_t *log = s_open (s_path);
     s_append (log, "a");
     s_commit (log);
     s_append (log, "b");
@@ -327,12 +328,12 @@ test_a_torn_tail_of_the_wal_loses_only_what_was_not_acknowledged (void **state)
               "%s.copy-wal",
               s_path, s_path, s_path, s_path, s_path);
     assert_int_equal (system (command), 0);
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     snprintf (command, sizeof command, "%s.copy", s_path);
     log = s_open (command);
     assert_int_equal (s_replay (log, &seen, &err), COVEY_OK);
     assert_string_equal (seen.all, "a");
-    covey_replog_close (&log);
+    covey_sololog_close (&log);
     unlink (command);
 }
 
@@ -340,10 +341,10 @@ static void
 test_a_folder_that_is_not_there_is_an_io_error (void **state)
 {
     (void)state;
-    covey_replog_t *log = NULL;
+    covey_sololog_t *log = NULL;
     covey_errbuf_t err;
     assert_int_equal (
-        covey_replog_open ("/nonexistent/covey/control.db", &log, &err),
+        covey_sololog_open ("/nonexistent/covey/control.db", &log, &err),
         COVEY_IO);
     assert_non_null (strstr (err.text, "/nonexistent/covey/control.db"));
 }
