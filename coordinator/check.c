@@ -1,4 +1,4 @@
-#include "coordinator/check.h"
+#include "coordinator/check_impl.h"
 
 #include <string.h>
 
@@ -11,15 +11,9 @@
 /*  9999-12-31: the last day that RFC 3339 can write.                        */
 #define INSTANT_MAX_US 253402300799999999
 
-/*  Each check returns at once when one before it failed, so that a list of
-    checks reads like the list of bounds that it is.                          */
-typedef struct {
-    covey_err_t code;
-    covey_errbuf_t *err;
-} s_check_t;
-
-static void
-s_text (s_check_t *c, const char *field, const char *value, size_t max)
+void
+covey_check_text (covey_check_t *c, const char *field, const char *value,
+                  size_t max)
 {
     if (c->code || !value)
         return;
@@ -30,17 +24,16 @@ s_text (s_check_t *c, const char *field, const char *value, size_t max)
                               field, size, max);
 }
 
-/*  A name: not empty.                                                       */
-static void
-s_name (s_check_t *c, const char *field, const char *value)
+void
+covey_check_name (covey_check_t *c, const char *field, const char *value)
 {
-    s_text (c, field, value, COVEY_NAME_MAX);
+    covey_check_text (c, field, value, COVEY_NAME_MAX);
     if (!c->code && value && !*value)
         c->code = covey_fail (c->err, COVEY_INVALID, "%s is empty", field);
 }
 
-static void
-s_agent (s_check_t *c, const char *field, const char *value)
+void
+covey_check_agent (covey_check_t *c, const char *field, const char *value)
 {
     if (c->code || !value)
         return;
@@ -51,19 +44,21 @@ s_agent (s_check_t *c, const char *field, const char *value)
                               field, value, COVEY_AGENT_ID_MAX);
 }
 
-static void
-s_names (s_check_t *c, const char *field, char *const *items, size_t count)
+void
+covey_check_names (covey_check_t *c, const char *field, char *const *items,
+                   size_t count)
 {
     if (!c->code && count > COVEY_LIST_MAX)
         c->code = covey_fail (c->err, COVEY_LIMIT,
                               "%s has %zu entries, at most %d are allowed",
                               field, count, COVEY_LIST_MAX);
     for (size_t i = 0; i < count && !c->code; i++)
-        s_name (c, field, items[i]);
+        covey_check_name (c, field, items[i]);
 }
 
-static void
-s_payload (s_check_t *c, const char *field, const Covey__V1__Payload *value)
+void
+covey_check_payload (covey_check_t *c, const char *field,
+                     const Covey__V1__Payload *value)
 {
     if (c->code || !value)
         return;
@@ -73,9 +68,9 @@ s_payload (s_check_t *c, const char *field, const Covey__V1__Payload *value)
                               value->data.len, COVEY_PAYLOAD_MAX);
 }
 
-static void
-s_range (s_check_t *c, const char *field, int64_t value, int64_t min,
-         int64_t max)
+void
+covey_check_range (covey_check_t *c, const char *field, int64_t value,
+                   int64_t min, int64_t max)
 {
     if (!c->code && (value < min || value > max))
         c->code = covey_fail (c->err, COVEY_INVALID,
@@ -83,8 +78,9 @@ s_range (s_check_t *c, const char *field, int64_t value, int64_t min,
                               (long long)value, (long long)min, (long long)max);
 }
 
-static void
-s_real (s_check_t *c, const char *field, double value, double min, double max)
+void
+covey_check_real (covey_check_t *c, const char *field, double value, double min,
+                  double max)
 {
     if (!c->code && !(value >= min && value <= max))
         c->code =
@@ -93,7 +89,7 @@ s_real (s_check_t *c, const char *field, double value, double min, double max)
 }
 
 static void
-s_weight (s_check_t *c, protobuf_c_boolean has, double value)
+s_weight (covey_check_t *c, protobuf_c_boolean has, double value)
 {
     uint64_t micro;
     if (!c->code && has)
@@ -101,21 +97,24 @@ s_weight (s_check_t *c, protobuf_c_boolean has, double value)
 }
 
 static void
-s_retry (s_check_t *c, const Covey__V1__RetryPolicy *retry)
+s_retry (covey_check_t *c, const Covey__V1__RetryPolicy *retry)
 {
     if (!retry)
         return;
     if (retry->has_attempts)
-        s_range (c, "retry.attempts", retry->attempts, 0, ATTEMPTS_MAX);
+        covey_check_range (c, "retry.attempts", retry->attempts, 0,
+                           ATTEMPTS_MAX);
     if (retry->has_first_delay)
-        s_range (c, "retry.firstDelay", retry->first_delay, 0,
-                 COVEY_TASK_DELAY_MAX_MS);
+        covey_check_range (c, "retry.firstDelay", retry->first_delay, 0,
+                           COVEY_TASK_DELAY_MAX_MS);
     if (retry->has_multiplier)
-        s_real (c, "retry.multiplier", retry->multiplier, 1, MULTIPLIER_MAX);
+        covey_check_real (c, "retry.multiplier", retry->multiplier, 1,
+                          MULTIPLIER_MAX);
     if (retry->has_max_delay)
-        s_range (c, "retry.maxDelay", retry->max_delay, 0,
-                 COVEY_TASK_DELAY_MAX_MS);
-    s_names (c, "retry.fatalCodes", retry->fatal_codes, retry->n_fatal_codes);
+        covey_check_range (c, "retry.maxDelay", retry->max_delay, 0,
+                           COVEY_TASK_DELAY_MAX_MS);
+    covey_check_names (c, "retry.fatalCodes", retry->fatal_codes,
+                       retry->n_fatal_codes);
 }
 
 covey_err_t
@@ -123,25 +122,25 @@ covey_check_task_submit (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__TaskSubmit *p =
         (const Covey__Control__TaskSubmit *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "taskId", p->task_id);
-    s_name (&c, "taskType", p->task_type);
-    s_text (&c, "description", p->description, COVEY_TEXT_MAX);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "taskId", p->task_id);
+    covey_check_name (&c, "taskType", p->task_type);
+    covey_check_text (&c, "description", p->description, COVEY_TEXT_MAX);
     if (p->has_priority)
-        s_range (&c, "priority", (int64_t)p->priority, COVEY_PRIORITY_LOW,
-                 COVEY_PRIORITY_CRITICAL);
-    s_names (&c, "requiredCapabilities", p->required_capabilities,
-             p->n_required_capabilities);
-    s_name (&c, "agentType", p->agent_type);
+        covey_check_range (&c, "priority", (int64_t)p->priority,
+                           COVEY_PRIORITY_LOW, COVEY_PRIORITY_CRITICAL);
+    covey_check_names (&c, "requiredCapabilities", p->required_capabilities,
+                       p->n_required_capabilities);
+    covey_check_name (&c, "agentType", p->agent_type);
     if (p->has_deadline)
-        s_range (&c, "deadline", p->deadline, 1, INSTANT_MAX_US);
-    s_names (&c, "dependencies", p->dependencies, p->n_dependencies);
+        covey_check_range (&c, "deadline", p->deadline, 1, INSTANT_MAX_US);
+    covey_check_names (&c, "dependencies", p->dependencies, p->n_dependencies);
     s_retry (&c, p->retry);
-    s_payload (&c, "input", p->input);
+    covey_check_payload (&c, "input", p->input);
     if (p->has_lease)
-        s_range (&c, "lease", p->lease, COVEY_TASK_LEASE_MIN_MS,
-                 COVEY_TASK_LEASE_MAX_MS);
-    s_name (&c, "idempotencyKey", p->idempotency_key);
+        covey_check_range (&c, "lease", p->lease, COVEY_TASK_LEASE_MIN_MS,
+                           COVEY_TASK_LEASE_MAX_MS);
+    covey_check_name (&c, "idempotencyKey", p->idempotency_key);
     return c.code;
 }
 
@@ -150,16 +149,16 @@ covey_check_task_report (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__TaskReport *p =
         (const Covey__Control__TaskReport *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "taskId", p->task_id);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "taskId", p->task_id);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     if (p->has_progress)
-        s_real (&c, "progress", p->progress, 0, 100);
-    s_text (&c, "status", p->status, COVEY_TEXT_MAX);
-    s_payload (&c, "details", p->details);
-    s_payload (&c, "result", p->result);
-    s_text (&c, "error", p->error, COVEY_TEXT_MAX);
-    s_name (&c, "errorCode", p->error_code);
+        covey_check_real (&c, "progress", p->progress, 0, 100);
+    covey_check_text (&c, "status", p->status, COVEY_TEXT_MAX);
+    covey_check_payload (&c, "details", p->details);
+    covey_check_payload (&c, "result", p->result);
+    covey_check_text (&c, "error", p->error, COVEY_TEXT_MAX);
+    covey_check_name (&c, "errorCode", p->error_code);
     return c.code;
 }
 
@@ -167,9 +166,9 @@ covey_err_t
 covey_check_task_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__TaskRef *p = (const Covey__Control__TaskRef *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "taskId", p->task_id);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "taskId", p->task_id);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }
 
@@ -178,20 +177,20 @@ covey_check_swarm_form (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__SwarmForm *p =
         (const Covey__Control__SwarmForm *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "swarmId", p->swarm_id);
-    s_text (&c, "objective", p->objective, COVEY_TEXT_MAX);
-    s_name (&c, "strategy", p->strategy);
-    s_agent (&c, "leader", p->leader);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "swarmId", p->swarm_id);
+    covey_check_text (&c, "objective", p->objective, COVEY_TEXT_MAX);
+    covey_check_name (&c, "strategy", p->strategy);
+    covey_check_agent (&c, "leader", p->leader);
     if (p->n_members > COVEY_VOTERS_MAX)
         return covey_fail (err, COVEY_LIMIT,
                            "members has %zu entries, at most %d are allowed",
                            p->n_members, COVEY_VOTERS_MAX);
     for (size_t i = 0; i < p->n_members; i++) {
-        s_agent (&c, "members.agentId", p->members[i]->agent_id);
+        covey_check_agent (&c, "members.agentId", p->members[i]->agent_id);
         s_weight (&c, p->members[i]->has_weight, p->members[i]->weight);
     }
-    s_names (&c, "tags", p->tags, p->n_tags);
+    covey_check_names (&c, "tags", p->tags, p->n_tags);
     return c.code;
 }
 
@@ -200,11 +199,11 @@ covey_check_swarm_member (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__SwarmMember *p =
         (const Covey__Control__SwarmMember *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "swarmId", p->swarm_id);
-    s_agent (&c, "agentId", p->agent_id);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "swarmId", p->swarm_id);
+    covey_check_agent (&c, "agentId", p->agent_id);
     s_weight (&c, p->has_weight, p->weight);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }
 
@@ -213,9 +212,9 @@ covey_check_swarm_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__SwarmRef *p =
         (const Covey__Control__SwarmRef *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "swarmId", p->swarm_id);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "swarmId", p->swarm_id);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }
 
@@ -223,17 +222,19 @@ covey_err_t
 covey_check_propose (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__Propose *p = (const Covey__Control__Propose *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "consensusId", p->consensus_id);
-    s_name (&c, "swarmId", p->swarm_id);
-    s_payload (&c, "proposal", p->proposal);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "consensusId", p->consensus_id);
+    covey_check_name (&c, "swarmId", p->swarm_id);
+    covey_check_payload (&c, "proposal", p->proposal);
     if (p->has_voting_strategy)
-        s_range (&c, "votingStrategy", (int64_t)p->voting_strategy,
-                 COVEY_STRATEGY_MAJORITY, COVEY_STRATEGY_QUORUM);
+        covey_check_range (&c, "votingStrategy", (int64_t)p->voting_strategy,
+                           COVEY_STRATEGY_MAJORITY, COVEY_STRATEGY_QUORUM);
     if (p->has_timeout)
-        s_range (&c, "timeout", p->timeout, 1, COVEY_VOTE_TIMEOUT_MAX_MS);
+        covey_check_range (&c, "timeout", p->timeout, 1,
+                           COVEY_VOTE_TIMEOUT_MAX_MS);
     if (p->has_quorum_size)
-        s_range (&c, "quorumSize", p->quorum_size, 1, COVEY_VOTERS_MAX);
+        covey_check_range (&c, "quorumSize", p->quorum_size, 1,
+                           COVEY_VOTERS_MAX);
     return c.code;
 }
 
@@ -241,15 +242,15 @@ covey_err_t
 covey_check_ballot (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__Ballot *p = (const Covey__Control__Ballot *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "consensusId", p->consensus_id);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "consensusId", p->consensus_id);
     if (!p->has_vote)
         return covey_fail (err, COVEY_INVALID,
                            "vote is missing: approve, reject or abstain");
-    s_range (&c, "vote", (int64_t)p->vote, COVEY_VOTE_APPROVE,
-             COVEY_VOTE_ABSTAIN);
-    s_agent (&c, "agentId", p->agent_id);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_range (&c, "vote", (int64_t)p->vote, COVEY_VOTE_APPROVE,
+                       COVEY_VOTE_ABSTAIN);
+    covey_check_agent (&c, "agentId", p->agent_id);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }
 
@@ -258,8 +259,8 @@ covey_check_proposal_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
 {
     const Covey__Control__ProposalRef *p =
         (const Covey__Control__ProposalRef *)params;
-    s_check_t c = {COVEY_OK, err};
-    s_name (&c, "consensusId", p->consensus_id);
-    s_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "consensusId", p->consensus_id);
+    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }

@@ -1,4 +1,4 @@
-#include "coordinator/fact.h"
+#include "coordinator/fact_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +14,9 @@
 #define REASONS_MAX (1u << 20)
 
 /*  NULL while replaying; the setters below then do nothing.                 */
-static covey_event_t *
-s_begin (covey_state_t *state, int type, const char *source,
-         const char *correlation_id)
+covey_event_t *
+covey_fact_begin (covey_state_t *state, int type, const char *source,
+                  const char *correlation_id)
 {
     covey_id_t id = covey_state_make_id (state);
     uint64_t hlc = covey_hlc_now (&state->hlc, state->now_us);
@@ -41,51 +41,51 @@ s_begin (covey_state_t *state, int type, const char *source,
     return event;
 }
 
-static void
-s_str (covey_event_t *event, const char *field, const char *value)
+void
+covey_fact_put_str (covey_event_t *event, const char *field, const char *value)
 {
     if (event && value)
         (void)covey_event_set_str (event, field, value);
 }
 
-static void
-s_int (covey_event_t *event, const char *field, int64_t value)
+void
+covey_fact_put_int (covey_event_t *event, const char *field, int64_t value)
 {
     if (event)
         (void)covey_event_set_int (event, field, value);
 }
 
-static void
-s_num (covey_event_t *event, const char *field, double value)
+void
+covey_fact_put_num (covey_event_t *event, const char *field, double value)
 {
     if (event)
         (void)covey_event_set_num (event, field, value);
 }
 
-static void
-s_bool (covey_event_t *event, const char *field, bool value)
+void
+covey_fact_put_bool (covey_event_t *event, const char *field, bool value)
 {
     if (event)
         (void)covey_event_set_bool (event, field, value);
 }
 
-static void
-s_add (covey_event_t *event, const char *field, const char *value)
+void
+covey_fact_add_str (covey_event_t *event, const char *field, const char *value)
 {
     if (event)
         (void)covey_event_add_str (event, field, value);
 }
 
-static void
-s_json (covey_event_t *event, const char *field, const char *json)
+void
+covey_fact_put_json (covey_event_t *event, const char *field, const char *json)
 {
     if (event)
         (void)covey_event_set_json (event, field, json);
 }
 
-static void
-s_payload (covey_event_t *event, const char *field, int content,
-           const void *data, size_t size)
+void
+covey_fact_put_payload (covey_event_t *event, const char *field, int content,
+                        const void *data, size_t size)
 {
     if (event)
         (void)covey_event_set_payload (event, field, (covey_content_t)content,
@@ -96,18 +96,20 @@ static void
 s_blob (covey_event_t *event, const char *field, const covey_blob_t *blob)
 {
     if (blob->set)
-        s_payload (event, field, blob->content, blob->data, blob->size);
+        covey_fact_put_payload (event, field, blob->content, blob->data,
+                                blob->size);
 }
 
-static void
-s_metadata (covey_event_t *event, const char *key, const char *value)
+void
+covey_fact_put_metadata (covey_event_t *event, const char *key,
+                         const char *value)
 {
     if (event && value)
         (void)covey_event_set_metadata (event, key, value);
 }
 
-static void
-s_target (covey_event_t *event, const char *agent_id)
+void
+covey_fact_add_target (covey_event_t *event, const char *agent_id)
 {
     if (event)
         (void)covey_event_add_target (event, agent_id);
@@ -117,7 +119,7 @@ static void
 s_priority (covey_event_t *event, const covey_task_t *task)
 {
     static const char *const names[] = {"low", "normal", "high", "critical"};
-    s_str (event, "priority", names[task->priority & 3]);
+    covey_fact_put_str (event, "priority", names[task->priority & 3]);
     if (event)
         (void)covey_event_set_priority (event,
                                         (covey_priority_t)task->priority);
@@ -130,24 +132,24 @@ static covey_event_t *
 s_task (covey_state_t *state, int type, const char *source,
         const covey_task_t *task)
 {
-    covey_event_t *event =
-        s_begin (state, type, source ? source : COVEY_SERVICE_COORDINATOR,
-                 task->correlation_id);
-    s_str (event, "taskId", task->id);
+    covey_event_t *event = covey_fact_begin (
+        state, type, source ? source : COVEY_SERVICE_COORDINATOR,
+        task->correlation_id);
+    covey_fact_put_str (event, "taskId", task->id);
     return event;
 }
 
 static void
 s_describe (covey_event_t *event, const covey_task_t *task)
 {
-    s_str (event, "taskType", task->type);
-    s_str (event, "description",
-           task->description ? task->description : task->type);
+    covey_fact_put_str (event, "taskType", task->type);
+    covey_fact_put_str (event, "description",
+                        task->description ? task->description : task->type);
     s_priority (event, task);
     if (task->deadline_us)
-        s_int (event, "deadline", task->deadline_us);
+        covey_fact_put_int (event, "deadline", task->deadline_us);
     for (size_t i = 0; i < task->dependency_count; i++)
-        s_add (event, "dependencies", task->dependencies[i].id);
+        covey_fact_add_str (event, "dependencies", task->dependencies[i].id);
     s_blob (event, "input", &task->input);
 }
 
@@ -155,14 +157,14 @@ void
 covey_fact_lost (covey_state_t *state, const covey_worker_t *worker,
                  int64_t last_seen_us, const char *reason)
 {
-    covey_event_t *event = s_begin (state, COVEY_EVENT_AGENT_LOST,
-                                    COVEY_SERVICE_COORDINATOR, NULL);
+    covey_event_t *event = covey_fact_begin (state, COVEY_EVENT_AGENT_LOST,
+                                             COVEY_SERVICE_COORDINATOR, NULL);
     char node[37];
     covey_id_text (worker->node_id, node);
-    s_str (event, "agentId", worker->id);
-    s_str (event, "nodeId", node);
-    s_int (event, "lastSeen", last_seen_us);
-    s_str (event, "reason", reason);
+    covey_fact_put_str (event, "agentId", worker->id);
+    covey_fact_put_str (event, "nodeId", node);
+    covey_fact_put_int (event, "lastSeen", last_seen_us);
+    covey_fact_put_str (event, "reason", reason);
 }
 
 void
@@ -174,8 +176,9 @@ covey_fact_submitted (covey_state_t *state, const covey_task_t *task)
         return;
     s_describe (event, task);
     for (size_t i = 0; i < task->required.count; i++)
-        s_add (event, "requiredCapabilities", task->required.items[i]);
-    s_str (event, "agentType", task->agent_type);
+        covey_fact_add_str (event, "requiredCapabilities",
+                            task->required.items[i]);
+    covey_fact_put_str (event, "agentType", task->agent_type);
     const covey_retry_t *retry = &task->retry;
     covey_buf_t json;
     covey_buf_init (&json, COVEY_EVENT_MAX);
@@ -194,7 +197,7 @@ covey_fact_submitted (covey_state_t *state, const covey_task_t *task)
     covey_buf_puts (&json, "]}");
     char *text = covey_buf_steal (&json);
     if (text)
-        s_json (event, "retry", text);
+        covey_fact_put_json (event, "retry", text);
     free (text);
     covey_buf_deinit (&json);
 }
@@ -207,9 +210,9 @@ covey_fact_assigned (covey_state_t *state, const covey_task_t *task)
     if (!event)
         return;
     s_describe (event, task);
-    s_int (event, "attempt", task->attempt);
-    s_int (event, "fencingToken", (int64_t)task->token);
-    s_target (event, task->worker->id);
+    covey_fact_put_int (event, "attempt", task->attempt);
+    covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
+    covey_fact_add_target (event, task->worker->id);
 }
 
 static int
@@ -244,18 +247,19 @@ s_completed (covey_event_t *event, const covey_task_t *task,
     if (task->result.set)
         s_blob (event, "result", &task->result);
     else
-        s_payload (event, "result", COVEY_CONTENT_JSON, "null", 4);
+        covey_fact_put_payload (event, "result", COVEY_CONTENT_JSON, "null", 4);
     int64_t began = task->started_us ? task->started_us : task->assigned_us;
-    s_int (event, "duration", (now_us - began) / 1000);
+    covey_fact_put_int (event, "duration", (now_us - began) / 1000);
     const Covey__V1__ResourcesUsed *used = report->resources_used;
     if (!used)
         return;
     if (used->has_memory)
-        s_num (event, "resourcesUsed.memory", used->memory);
+        covey_fact_put_num (event, "resourcesUsed.memory", used->memory);
     if (used->has_cpu)
-        s_num (event, "resourcesUsed.cpu", used->cpu);
+        covey_fact_put_num (event, "resourcesUsed.cpu", used->cpu);
     if (used->has_api_calls)
-        s_int (event, "resourcesUsed.apiCalls", (int64_t)used->api_calls);
+        covey_fact_put_int (event, "resourcesUsed.apiCalls",
+                            (int64_t)used->api_calls);
 }
 
 void
@@ -266,21 +270,23 @@ covey_fact_report (covey_state_t *state, covey_task_verb_t verb,
     covey_event_t *event = s_task (state, s_type_of (verb), task->agent, task);
     if (!event)
         return;
-    s_int (event, "fencingToken", (int64_t)task->token);
+    covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
     if (verb == COVEY_TASK_ON_REJECT)
-        s_str (event, "reason",
-               report->reason ? report->reason : "no reason given");
+        covey_fact_put_str (event, "reason",
+                            report->reason ? report->reason
+                                           : "no reason given");
     if (verb == COVEY_TASK_ON_COMPLETE)
         s_completed (event, task, report, state->now_us);
     if (verb != COVEY_TASK_ON_PROGRESS)
         return;
-    s_num (event, "progress", task->progress);
-    s_str (event, "status", task->status ? task->status : "");
+    covey_fact_put_num (event, "progress", task->progress);
+    covey_fact_put_str (event, "status", task->status ? task->status : "");
     const Covey__V1__Payload *details = report->details;
     if (details)
-        s_payload (event, "details",
-                   details->has_content_type ? (int)details->content_type : 0,
-                   details->data.data, details->data.len);
+        covey_fact_put_payload (
+            event, "details",
+            details->has_content_type ? (int)details->content_type : 0,
+            details->data.data, details->data.len);
 }
 
 void
@@ -289,12 +295,14 @@ covey_fact_failed (covey_state_t *state, const covey_task_t *task,
 {
     covey_event_t *event =
         s_task (state, COVEY_EVENT_TASK_FAILED, source, task);
-    s_str (event, "error", task->error ? task->error : "no reason given");
-    s_str (event, "errorCode", task->error_code);
-    s_bool (event, "retryable", retryable);
-    s_int (event, "attempts", task->attempt - task->attempts_before);
+    covey_fact_put_str (event, "error",
+                        task->error ? task->error : "no reason given");
+    covey_fact_put_str (event, "errorCode", task->error_code);
+    covey_fact_put_bool (event, "retryable", retryable);
+    covey_fact_put_int (event, "attempts",
+                        task->attempt - task->attempts_before);
     if (task->token)
-        s_int (event, "fencingToken", (int64_t)task->token);
+        covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
 }
 
 void
@@ -307,8 +315,9 @@ covey_fact_parked (covey_state_t *state, const covey_task_t *task)
     snprintf (reason, sizeof reason, "the last of %u attempts failed: %.300s",
               task->attempt - task->attempts_before,
               task->error ? task->error : "no reason given");
-    s_str (event, "reason", reason);
-    s_int (event, "attempts", task->attempt - task->attempts_before);
+    covey_fact_put_str (event, "reason", reason);
+    covey_fact_put_int (event, "attempts",
+                        task->attempt - task->attempts_before);
 }
 
 void
@@ -317,25 +326,25 @@ covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
 {
     covey_event_t *event =
         s_task (state, COVEY_EVENT_TASK_CANCELLED, NULL, task);
-    s_str (event, "reason", reason);
-    s_str (event, "by", covey_state_caller (state));
+    covey_fact_put_str (event, "reason", reason);
+    covey_fact_put_str (event, "by", covey_state_caller (state));
     if (target)
-        s_target (event, target);
+        covey_fact_add_target (event, target);
 }
 
 void
 covey_fact_retried (covey_state_t *state, const covey_task_t *task)
 {
     covey_event_t *event =
-        s_begin (state, COVEY_EVENT_SYSTEM_INFO, COVEY_SERVICE_COORDINATOR,
-                 task->correlation_id);
+        covey_fact_begin (state, COVEY_EVENT_SYSTEM_INFO,
+                          COVEY_SERVICE_COORDINATOR, task->correlation_id);
     if (!event)
         return;
     char text[COVEY_NAME_MAX + COVEY_AGENT_ID_MAX + 40];
     snprintf (text, sizeof text, "task %s was queued again by %s", task->id,
               covey_state_caller (state));
-    s_str (event, "component", "coordinator");
-    s_str (event, "message", text);
+    covey_fact_put_str (event, "component", "coordinator");
+    covey_fact_put_str (event, "message", text);
 }
 
 /* ---- swarms -----------------------------------------------------------------
@@ -344,9 +353,9 @@ covey_fact_retried (covey_state_t *state, const covey_task_t *task)
 static covey_event_t *
 s_swarm (covey_state_t *state, int type, const covey_swarm_t *swarm)
 {
-    covey_event_t *event = s_begin (state, type, covey_state_caller (state),
-                                    covey_swarm_id (swarm));
-    s_str (event, "swarmId", covey_swarm_id (swarm));
+    covey_event_t *event = covey_fact_begin (
+        state, type, covey_state_caller (state), covey_swarm_id (swarm));
+    covey_fact_put_str (event, "swarmId", covey_swarm_id (swarm));
     return event;
 }
 
@@ -354,12 +363,12 @@ void
 covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm)
 {
     covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_FORMED, swarm);
-    s_str (event, "objective", covey_swarm_objective (swarm));
-    s_str (event, "strategy", covey_swarm_strategy (swarm));
-    s_str (event, "leader", covey_swarm_leader (swarm));
+    covey_fact_put_str (event, "objective", covey_swarm_objective (swarm));
+    covey_fact_put_str (event, "strategy", covey_swarm_strategy (swarm));
+    covey_fact_put_str (event, "leader", covey_swarm_leader (swarm));
     for (size_t i = 0; i < covey_swarm_member_count (swarm); i++)
-        s_add (event, "initialMembers",
-               covey_swarm_member (swarm, i)->agent_id);
+        covey_fact_add_str (event, "initialMembers",
+                            covey_swarm_member (swarm, i)->agent_id);
 }
 
 void
@@ -367,8 +376,8 @@ covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,
                    const covey_swarm_member_t *member)
 {
     covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_JOINED, swarm);
-    s_str (event, "agentId", member->agent_id);
-    s_num (event, "weight", covey_weight_to (member->weight));
+    covey_fact_put_str (event, "agentId", member->agent_id);
+    covey_fact_put_num (event, "weight", covey_weight_to (member->weight));
 }
 
 void
@@ -376,8 +385,8 @@ covey_fact_left (covey_state_t *state, const covey_swarm_t *swarm,
                  const char *agent_id, const char *reason)
 {
     covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_LEFT, swarm);
-    s_str (event, "agentId", agent_id);
-    s_str (event, "reason", reason);
+    covey_fact_put_str (event, "agentId", agent_id);
+    covey_fact_put_str (event, "reason", reason);
 }
 
 void
@@ -385,7 +394,7 @@ covey_fact_disbanded (covey_state_t *state, const covey_swarm_t *swarm,
                       const char *reason)
 {
     covey_event_t *event = s_swarm (state, COVEY_EVENT_SWARM_DISBANDED, swarm);
-    s_str (event, "reason", reason);
+    covey_fact_put_str (event, "reason", reason);
 }
 
 void
@@ -393,17 +402,17 @@ covey_fact_leads (covey_state_t *state, const covey_swarm_t *swarm,
                   const char *before)
 {
     covey_event_t *event =
-        s_begin (state, COVEY_EVENT_SYSTEM_INFO, COVEY_SERVICE_COORDINATOR,
-                 covey_swarm_id (swarm));
+        covey_fact_begin (state, COVEY_EVENT_SYSTEM_INFO,
+                          COVEY_SERVICE_COORDINATOR, covey_swarm_id (swarm));
     if (!event)
         return;
     char text[COVEY_NAME_MAX + 2 * COVEY_AGENT_ID_MAX + 40];
     snprintf (text, sizeof text, "swarm %s is led by %s now, after %s",
               covey_swarm_id (swarm), covey_swarm_leader (swarm), before);
-    s_str (event, "component", "coordinator");
-    s_str (event, "message", text);
-    s_metadata (event, "swarmId", covey_swarm_id (swarm));
-    s_metadata (event, "leader", covey_swarm_leader (swarm));
+    covey_fact_put_str (event, "component", "coordinator");
+    covey_fact_put_str (event, "message", text);
+    covey_fact_put_metadata (event, "swarmId", covey_swarm_id (swarm));
+    covey_fact_put_metadata (event, "leader", covey_swarm_leader (swarm));
 }
 
 /* ---- votes ------------------------------------------------------------------
@@ -414,9 +423,9 @@ s_vote (covey_state_t *state, int type, const char *source,
         const covey_proposal_t *vote)
 {
     const covey_proposal_args_t *args = covey_proposal_args (vote);
-    covey_event_t *event = s_begin (state, type, source, args->id);
-    s_str (event, "consensusId", args->id);
-    s_str (event, "swarmId", args->swarm_id);
+    covey_event_t *event = covey_fact_begin (state, type, source, args->id);
+    covey_fact_put_str (event, "consensusId", args->id);
+    covey_fact_put_str (event, "swarmId", args->swarm_id);
     return event;
 }
 
@@ -429,17 +438,19 @@ covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
                                    args->proposer, vote);
     if (!event)
         return;
-    s_payload (event, "proposal", args->content, args->data, args->size);
-    s_str (event, "votingStrategy", covey_strategy_name (args->rule.strategy));
+    covey_fact_put_payload (event, "proposal", args->content, args->data,
+                            args->size);
+    covey_fact_put_str (event, "votingStrategy",
+                        covey_strategy_name (args->rule.strategy));
     int64_t left_us = args->deadline_us - state->now_us;
-    s_int (event, "timeout", (left_us + 999) / 1000);
+    covey_fact_put_int (event, "timeout", (left_us + 999) / 1000);
     if (args->rule.strategy == COVEY_STRATEGY_QUORUM)
-        s_int (event, "quorumSize", args->rule.quorum_size);
+        covey_fact_put_int (event, "quorumSize", args->rule.quorum_size);
     for (size_t i = 0; i < args->voter_count; i++) {
         const char *voter = args->voters[i].agent_id;
         if (only ? strcmp (only, voter) == 0
                  : covey_registry_find_up (&state->registry, voter) != NULL)
-            s_target (event, voter);
+            covey_fact_add_target (event, voter);
     }
 }
 
@@ -455,15 +466,17 @@ covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
         return;
     const covey_proposal_args_t *args = covey_proposal_args (vote);
     int index = covey_proposal_voter (vote, voter);
-    s_str (event, "agentId", voter);
-    s_str (event, "vote", covey_vote_name ((covey_vote_t)ballot->vote));
-    s_num (event, "weight",
-           index < 0 ? 0 : covey_weight_to (args->voters[index].weight));
-    s_str (event, "reason", ballot->reason);
-    s_bool (event, "accepted", refusal == NULL);
-    s_str (event, "refusal", refusal);
+    covey_fact_put_str (event, "agentId", voter);
+    covey_fact_put_str (event, "vote",
+                        covey_vote_name ((covey_vote_t)ballot->vote));
+    covey_fact_put_num (
+        event, "weight",
+        index < 0 ? 0 : covey_weight_to (args->voters[index].weight));
+    covey_fact_put_str (event, "reason", ballot->reason);
+    covey_fact_put_bool (event, "accepted", refusal == NULL);
+    covey_fact_put_str (event, "refusal", refusal);
     if (strcmp (caller, voter) != 0)
-        s_metadata (event, "castBy", caller);
+        covey_fact_put_metadata (event, "castBy", caller);
 }
 
 static char *
@@ -509,20 +522,22 @@ covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote)
     const covey_proposal_args_t *args = covey_proposal_args (vote);
     const covey_decision_t *decision = covey_proposal_decision (vote);
     bool accepted = decision->outcome == COVEY_OUTCOME_ACCEPTED;
-    s_metadata (event, "outcome", covey_outcome_name (decision->outcome));
-    s_metadata (event, "reason", decision->reason);
-    s_bool (event, "consensus", accepted);
+    covey_fact_put_metadata (event, "outcome",
+                             covey_outcome_name (decision->outcome));
+    covey_fact_put_metadata (event, "reason", decision->reason);
+    covey_fact_put_bool (event, "consensus", accepted);
     if (accepted)
-        s_payload (event, "decision", args->content, args->data, args->size);
+        covey_fact_put_payload (event, "decision", args->content, args->data,
+                                args->size);
     else {
         char *text = covey_view_decision (vote);
         if (text)
-            s_payload (event, "decision", COVEY_CONTENT_JSON, text,
-                       strlen (text));
+            covey_fact_put_payload (event, "decision", COVEY_CONTENT_JSON, text,
+                                    strlen (text));
         free (text);
     }
     char *votes = s_votes_json (vote);
     if (votes)
-        s_json (event, "votes", votes);
+        covey_fact_put_json (event, "votes", votes);
     free (votes);
 }
