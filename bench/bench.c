@@ -72,7 +72,7 @@ bench_check (int rc, const char *what)
 
 /*  This process's ends of the pipes. A later child must not keep them open, or
     the end of a pipe would never be seen.                                    */
-#define PIPES_MAX 64
+#define PIPES_MAX 512
 static int s_ends[PIPES_MAX];
 
 static void
