@@ -152,6 +152,7 @@ s_fill (covey_directory_entry_t *entry, const Covey__Wire__AgentInfo *info)
         .task_slots = info->task_slots,
         .available_capacity = info->available_capacity,
         .current_tasks = info->current_tasks,
+        .rank = info->rank,
         .client = info->client,
         .active_us = info->last_active,
         .silent_us = info->silent_since,
@@ -205,8 +206,9 @@ covey_directory_put (covey_directory_t *self,
         if (record && s_is_newer (&record->entry, info))
             return COVEY_EXISTS;
     }
-    bool moved =
-        !record || memcmp (record->entry.node_id, info->node_id.data, 16) != 0;
+    bool moved = !record ||
+                 memcmp (record->entry.node_id, info->node_id.data, 16) != 0 ||
+                 record->entry.rank != info->rank;
     if (record) {
         covey_directory_touch (self, record->entry.node_id);
         covey_table_remove (
@@ -404,7 +406,9 @@ s_find_service (const covey_directory_t *self, const char *name, size_t size)
         if (strlen (entry->service) != size ||
             memcmp (entry->service, name, size) != 0)
             continue;
-        if (!best || memcmp (entry->node_id, best->node_id, 16) < 0)
+        if (!best || entry->rank > best->rank ||
+            (entry->rank == best->rank &&
+             memcmp (entry->node_id, best->node_id, 16) < 0))
             best = entry;
     }
     return best;
@@ -481,6 +485,24 @@ covey_directory_set_clock (covey_directory_t *self,
     record->entry.silent_us = clock->silent_since;
 }
 
+bool
+covey_directory_set_rank (covey_directory_t *self, const char *name,
+                          const uint8_t node_id[16], uint64_t rank,
+                          int64_t now_us)
+{
+    covey_directory_entry_t *entry =
+        covey_directory_service_on (self, name, node_id);
+    if (!entry || entry->rank == rank)
+        return false;
+    entry->rank = rank;
+    /* It is in the digest, so that a peer which missed this gets it again.   */
+    entry->since_us = now_us > entry->since_us ? now_us : entry->since_us + 1;
+    covey_directory_touch (self, node_id);
+    self->version++;
+    self->revision++;
+    return true;
+}
+
 void
 covey_directory_info (const covey_directory_entry_t *entry,
                       Covey__Wire__AgentInfo *info)
@@ -518,4 +540,6 @@ covey_directory_info (const covey_directory_entry_t *entry,
     info->grace_ms = entry->grace_ms;
     info->has_client = true;
     info->client = entry->client;
+    info->has_rank = entry->rank != 0;
+    info->rank = entry->rank;
 }

@@ -7,7 +7,8 @@
     Conflict  an agent id on two nodes belongs to the session that attached
               later (the larger node id when both say the same instant)
     Services  "coordinator" and "persister" may live on several nodes at once:
-              the node with the smallest id is used
+              the instance with the highest rank is meant, and among equals the
+              one on the node with the smallest id
 */
 #ifndef COVEY_DIRECTORY_H_INCLUDED
 #define COVEY_DIRECTORY_H_INCLUDED
@@ -34,6 +35,7 @@ typedef struct {
     uint32_t task_slots;
     uint32_t available_capacity;
     uint32_t current_tasks;
+    uint64_t rank; /* of a service instance; 0: stands by                     */
     bool client;
     bool stale; /* not in the snapshot that is arriving, so far               */
     int64_t active_us; /* when it last did something                          */
@@ -88,7 +90,7 @@ void covey_directory_each (const covey_directory_t *self,
     is given.                                                                 */
 size_t covey_directory_agents (const covey_directory_t *self,
                                const uint8_t *node_id);
-/*  Grows with every change of who is where (not of states).                 */
+/*  Grows with every change of who is where and of ranks (not of states).    */
 uint64_t covey_directory_version (const covey_directory_t *self);
 /*  Grows with every put and remove: until then entries stay as they are, but
     for what their owner writes into them (states).                           */
@@ -98,6 +100,12 @@ uint64_t covey_directory_revision (const covey_directory_t *self);
 void covey_directory_set_clock (covey_directory_t *self,
                                 const Covey__Wire__AgentClock *clock,
                                 const uint8_t node_id[16]);
+
+/*  A service instance's word counts so much from now on: the present moment
+    becomes its `since`. False: it is not here, or has that rank already.     */
+bool covey_directory_set_rank (covey_directory_t *self, const char *name,
+                               const uint8_t node_id[16], uint64_t rank,
+                               int64_t now_us);
 
 /*  `info` as others get it; it points into the entry.                       */
 void covey_directory_info (const covey_directory_entry_t *entry,

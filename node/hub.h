@@ -71,7 +71,8 @@ typedef struct covey_hub covey_hub_t;
     X (PUBLISH_REFUSED, "publishRefused") \
     X (NOTICE, "notice")                  \
     X (LINK_FULL, "linkFull")             \
-    X (JOURNAL_ITEM, "journalItem")
+    X (JOURNAL_ITEM, "journalItem")       \
+    X (CONTROL, "control")
 
 typedef enum {
 #define COVEY_X(name, text) COVEY_DROP_##name,
@@ -110,6 +111,8 @@ typedef struct {
     uint64_t grouped; /* events for one of a group                        */
     uint64_t redelivered; /* of these, sent to another one                    */
     uint64_t heard;       /* tracked events reported                          */
+    uint64_t control_sent; /* from the coordinator here to another one        */
+    uint64_t control_received;
 } covey_hub_counters_t;
 
 /*  What the shell knows of a peer (covey_peer_t.shell).                     */
@@ -384,6 +387,10 @@ covey_err_t covey_hub_ask_drain (covey_hub_t *self, covey_event_t **request_p,
                                  covey_errbuf_t *err);
 /*  Says so to a session, if the node is draining.                           */
 void covey_hub_tell_drain (covey_hub_t *self, covey_host_t *host);
+/*  Nothing is left on any link to a living peer.                            */
+bool covey_hub_is_drained (const covey_hub_t *self);
+/*  What links to members and the outbox have not handed over.               */
+size_t covey_hub_unsent (const covey_hub_t *self);
 
 /* node_sessions.c --------------------------------------------------------- */
 
@@ -529,10 +536,6 @@ bool covey_hub_is_member (const covey_hub_peer_t *peer);
 covey_err_t covey_hub_push_raw (covey_hub_peer_t *peer, uint8_t kind,
                                 const ProtobufCMessage *message);
 void covey_hub_say_goodbye (covey_hub_t *self, const char *reason);
-/*  Nothing is left on any link to a living peer.                            */
-bool covey_hub_is_drained (const covey_hub_t *self);
-/*  What links to members and the outbox have not handed over.               */
-size_t covey_hub_unsent (const covey_hub_t *self);
 
 /* node_items.c ------------------------------------------------------------ */
 
@@ -571,6 +574,18 @@ void covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
                                 const uint8_t *body, size_t size);
 void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t *data,
                                size_t size);
+
+/* node_control.c ---------------------------------------------------------- */
+
+/*  From the coordinator here, for one on another node: an attempt.          */
+void covey_hub_on_control (covey_hub_t *self, const covey_frame_t *frame,
+                           const Covey__Wire__Control *header);
+/*  And from there, for the coordinator here.                                */
+void covey_hub_on_peer_control (covey_hub_peer_t *peer, covey_frame_t *frame,
+                                const ProtobufCMessage *header);
+/*  How much a service's word counts.                                        */
+void covey_hub_on_service_state (covey_hub_t *self, const covey_host_t *host,
+                                 const Covey__Wire__ServiceState *state);
 
 /* node_agents.c ----------------------------------------------------------- */
 

@@ -223,3 +223,22 @@ covey_hub_tick_drain (covey_hub_t *self)
         (done || self->stopping || self->now_ms >= self->drain_asked_ms))
         s_answer (self, unfinished, done);
 }
+
+size_t
+covey_hub_unsent (const covey_hub_t *self)
+{
+    size_t count = self->has_persister ? covey_outbox_count (self->outbox) : 0;
+    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
+        const covey_hub_peer_t *shell =
+            covey_membership_at (self->membership, i)->shell;
+        if (shell && shell->link && covey_hub_is_member (shell))
+            count += covey_link_count (shell->link);
+    }
+    return count;
+}
+
+bool
+covey_hub_is_drained (const covey_hub_t *self)
+{
+    return covey_hub_unsent (self) == 0;
+}

@@ -16,7 +16,7 @@ covey_hub_stored (void *arg, const covey_outbox_wish_t *wish, int64_t offset)
         covey_host_stored (host, wish->publish_seq, COVEY_LEVEL_STORED, offset);
 }
 
-/*  The service in charge: the instance on the node with the smallest id.    */
+/*  The service in charge: the instance with the highest rank.               */
 static bool
 s_in_charge (const covey_hub_t *self, const char *name, uint8_t node_id[16],
              bool *changed_p)

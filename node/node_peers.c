@@ -561,6 +561,7 @@ static const struct {
     {COVEY_FRAME_SWIM, NULL, s_on_swim},
     {COVEY_FRAME_DATA, NULL, s_on_data},
     {COVEY_FRAME_DATA_ACK, &covey__wire__data_ack__descriptor, s_on_data_ack},
+    {COVEY_FRAME_PEER_CONTROL, NULL, covey_hub_on_peer_control},
 };
 
 static void
@@ -778,23 +779,4 @@ covey_hub_say_goodbye (covey_hub_t *self, const char *reason)
             (void)covey_hub_send (shell->dealer, self->frame.data,
                                   self->frame.size);
     }
-}
-
-size_t
-covey_hub_unsent (const covey_hub_t *self)
-{
-    size_t count = self->has_persister ? covey_outbox_count (self->outbox) : 0;
-    for (size_t i = 0; i < covey_membership_count (self->membership); i++) {
-        const covey_hub_peer_t *shell =
-            covey_membership_at (self->membership, i)->shell;
-        if (shell && shell->link && covey_hub_is_member (shell))
-            count += covey_link_count (shell->link);
-    }
-    return count;
-}
-
-bool
-covey_hub_is_drained (const covey_hub_t *self)
-{
-    return covey_hub_unsent (self) == 0;
 }

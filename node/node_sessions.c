@@ -460,6 +460,34 @@ s_on_journal_ack (covey_hub_t *self, covey_host_t *host,
     covey_hub_on_journal_ack (self, frame->header, frame->header_size);
 }
 
+/*  Only services of this process, which are trusted, speak for all.         */
+static bool
+s_is_service (covey_hub_t *self, const covey_host_t *host, const char *name)
+{
+    const char *service = covey_host_service (host);
+    if (*service && (!name || strcmp (service, name) == 0))
+        return true;
+    covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
+    return false;
+}
+
+static void
+s_on_control (covey_hub_t *self, covey_host_t *host, const covey_frame_t *frame,
+              const void *header)
+{
+    if (s_is_service (self, host, COVEY_SERVICE_COORDINATOR))
+        covey_hub_on_control (self, frame, header);
+}
+
+static void
+s_on_service_state (covey_hub_t *self, covey_host_t *host,
+                    const covey_frame_t *frame, const void *header)
+{
+    (void)frame;
+    if (s_is_service (self, host, NULL))
+        covey_hub_on_service_state (self, host, header);
+}
+
 typedef void (session_handler_fn) (covey_hub_t *self, covey_host_t *host,
                                    const covey_frame_t *frame,
                                    const void *header);
@@ -480,6 +508,9 @@ static const struct {
     {COVEY_FRAME_PING, &covey__wire__ping__descriptor, s_on_ping},
     {COVEY_FRAME_BYE, &covey__wire__bye__descriptor, s_on_bye},
     {COVEY_FRAME_JOURNAL_ACK, NULL, s_on_journal_ack},
+    {COVEY_FRAME_CONTROL, &covey__wire__control__descriptor, s_on_control},
+    {COVEY_FRAME_SERVICE_STATE, &covey__wire__service_state__descriptor,
+     s_on_service_state},
 };
 
 static void

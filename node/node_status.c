@@ -216,6 +216,8 @@ s_put_groups (const covey_hub_t *self, covey_buf_t *to)
     s_put_count (to, "groupOutstanding", covey_workgroup_count (self->groups));
     s_put_count (to, "refusedGroup", self->counters.refused_group);
     s_put_count (to, "heard", self->counters.heard);
+    s_put_count (to, "controlSent", self->counters.control_sent);
+    s_put_count (to, "controlReceived", self->counters.control_received);
 }
 
 /*  How members are found, and found dead.                                   */

@@ -55,13 +55,17 @@ typedef enum {
         0x26, /* not used: XPUB tells who subscribed to what */
     COVEY_FRAME_PEER_REFUSE = 0x27,
     COVEY_FRAME_SWIM = 0x28, /* header covey.swim.Message                     */
+    COVEY_FRAME_PEER_CONTROL = 0x29, /* no header; one item: from coordinator to
+                                        coordinator                           */
     /* PUB -> SUB, topic in front */
     COVEY_FRAME_BROADCAST = 0x31,
     COVEY_FRAME_SYNC_MARK = 0x32, /* header SubSync                           */
     /* node <-> service */
     COVEY_FRAME_JOURNAL = 0x41,
     COVEY_FRAME_JOURNAL_ACK = 0x42,
-    COVEY_FRAME_VIEW = 0x43
+    COVEY_FRAME_VIEW = 0x43,
+    COVEY_FRAME_CONTROL = 0x44,
+    COVEY_FRAME_SERVICE_STATE = 0x45
 } covey_frame_kind_t;
 
 /*  First byte of an item on the reliable stream between nodes.              */

@@ -384,3 +384,12 @@ covey_session_send_frame (covey_session_t *self, covey_frame_kind_t kind,
     if (self->state == COVEY_SESSION_OPEN)
         covey_session_put_header (self, kind, header);
 }
+
+void
+covey_session_send_item (covey_session_t *self, covey_frame_kind_t kind,
+                         const ProtobufCMessage *header, const void *item,
+                         size_t size)
+{
+    if (self->state == COVEY_SESSION_OPEN)
+        covey_session_put_item (self, kind, header, item, size);
+}

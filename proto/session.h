@@ -67,7 +67,7 @@ typedef struct {
     void (*gap) (void *arg, const Covey__Wire__Gap *gap);
     /* the node is about to leave, in `left_ms` at the latest                 */
     void (*draining) (void *arg, uint32_t left_ms);
-    /* services only: Journal, JournalAck and View frames, unparsed           */
+    /* services only: Journal, JournalAck, View and Control frames, unparsed  */
     void (*service) (void *arg, const covey_frame_t *frame);
 } covey_session_callbacks_t;
 
@@ -141,8 +141,12 @@ uint32_t covey_session_ttl_left (const covey_session_t *self);
     half the window is used up, with the next publish, or by tick.            */
 void covey_session_done (covey_session_t *self);
 
-/*  Services: send a frame of their own (JournalAck).                        */
+/*  Services: send a frame of their own (JournalAck, Control, ServiceState),
+    without items or with one. Lost while the session is not open.            */
 void covey_session_send_frame (covey_session_t *self, covey_frame_kind_t kind,
                                const ProtobufCMessage *header);
+void covey_session_send_item (covey_session_t *self, covey_frame_kind_t kind,
+                              const ProtobufCMessage *header, const void *item,
+                              size_t size);
 
 #endif

@@ -57,6 +57,9 @@ struct covey_session {
 void covey_session_put (covey_session_t *self, const covey_buf_t *frame);
 void covey_session_put_header (covey_session_t *self, covey_frame_kind_t kind,
                                const ProtobufCMessage *header);
+void covey_session_put_item (covey_session_t *self, covey_frame_kind_t kind,
+                             const ProtobufCMessage *header, const void *item,
+                             size_t size);
 void covey_session_put_hello (covey_session_t *self);
 void covey_session_put_ping (covey_session_t *self);
 void covey_session_put_ack (covey_session_t *self);

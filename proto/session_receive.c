@@ -363,6 +363,7 @@ static const struct {
     {COVEY_FRAME_JOURNAL, false, NULL, s_on_service},
     {COVEY_FRAME_JOURNAL_ACK, false, NULL, s_on_service},
     {COVEY_FRAME_VIEW, false, NULL, s_on_service},
+    {COVEY_FRAME_CONTROL, false, NULL, s_on_service},
     /* PONG only breaks the silence; kinds of newer nodes do no more. */
 };
 

@@ -28,6 +28,17 @@ covey_session_put_header (covey_session_t *self, covey_frame_kind_t kind,
         s_send_out (self);
 }
 
+void
+covey_session_put_item (covey_session_t *self, covey_frame_kind_t kind,
+                        const ProtobufCMessage *header, const void *item,
+                        size_t size)
+{
+    covey_buf_clear (&self->out);
+    if (covey_frame_begin (&self->out, kind, header) == COVEY_OK &&
+        covey_frame_add (&self->out, item, size) == COVEY_OK)
+        s_send_out (self);
+}
+
 static void
 s_put_ack (covey_session_t *self, bool arrived)
 {

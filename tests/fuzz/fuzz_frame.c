@@ -48,6 +48,8 @@ static const struct {
     {COVEY_FRAME_JOURNAL, &covey__wire__journal__descriptor},
     {COVEY_FRAME_JOURNAL_ACK, &covey__wire__journal_ack__descriptor},
     {COVEY_FRAME_VIEW, &covey__wire__view__descriptor},
+    {COVEY_FRAME_CONTROL, &covey__wire__control__descriptor},
+    {COVEY_FRAME_SERVICE_STATE, &covey__wire__service_state__descriptor},
 };
 
 static void

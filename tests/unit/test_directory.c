@@ -115,6 +115,48 @@ test_service_with_the_smallest_node_id_is_used (void **state)
 }
 
 static void
+test_service_with_the_highest_rank_is_used (void **state)
+{
+    covey_directory_t *directory = *state;
+    assert_int_equal (
+        s_put (directory, "coordinator", s_one, 1, "coordinator", false),
+        COVEY_OK);
+    assert_int_equal (
+        s_put (directory, "coordinator", s_two, 1, "coordinator", false),
+        COVEY_OK);
+    uint64_t version = covey_directory_version (directory);
+    uint64_t digest = covey_directory_digest (directory, s_two);
+    assert_true (
+        covey_directory_set_rank (directory, "coordinator", s_two, 7, 5));
+    assert_memory_equal (s_find (directory, "coordinator")->node_id, s_two, 16);
+    assert_true (covey_directory_version (directory) > version);
+    assert_true (covey_directory_digest (directory, s_two) != digest);
+    /* Twice the same says nothing; a clock that stands still hides nothing. */
+    assert_false (
+        covey_directory_set_rank (directory, "coordinator", s_two, 7, 6));
+    digest = covey_directory_digest (directory, s_two);
+    assert_true (
+        covey_directory_set_rank (directory, "coordinator", s_two, 8, 5));
+    assert_true (covey_directory_digest (directory, s_two) != digest);
+    assert_false (
+        covey_directory_set_rank (directory, "persister", s_two, 1, 6));
+    /* Others hear of it, and of a rank that they were told. */
+    Covey__Wire__AgentInfo info;
+    covey_directory_info (s_find (directory, "coordinator"), &info);
+    assert_int_equal (info.rank, 8);
+    assert_true (
+        covey_directory_set_rank (directory, "coordinator", s_one, 9, 6));
+    version = covey_directory_version (directory);
+    assert_int_equal (
+        s_put (directory, "coordinator", s_one, 1, "coordinator", false),
+        COVEY_OK);
+    assert_true (covey_directory_version (directory) > version);
+    assert_memory_equal (s_find (directory, "coordinator")->node_id, s_two, 16);
+    assert_true (covey_directory_remove (directory, "coordinator", 11, s_two));
+    assert_memory_equal (s_find (directory, "coordinator")->node_id, s_one, 16);
+}
+
+static void
 s_count (void *arg, const covey_directory_entry_t *entry)
 {
     (void)entry;
@@ -231,6 +273,7 @@ main (void)
         CASE (test_later_session_wins_whoever_speaks_first),
         CASE (test_only_the_host_takes_an_agent_out),
         CASE (test_service_with_the_smallest_node_id_is_used),
+        CASE (test_service_with_the_highest_rank_is_used),
         CASE (test_node_takes_all_its_agents_along),
         CASE (test_unusable_entries_are_refused),
         CASE (test_snapshot_removes_whom_it_does_not_name),

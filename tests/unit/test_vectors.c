@@ -37,6 +37,8 @@ static const ProtobufCMessageDescriptor *const s_headers[] = {
     &covey__wire__heartbeat__descriptor,
     &covey__wire__data__descriptor,
     &covey__wire__journal_ack__descriptor,
+    &covey__wire__control__descriptor,
+    &covey__wire__service_state__descriptor,
     &covey__swim__message__descriptor,
 };
 
