@@ -29,6 +29,7 @@ s_task (uint64_t digest, const covey_task_t *task)
 {
     digest = s_mix_text (digest, task->id);
     digest = s_mix_text (digest, task->agent);
+    digest = s_mix_text (digest, task->assignee);
     digest = s_mix_text (digest, task->error);
     digest = s_mix_text (digest, task->error_code);
     digest = s_mix_text (digest, task->status);

@@ -10,7 +10,8 @@
 struct covey_lane {
     covey_link_t by_demand;
     covey_link_t by_head;
-    char *type; /* or NULL: any                                               */
+    char *assignee; /* whose own lane it is, or NULL                          */
+    char *type;     /* or NULL: any                                           */
     covey_texts_t required;
     covey_tree_t tasks;
 };
@@ -61,7 +62,10 @@ static int
 s_by_demand (const void *a, const void *b)
 {
     const covey_lane_t *x = a, *y = b;
-    int order = s_compare_types (x->type, y->type);
+    int order = s_compare_types (x->assignee, y->assignee);
+    if (order || x->assignee)
+        return order;
+    order = s_compare_types (x->type, y->type);
     return order ? order : covey_texts_compare (&x->required, &y->required);
 }
 
@@ -70,9 +74,18 @@ s_key_demand (const void *key, const void *item)
 {
     const covey_task_t *task = key;
     const covey_lane_t *lane = item;
-    int order = s_compare_types (task->agent_type, lane->type);
+    int order = s_compare_types (task->assignee, lane->assignee);
+    if (order || task->assignee)
+        return order;
+    order = s_compare_types (task->agent_type, lane->type);
     return order ? order
                  : covey_texts_compare (&task->required, &lane->required);
+}
+
+static int
+s_key_assignee (const void *key, const void *item)
+{
+    return s_compare_types (key, ((const covey_lane_t *)item)->assignee);
 }
 
 static int
@@ -144,7 +157,7 @@ s_lane_out (covey_scheduler_t *self, covey_lane_t *lane)
 static void
 s_lane_in (covey_scheduler_t *self, covey_lane_t *lane)
 {
-    if (lane->tasks.count)
+    if (lane->tasks.count && !lane->assignee)
         covey_tree_insert (&self->lanes_by_head, lane);
 }
 
@@ -155,6 +168,7 @@ covey_scheduler_queue (covey_scheduler_t *self, covey_task_t *task)
     covey_lane_t *lane = covey_tree_find (&self->lanes, task, s_key_demand);
     if (!lane) {
         lane = covey_mem_new (sizeof *lane);
+        lane->assignee = covey_str_dup (task->assignee);
         lane->type = covey_str_dup (task->agent_type);
         covey_texts_copy (&lane->required, task->required.items,
                           task->required.count);
@@ -183,6 +197,7 @@ covey_scheduler_unqueue (covey_scheduler_t *self, covey_task_t *task)
         return;
     covey_tree_remove (&self->lanes, lane);
     covey_texts_deinit (&lane->required);
+    free (lane->assignee);
     free (lane->type);
     free (lane);
 }
@@ -273,6 +288,8 @@ s_fits (const char *type, const covey_texts_t *required, const char *has_type,
 bool
 covey_scheduler_matches (const covey_worker_t *worker, const covey_task_t *task)
 {
+    if (task->assignee)
+        return strcmp (task->assignee, worker->id) == 0;
     return s_fits (task->agent_type, &task->required, worker->type,
                    &worker->capabilities) &&
            !covey_task_was_rejected_by (task, worker->generation);
@@ -282,6 +299,7 @@ covey_worker_t *
 covey_scheduler_worker_for (const covey_scheduler_t *self,
                             const covey_task_t *task)
 {
+    assert (!task->assignee);
     const covey_tree_t *kinds = &self->kinds_by_best;
     covey_worker_t *best = NULL;
     for (covey_kind_t *kind = covey_tree_first (kinds); kind;
@@ -302,11 +320,19 @@ covey_scheduler_worker_for (const covey_scheduler_t *self,
 }
 
 covey_task_t *
+covey_scheduler_own_task (const covey_scheduler_t *self, const char *agent_id)
+{
+    const covey_lane_t *lane =
+        covey_tree_find (&self->lanes, agent_id, s_key_assignee);
+    return lane ? covey_tree_first (&lane->tasks) : NULL;
+}
+
+covey_task_t *
 covey_scheduler_task_for (const covey_scheduler_t *self,
                           const covey_worker_t *worker)
 {
     const covey_tree_t *lanes = &self->lanes_by_head;
-    covey_task_t *best = NULL;
+    covey_task_t *best = covey_scheduler_own_task (self, worker->id);
     for (covey_lane_t *lane = covey_tree_first (lanes); lane;
          lane = covey_tree_next (lanes, lane)) {
         covey_task_t *task = covey_tree_first (&lane->tasks);

@@ -4,6 +4,8 @@
     Lanes     ready tasks that ask for the same (agent type, capabilities)
               share a lane, ordered by priority, then age. Lanes are ordered by
               their first task
+    Assignee  a task that is for one agent alone is in that agent's own lane,
+              which stands outside that order
     Kinds     agents that offer the same (type, capabilities) share a kind; the
               ones that can take a task are ordered by load. Kinds are ordered
               by their first agent
@@ -22,8 +24,8 @@ typedef struct covey_lane covey_lane_t;
 typedef struct covey_kind covey_kind_t;
 
 typedef struct {
-    covey_tree_t lanes;         /* by demand                                  */
-    covey_tree_t lanes_by_head; /* the most urgent first                      */
+    covey_tree_t lanes;         /* by assignee, by demand                     */
+    covey_tree_t lanes_by_head; /* the most urgent first; without assignee    */
     covey_tree_t kinds;         /* by offer                                   */
     covey_tree_t kinds_by_best; /* those with a free agent, least loaded first*/
     size_t ready_count;
@@ -50,12 +52,15 @@ bool covey_scheduler_is_free (const covey_worker_t *worker);
 bool covey_scheduler_matches (const covey_worker_t *worker,
                               const covey_task_t *task);
 
-/*  The least loaded agent for a task; the most urgent task for an agent.
-    NULL: none.                                                               */
+/*  The least loaded agent for a task, which has no assignee; the most urgent
+    task for an agent. NULL: none.                                            */
 covey_worker_t *covey_scheduler_worker_for (const covey_scheduler_t *self,
                                             const covey_task_t *task);
 covey_task_t *covey_scheduler_task_for (const covey_scheduler_t *self,
                                         const covey_worker_t *worker);
+/*  The most urgent of the tasks that are for this agent alone, or NULL.     */
+covey_task_t *covey_scheduler_own_task (const covey_scheduler_t *self,
+                                        const char *agent_id);
 /*  Agents that are up and offer what the task asks for, busy ones too.      */
 size_t covey_scheduler_count_matching (const covey_scheduler_t *self,
                                        const covey_task_t *task);

@@ -208,6 +208,11 @@ s_on_reject (covey_state_t *self, covey_task_t *task,
     covey_fact_report (self, COVEY_TASK_ON_REJECT, task, report);
     uint64_t generation = task->worker->generation;
     covey_state_release (self, task);
+    if (task->assignee) { /* there is nobody else to offer it to */
+        covey_state_fail (self, task, COVEY_TASK_REJECTED,
+                          report->reason ? report->reason : "no reason given");
+        return;
+    }
     task->attempt--;
     if (task->rejection_count == COVEY_TASK_REJECTIONS_MAX) {
         covey_state_fail (self, task, COVEY_TASK_REJECTED,

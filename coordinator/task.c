@@ -127,6 +127,7 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->status);
     free (self->agent);
     free (self->agent_type);
+    free (self->assignee);
     free (self->correlation_id);
     free (self->submitter);
     free (self->key);

@@ -124,7 +124,8 @@ struct covey_task {
     char *key;         /* or NULL                                             */
     char *submitter;
     char *correlation_id;
-    char *agent_type; /* wanted, or NULL                                 */
+    char *agent_type; /* wanted, or NULL                                      */
+    char *assignee;   /* the one agent that may get it, or NULL: any          */
     covey_texts_t required; /* capabilities, sorted                           */
     uint32_t priority;
     covey_retry_t retry;

@@ -147,6 +147,12 @@ void
 covey_state_make_ready (covey_state_t *self, covey_task_t *task)
 {
     assert (task->state == COVEY_TASK_STATE_QUEUED && !task->waits_for);
+    if (task->assignee &&
+        !covey_registry_find_up (&self->registry, task->assignee)) {
+        covey_state_fail (self, task, COVEY_TASK_AGENT_LOST,
+                          "the agent that it is for is gone");
+        return;
+    }
     covey_scheduler_queue (&self->scheduler, task);
     covey_tree_insert (&self->fresh, task);
 }
@@ -403,6 +409,16 @@ covey_state_task_due (covey_state_t *self, covey_timer_t *timer)
 /* ---- assignment
  * ----------------------------------------------------------------- */
 
+static covey_worker_t *
+s_worker_for (const covey_state_t *self, const covey_task_t *task)
+{
+    if (!task->assignee)
+        return covey_scheduler_worker_for (&self->scheduler, task);
+    covey_worker_t *worker =
+        covey_registry_find_up (&self->registry, task->assignee);
+    return worker && covey_scheduler_is_free (worker) ? worker : NULL;
+}
+
 /*  Between commands no ready task and free agent fit each other. So only what
     changed is looked at: agents that can take more, and tasks that are new. */
 void
@@ -414,11 +430,11 @@ covey_state_dispatch (covey_state_t *self)
     while ((worker = covey_tree_first (&self->freed))) {
         while (covey_scheduler_is_free (worker) &&
                (task = covey_scheduler_task_for (scheduler, worker)))
-            s_assign (self, task, covey_scheduler_worker_for (scheduler, task));
+            s_assign (self, task, s_worker_for (self, task));
         covey_tree_remove (&self->freed, worker);
     }
     while ((task = covey_tree_first (&self->fresh))) {
-        worker = covey_scheduler_worker_for (scheduler, task);
+        worker = s_worker_for (self, task);
         if (worker)
             s_assign (self, task, worker);
         else

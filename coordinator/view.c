@@ -78,6 +78,11 @@ s_reason (const covey_state_t *state, const covey_task_t *task, char *text,
         snprintf (text, size, "waits until %s for its next attempt", when);
         return;
     }
+    if (task->assignee) {
+        snprintf (text, size, "waits for agent %s, which is busy",
+                  task->assignee);
+        return;
+    }
     size_t fit = covey_scheduler_count_matching (&state->scheduler, task);
     if (fit == 0)
         snprintf (text, size, "no agent is there that offers what it asks for");
