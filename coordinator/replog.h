@@ -22,12 +22,14 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
-#include "base/log.h"
 
 #define COVEY_REPLOG_MEMBERS_MAX 9 /* voters and spares */
 #define COVEY_REPLOG_ENTRY_MAX (COVEY_EVENT_MAX + 65536)
-/*  A message to another member is at most this large; snapshots go in pieces.*/
-#define COVEY_REPLOG_MESSAGE_MAX 1048576
+/*  A message to another member is at most this large: one entry of the largest
+    size. Several go together up to COVEY_REPLOG_BATCH_BYTES, snapshots in
+   pieces of COVEY_REPLOG_PIECE_BYTES. */
+#define COVEY_REPLOG_MESSAGE_MAX (COVEY_REPLOG_ENTRY_MAX + 4096)
+#define COVEY_REPLOG_BATCH_BYTES 1048576
 #define COVEY_REPLOG_ELECTION_MS 1000
 #define COVEY_REPLOG_HEARTBEAT_MS 100
 
@@ -88,7 +90,9 @@ typedef struct {
     uint32_t trailing_entries; /* 0: 2048 stay behind a snapshot              */
     size_t queue_max;          /* 0: 8192 commands without an outcome         */
     size_t queue_bytes_max;    /* 0: 64 MiB of them                           */
-    covey_log_t *log;          /* may be NULL                                 */
+    size_t snapshot_max;       /* 0: 4 GiB; a larger one is not taken over    */
+    size_t message_max; /* 0: COVEY_REPLOG_BATCH_BYTES; entries and pieces
+                           of a snapshot go together up to this         */
 } covey_replog_config_t;
 
 /*  Reads the store, loads its snapshot, waits for events. `store` is borrowed
@@ -100,6 +104,17 @@ covey_err_t covey_replog_open (const covey_replog_config_t *config,
                                covey_replog_t **log_p, covey_errbuf_t *err);
 /*  No callback comes out of it.                                             */
 void covey_replog_close (covey_replog_t **self_p);
+
+/*  Counted since it was opened.                                             */
+typedef struct {
+    uint64_t refused;   /* messages not well-formed, of another log or for
+                           another member                                     */
+    uint64_t terms;     /* times it became leader                             */
+    uint64_t reloads;   /* times the engine was started anew from the store   */
+    uint64_t snapshots; /* taken                                              */
+    uint64_t installed; /* taken over from a leader                           */
+    uint64_t commits;   /* of the store                                       */
+} covey_replog_stats_t;
 
 /* ---- events -----------------------------------------------------------------
  */
@@ -120,7 +135,7 @@ covey_err_t covey_replog_read (covey_replog_t *self, uint64_t ticket,
                                covey_errbuf_t *err);
 /*  Members: one change at a time (BUSY), by the leader only (NOCOORDINATOR).
     A spare is promoted when it has caught up; until then EAGAIN. STATE: it
-   leads itself and cannot be removed; let it yield first. */
+    leads itself and cannot be removed; let it yield first.                   */
 covey_err_t covey_replog_add (covey_replog_t *self, uint64_t member_id,
                               const covey_id_t *node_id, uint64_t ticket,
                               covey_errbuf_t *err);
@@ -154,6 +169,7 @@ uint64_t covey_replog_applied (const covey_replog_t *self);  /* and committed */
 uint64_t covey_replog_snapshot (const covey_replog_t *self); /* 0: none       */
 /*  Milliseconds since a leader was heard (0: leads itself); -1: never.      */
 int64_t covey_replog_silence_ms (const covey_replog_t *self, int64_t now_ms);
+const covey_replog_stats_t *covey_replog_stats (const covey_replog_t *self);
 size_t covey_replog_member_count (const covey_replog_t *self);
 void covey_replog_member (const covey_replog_t *self, size_t i,
                           covey_replog_member_t *member);
