@@ -17,7 +17,7 @@ function(covey_proto_generate out_sources)
   set(${out_sources} ${sources} PARENT_SCOPE)
 endfunction()
 
-covey_proto_generate(gen_sources event.proto wire.proto control.proto store.proto swim.proto)
+covey_proto_generate(gen_sources event.proto wire.proto control.proto store.proto swim.proto snapshot.proto)
 add_library(covey_pb OBJECT ${gen_sources})
 target_include_directories(covey_pb PUBLIC ${CMAKE_BINARY_DIR}/gen)
 target_compile_options(covey_pb PRIVATE -w)

@@ -35,6 +35,23 @@ typedef struct {
 } covey_answer_t;
 
 typedef struct {
+    uint64_t hash; /* of the request id                                       */
+    char *request_id;
+    covey_answer_t answer;
+} covey_verdict_t;
+
+typedef struct {
+    covey_link_t by_id;
+    covey_link_t by_use;
+    char *id;
+    int64_t used_us;
+    covey_verdict_t *verdicts; /* a ring once it is full                      */
+    size_t count;
+    size_t capacity;
+    size_t oldest;
+} covey_client_t;
+
+typedef struct {
     covey_tree_t clients; /* by id                                            */
     covey_tree_t by_use;  /* longest silent first                             */
     size_t answer_count;
@@ -52,7 +69,5 @@ const covey_answer_t *covey_clients_find (const covey_clients_t *self,
 void covey_clients_keep (covey_clients_t *self, const char *client_id,
                          const char *request_id, const covey_answer_t *answer,
                          int64_t now_us);
-/*  A number over all that is kept, for digests.                             */
-uint64_t covey_clients_digest (const covey_clients_t *self);
 
 #endif

@@ -91,6 +91,19 @@ covey_registry_find_up (const covey_registry_t *self, const char *agent_id)
     return worker && worker->up ? worker : NULL;
 }
 
+covey_worker_t *
+covey_registry_add (covey_registry_t *self, const char *agent_id)
+{
+    if (covey_registry_find (self, agent_id))
+        return NULL;
+    covey_worker_t *worker = covey_mem_new (sizeof *worker);
+    worker->id = covey_str_dup (agent_id);
+    covey_tree_init (&worker->held, offsetof (covey_task_t, in_held),
+                     s_by_token);
+    covey_tree_insert (&self->workers, worker);
+    return worker;
+}
+
 static void
 s_describe (covey_worker_t *worker, const Covey__Control__AgentUp *up)
 {
@@ -115,13 +128,8 @@ covey_registry_up (covey_registry_t *self, const Covey__Control__AgentUp *up,
     covey_worker_t *worker = covey_registry_find (self, up->agent_id);
     if (!(worker && worker->up) && self->up_count >= COVEY_REGISTRY_MAX)
         return COVEY_LIMIT;
-    if (!worker) {
-        worker = covey_mem_new (sizeof *worker);
-        worker->id = covey_str_dup (up->agent_id);
-        covey_tree_init (&worker->held, offsetof (covey_task_t, in_held),
-                         s_by_token);
-        covey_tree_insert (&self->workers, worker);
-    }
+    if (!worker)
+        worker = covey_registry_add (self, up->agent_id);
     assert (!worker->kind);
     s_describe (worker, up);
     if (!worker->up) {

@@ -64,6 +64,9 @@ covey_worker_t *covey_registry_find (const covey_registry_t *self,
 covey_worker_t *covey_registry_find_up (const covey_registry_t *self,
                                         const char *agent_id);
 
+/*  A new one that is not up; NULL when the id is there.                     */
+covey_worker_t *covey_registry_add (covey_registry_t *self,
+                                    const char *agent_id);
 /*  A session began. An older session of the same agent must have been taken
     down before. LIMIT: COVEY_REGISTRY_MAX. The same session again changes
     what the agent says of itself and keeps the generation.                   */

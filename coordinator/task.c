@@ -198,13 +198,13 @@ s_length (const char *text)
 size_t
 covey_task_measure (const covey_task_t *self)
 {
-    size_t bytes = sizeof *self + s_length (self->id) + s_length (self->type) +
-                   s_length (self->description) + s_length (self->key) +
-                   s_length (self->status) + s_length (self->error) +
+    size_t bytes = COVEY_TASK_OVERHEAD + s_length (self->id) +
+                   s_length (self->type) + s_length (self->description) +
+                   s_length (self->key) + s_length (self->status) +
+                   s_length (self->error) +
                    covey_texts_bytes (&self->required) + self->input.size +
                    self->result.size;
     for (size_t i = 0; i < self->dependency_count; i++)
-        bytes +=
-            sizeof *self->dependencies + s_length (self->dependencies[i].id);
+        bytes += COVEY_TASK_EDGE_OVERHEAD + s_length (self->dependencies[i].id);
     return bytes;
 }

@@ -25,6 +25,10 @@
 #define COVEY_TASK_MAX_DELAY_MS 60000
 #define COVEY_TASK_DELAY_MAX_MS 86400000
 #define COVEY_TASK_REJECTIONS_MAX 64
+/*  What a task and a dependency count for beside their texts: numbers that do
+    not change with the machine, because replicas decide by them.             */
+#define COVEY_TASK_OVERHEAD 1024
+#define COVEY_TASK_EDGE_OVERHEAD 64
 
 /*  Error codes that the coordinator itself gives.                           */
 #define COVEY_TASK_AGENT_LOST "AGENT_LOST"

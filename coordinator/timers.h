@@ -8,6 +8,7 @@
 
 #include "coordinator/tree.h"
 
+/*  The numbers are in snapshots: they stay, new ones go to the end.         */
 typedef enum {
     COVEY_TIMER_LEASE,    /* a held task: no report in time                   */
     COVEY_TIMER_DELAY,    /* a queued task: its next attempt may begin        */

@@ -216,6 +216,17 @@ covey_proposal_withdraw (covey_proposal_t *self, const char *reason,
     return COVEY_OK;
 }
 
+covey_err_t
+covey_proposal_settle (covey_proposal_t *self, const covey_decision_t *decision,
+                       int64_t decided_us)
+{
+    if (covey_proposal_is_decided (self))
+        return COVEY_STATE;
+    self->decision = *decision;
+    self->decided_us = decided_us;
+    return COVEY_OK;
+}
+
 bool
 covey_proposal_is_decided (const covey_proposal_t *self)
 {

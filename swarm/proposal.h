@@ -77,6 +77,11 @@ bool covey_proposal_step (covey_proposal_t *self, int64_t now_us);
 covey_err_t covey_proposal_withdraw (covey_proposal_t *self, const char *reason,
                                      int64_t now_us, covey_errbuf_t *err);
 
+/*  It was decided before, as its saved state says. STATE when it is.        */
+covey_err_t covey_proposal_settle (covey_proposal_t *self,
+                                   const covey_decision_t *decision,
+                                   int64_t decided_us);
+
 bool covey_proposal_is_decided (const covey_proposal_t *self);
 const covey_decision_t *covey_proposal_decision (const covey_proposal_t *self);
 int64_t covey_proposal_decided_us (const covey_proposal_t *self);

@@ -120,6 +120,19 @@ covey_swarm_destroy (covey_swarm_t **self_p)
     *self_p = NULL;
 }
 
+void
+covey_swarm_restore (covey_swarm_t *self, const covey_swarm_past_t *past)
+{
+    for (size_t i = 0; i < self->member_count; i++)
+        self->members[i].joined_us = past->joined_us[i];
+    covey_str_copy (self->leader, sizeof self->leader,
+                    past->leader ? past->leader : "");
+    self->leader_lost = past->leader_lost;
+    self->disbanded = past->disbanded;
+    self->disbanded_us = past->disbanded_us;
+    self->version = past->version;
+}
+
 static covey_err_t
 s_check_active (const covey_swarm_t *self, covey_errbuf_t *err)
 {

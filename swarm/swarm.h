@@ -40,6 +40,19 @@ covey_err_t covey_swarm_new (const covey_swarm_args_t *args,
                              covey_swarm_t **swarm_p, covey_errbuf_t *err);
 void covey_swarm_destroy (covey_swarm_t **self_p);
 
+/*  What became of a swarm since it was formed.                              */
+typedef struct {
+    const int64_t *joined_us; /* of each member                               */
+    const char *leader;       /* or NULL                                      */
+    bool leader_lost;
+    bool disbanded;
+    int64_t disbanded_us;
+    uint64_t version;
+} covey_swarm_past_t;
+
+/*  A new one, made of the members that are there now, takes up its past.    */
+void covey_swarm_restore (covey_swarm_t *self, const covey_swarm_past_t *past);
+
 typedef enum {
     COVEY_SWARM_SAME,    /* was a member already, with this weight            */
     COVEY_SWARM_JOINED,  /* is one now                                        */
