@@ -12,6 +12,8 @@
 
 /*  A little of everything: tasks in all states, agents up and down, swarms,
     votes open and decided, refusals that are kept.                           */
+#define DO(...) assert_int_equal (support_call (__VA_ARGS__), COVEY_OK)
+
 static void
 s_fill (support_control_t *c)
 {
@@ -20,42 +22,39 @@ s_fill (support_control_t *c)
     support_agent_up (c, "a2", "worker", "ocr", 1);
     support_agent_up (c, "gone", "clerk", "", 1);
     support_agent_down (c, "gone");
-    support_call (c, "c1", "task.submit",
-                  "{\"taskId\":\"t1\",\"taskType\":\"x\",\"input\":{"
-                  "\"contentType\":\"TEXT\",\"data\":\"aGVsbG8=\"}}");
-    support_call (c, "c1", "task.submit",
-                  "{\"taskId\":\"t2\",\"taskType\":\"x\",\"dependencies\":["
-                  "\"t1\"],\"idempotencyKey\":\"k\",\"deadline\":"
-                  "1800000000000000}");
-    support_call (c, "c1", "task.submit",
-                  "{\"taskId\":\"t3\",\"taskType\":\"x\",\"agentType\":"
-                  "\"nobody\",\"retry\":{\"fatalCodes\":[\"F\"]}}");
-    support_call (c, "c2", "task.submit",
-                  "{\"taskId\":\"t4\",\"taskType\":\"x\"}");
-    support_call (c, "a2", "task.fail",
-                  "{\"taskId\":\"t4\",\"fencingToken\":2,\"error\":\"no\"}");
-    support_call (c, "c2", "task.submit",
-                  "{\"taskId\":\"t4\",\"taskType\":\"x\"}");
-    support_call (c, "c2", "task.submit",
-                  "{\"taskId\":\"t5\",\"taskType\":\"x\"}");
-    support_call (c, "c2", "task.cancel", "{\"taskId\":\"t5\"}");
-    support_call (c, "c2", "swarm.form",
-                  "{\"swarmId\":\"s1\",\"members\":[{\"agentId\":\"a1\"},{"
-                  "\"agentId\":\"a2\",\"weight\":2.5}],\"tags\":[\"z\"]}");
-    support_call (c, "c2", "swarm.form", "{\"swarmId\":\"s2\"}");
-    support_call (c, "c2", "swarm.disband", "{\"swarmId\":\"s2\"}");
+    DO (c, "c1", "task.submit",
+        "{\"taskId\":\"t1\",\"taskType\":\"x\",\"input\":{"
+        "\"contentType\":\"text\",\"data\":\"hello\"}}");
+    DO (c, "c1", "task.submit",
+        "{\"taskId\":\"t2\",\"taskType\":\"x\",\"dependencies\":["
+        "\"t1\"],\"idempotencyKey\":\"k\",\"deadline\":"
+        "1800000000000000}");
+    DO (c, "c1", "task.submit",
+        "{\"taskId\":\"t3\",\"taskType\":\"x\",\"agentType\":"
+        "\"nobody\",\"retry\":{\"fatalCodes\":[\"F\"]}}");
+    DO (c, "c2", "task.submit", "{\"taskId\":\"t4\",\"taskType\":\"x\"}");
+    DO (c, "a2", "task.fail",
+        "{\"taskId\":\"t4\",\"fencingToken\":2,\"error\":\"no\"}");
+    assert_int_equal (support_call (c, "c2", "task.submit",
+                                    "{\"taskId\":\"t4\",\"taskType\":\"x\"}"),
+                      COVEY_EXISTS);
+    DO (c, "c2", "task.submit", "{\"taskId\":\"t5\",\"taskType\":\"x\"}");
+    DO (c, "c2", "task.cancel", "{\"taskId\":\"t5\"}");
+    DO (c, "c2", "swarm.form",
+        "{\"swarmId\":\"s1\",\"members\":[{\"agentId\":\"a1\"},{"
+        "\"agentId\":\"a2\",\"weight\":2.5}],\"tags\":[\"z\"]}");
+    DO (c, "c2", "swarm.form", "{\"swarmId\":\"s2\"}");
+    DO (c, "c2", "swarm.disband", "{\"swarmId\":\"s2\"}");
     for (int i = 1; i <= 2; i++)
-        support_call (c, "a1", "swarm.propose",
-                      "{\"consensusId\":\"v%d\",\"swarmId\":\"s1\","
-                      "\"proposal\":{\"data\":\"eA==\"}}",
-                      i);
-    support_call (c, "a1", "swarm.vote",
-                  "{\"consensusId\":\"v1\",\"vote\":\"approve\","
-                  "\"reason\":\"why not\"}");
-    support_call (c, "a2", "swarm.vote",
-                  "{\"consensusId\":\"v1\",\"vote\":\"approve\"}");
-    support_call (c, "a2", "swarm.vote",
-                  "{\"consensusId\":\"v2\",\"vote\":\"reject\"}");
+        DO (c, "a1", "swarm.propose",
+            "{\"consensusId\":\"v%d\",\"swarmId\":\"s1\","
+            "\"proposal\":{\"contentType\":\"text\",\"data\":\"x\"}}",
+            i);
+    DO (c, "a1", "swarm.vote",
+        "{\"consensusId\":\"v1\",\"vote\":\"approve\","
+        "\"reason\":\"why not\"}");
+    DO (c, "a2", "swarm.vote", "{\"consensusId\":\"v1\",\"vote\":\"approve\"}");
+    DO (c, "a2", "swarm.vote", "{\"consensusId\":\"v2\",\"vote\":\"approve\"}");
 }
 
 static void

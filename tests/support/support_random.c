@@ -1,0 +1,517 @@
+#include "support_random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "coordinator/method.h"
+#include "coordinator/state_impl.h"
+#include "proto/pb.h"
+
+#define AGENTS 8
+#define CLIENTS 5
+#define JSON_MAX 4096
+
+static const char *const s_words[] = {"alpha", "beta", "gamma", "delta"};
+
+/* ---- dice
+ * ------------------------------------------------------------------- */
+
+static uint64_t
+s_below (support_random_t *self, uint64_t n)
+{
+    return covey_prng_below (&self->prng, n);
+}
+
+static bool
+s_chance (support_random_t *self, uint64_t percent)
+{
+    return s_below (self, 100) < percent;
+}
+
+static const char *
+s_word (support_random_t *self)
+{
+    return s_words[s_below (self, sizeof s_words / sizeof *s_words)];
+}
+
+/*  One of the last ids of a kind, seldom one that never was.                */
+static uint64_t
+s_recent (support_random_t *self, uint64_t made)
+{
+    uint64_t window = made < 40 ? made : 40;
+    return s_chance (self, 3) || !window ? made + 7
+                                         : made - s_below (self, window);
+}
+
+/*  JSON in pieces: `{` and members; s_close ends it.                        */
+typedef struct {
+    char *text;
+    size_t size;
+} s_json_t;
+
+static void s_add (s_json_t *to, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+
+static void
+s_add (s_json_t *to, const char *fmt, ...)
+{
+    va_list args;
+    to->size += (size_t)snprintf (to->text + to->size, JSON_MAX - to->size,
+                                  "%s", to->size ? "," : "{");
+    va_start (args, fmt);
+    to->size +=
+        (size_t)vsnprintf (to->text + to->size, JSON_MAX - to->size, fmt, args);
+    va_end (args);
+    assert_true (to->size < JSON_MAX - 2);
+}
+
+/* ---- tasks
+ * ------------------------------------------------------------------ */
+
+static void
+s_submit (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    (void)state;
+    (void)client;
+    if (s_chance (self, 80))
+        s_add (to, "\"taskId\":\"t%llu\"",
+               s_chance (self, 95)
+                   ? (unsigned long long)++self->tasks
+                   : (unsigned long long)s_recent (self, self->tasks));
+    s_add (to, "\"taskType\":\"%s\"", s_word (self));
+    if (s_chance (self, 30))
+        s_add (to, "\"description\":\"about %s\"", s_word (self));
+    if (s_chance (self, 40))
+        s_add (to, "\"priority\":\"%s\"",
+               s_chance (self, 50) ? "low" : "critical");
+    if (s_chance (self, 30))
+        s_add (to, "\"requiredCapabilities\":[\"%s\",\"%s\"]", s_word (self),
+               s_word (self));
+    if (s_chance (self, 15))
+        s_add (to, "\"agentType\":\"%s\"", s_word (self));
+    if (s_chance (self, 15))
+        s_add (
+            to, "\"deadline\":%lld",
+            (long long)(self->now_us + 1 + (int64_t)s_below (self, 9000000)));
+    if (s_chance (self, 35))
+        s_add (to, "\"dependencies\":[\"t%llu\",\"t%llu\"]",
+               (unsigned long long)s_recent (self, self->tasks),
+               (unsigned long long)s_recent (self, self->tasks));
+    if (s_chance (self, 60))
+        s_add (to,
+               "\"retry\":{\"attempts\":%llu,\"firstDelay\":%llu,"
+               "\"multiplier\":1.5,\"fatalCodes\":[\"%s\"]}",
+               (unsigned long long)s_below (self, 4),
+               (unsigned long long)s_below (self, 2000), s_word (self));
+    if (s_chance (self, 30))
+        s_add (to, "\"input\":{\"contentType\":\"text\",\"data\":\"hi\"}");
+    if (s_chance (self, 70))
+        s_add (to, "\"lease\":%llu",
+               (unsigned long long)(100 + s_below (self, 4000)));
+    if (s_chance (self, 10))
+        s_add (to, "\"idempotencyKey\":\"k%llu\"",
+               (unsigned long long)s_below (self, 20));
+}
+
+/*  A task that somebody holds, or NULL.                                     */
+static const covey_task_t *
+s_held (support_random_t *self, const covey_state_t *state)
+{
+    char id[16];
+    snprintf (id, sizeof id, "a%d", (int)s_below (self, AGENTS));
+    const covey_worker_t *worker =
+        covey_registry_find_up (&state->registry, id);
+    return worker ? covey_tree_first (&worker->held) : NULL;
+}
+
+/*  Task and token; `*client` becomes the holder, mostly.                    */
+static void
+s_report (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    const covey_task_t *task = s_held (self, state);
+    if (!task) {
+        s_add (to, "\"taskId\":\"t%llu\"",
+               (unsigned long long)s_recent (self, self->tasks));
+        s_add (to, "\"fencingToken\":%llu",
+               (unsigned long long)s_below (self, 50));
+        return;
+    }
+    s_add (to, "\"taskId\":\"%s\"", task->id);
+    s_add (to, "\"fencingToken\":%llu",
+           (unsigned long long)task->token - (s_chance (self, 5) ? 1 : 0));
+    if (s_chance (self, 95))
+        snprintf (client, 16, "%s", task->agent);
+}
+
+static void
+s_progress (support_random_t *self, const covey_state_t *state, s_json_t *to,
+            char client[16])
+{
+    s_report (self, state, to, client);
+    if (s_chance (self, 50))
+        s_add (to, "\"progress\":%d.5", (int)s_below (self, 99));
+    if (s_chance (self, 50))
+        s_add (to, "\"status\":\"at %s\"", s_word (self));
+}
+
+static void
+s_complete (support_random_t *self, const covey_state_t *state, s_json_t *to,
+            char client[16])
+{
+    s_report (self, state, to, client);
+    if (s_chance (self, 50))
+        s_add (to, "\"result\":{\"contentType\":\"binary\",\"data\":\"b2s=\"}");
+}
+
+static void
+s_fail (support_random_t *self, const covey_state_t *state, s_json_t *to,
+        char client[16])
+{
+    s_report (self, state, to, client);
+    if (s_chance (self, 70))
+        s_add (to, "\"error\":\"%s broke\"", s_word (self));
+    if (s_chance (self, 30))
+        s_add (to, "\"errorCode\":\"%s\"", s_word (self));
+    if (s_chance (self, 10))
+        s_add (to, "\"retryable\":false");
+}
+
+static void
+s_task_ref (support_random_t *self, const covey_state_t *state, s_json_t *to,
+            char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"taskId\":\"t%llu\"",
+           (unsigned long long)s_recent (self, self->tasks));
+    if (s_chance (self, 30))
+        s_add (to, "\"reason\":\"%s\"", s_word (self));
+}
+
+/* ---- swarms and votes
+ * ------------------------------------------------------- */
+
+static void
+s_form (support_random_t *self, const covey_state_t *state, s_json_t *to,
+        char client[16])
+{
+    (void)state;
+    (void)client;
+    char members[1024] = "";
+    size_t used = 0;
+    for (int i = 0; i < AGENTS; i++)
+        if (s_chance (self, 50))
+            used += (size_t)snprintf (
+                members + used, sizeof members - used,
+                "%s{\"agentId\":\"a%d\",\"weight\":%d.25}", used ? "," : "", i,
+                1 + (int)s_below (self, 9));
+    if (s_chance (self, 95))
+        s_add (to, "\"swarmId\":\"s%llu\"", (unsigned long long)++self->swarms);
+    s_add (to, "\"objective\":\"%s\"", s_word (self));
+    s_add (to, "\"members\":[%s]", members);
+    s_add (to, "\"tags\":[\"%s\"]", s_word (self));
+    if (s_chance (self, 50))
+        s_add (to, "\"strategy\":\"%s\"",
+               s_chance (self, 50) ? "unanimous" : "weighted");
+}
+
+static void
+s_member (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"swarmId\":\"s%llu\"",
+           (unsigned long long)s_recent (self, self->swarms));
+    s_add (to, "\"agentId\":\"a%d\"", (int)s_below (self, AGENTS));
+}
+
+static void
+s_join (support_random_t *self, const covey_state_t *state, s_json_t *to,
+        char client[16])
+{
+    s_member (self, state, to, client);
+    if (s_chance (self, 50))
+        s_add (to, "\"weight\":%d.5", 1 + (int)s_below (self, 9));
+}
+
+static void
+s_swarm_ref (support_random_t *self, const covey_state_t *state, s_json_t *to,
+             char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"swarmId\":\"s%llu\"",
+           (unsigned long long)s_recent (self, self->swarms));
+}
+
+static void
+s_propose (support_random_t *self, const covey_state_t *state, s_json_t *to,
+           char client[16])
+{
+    static const char *const strategies[] = {"majority", "unanimous",
+                                             "weighted", "quorum"};
+    s_swarm_ref (self, state, to, client);
+    if (s_chance (self, 95))
+        s_add (to, "\"consensusId\":\"v%llu\"",
+               (unsigned long long)++self->votes);
+    s_add (to, "\"proposal\":{\"contentType\":\"text\",\"data\":\"yes\"}");
+    uint64_t strategy = s_below (self, 5);
+    if (strategy < 4)
+        s_add (to, "\"votingStrategy\":\"%s\"", strategies[strategy]);
+    if (strategy == 3 && s_chance (self, 70))
+        s_add (to, "\"quorumSize\":%d", 1 + (int)s_below (self, 3));
+    s_add (to, "\"timeout\":%llu",
+           (unsigned long long)(1 + s_below (self, 5000)));
+}
+
+static void
+s_ballot (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    static const char *const votes[] = {"approve", "reject", "abstain"};
+    (void)state;
+    int agent = (int)s_below (self, AGENTS);
+    s_add (to, "\"consensusId\":\"v%llu\"",
+           (unsigned long long)s_recent (self, self->votes));
+    s_add (to, "\"vote\":\"%s\"", votes[s_below (self, 3)]);
+    if (s_chance (self, 40))
+        s_add (to, "\"reason\":\"%s\"", s_word (self));
+    if (s_chance (self, 70))
+        snprintf (client, 16, "a%d", agent);
+    else
+        s_add (to, "\"agentId\":\"a%d\"", agent);
+}
+
+static void
+s_withdraw (support_random_t *self, const covey_state_t *state, s_json_t *to,
+            char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"consensusId\":\"v%llu\"",
+           (unsigned long long)s_recent (self, self->votes));
+}
+
+/* ---- the tables
+ * ------------------------------------------------------------- */
+
+/*  What callers ask. `client` may be changed to who would ask that.         */
+static const struct {
+    unsigned weight;
+    const char *method;
+    void (*params) (support_random_t *self, const covey_state_t *state,
+                    s_json_t *to, char client[16]);
+} s_methods[] = {
+    {30, "task.submit", s_submit},     {6, "task.accept", s_report},
+    {3, "task.reject", s_report},      {6, "task.start", s_report},
+    {8, "task.progress", s_progress},  {16, "task.complete", s_complete},
+    {8, "task.fail", s_fail},          {3, "task.cancel", s_task_ref},
+    {3, "task.retry", s_task_ref},     {3, "swarm.form", s_form},
+    {3, "swarm.join", s_join},         {3, "swarm.leave", s_member},
+    {1, "swarm.disband", s_swarm_ref}, {5, "swarm.propose", s_propose},
+    {12, "swarm.vote", s_ballot},      {1, "swarm.withdraw", s_withdraw},
+};
+
+static Covey__Control__Command *
+s_take (const Covey__Control__Command *command)
+{
+    Covey__Control__Command *copy =
+        (Covey__Control__Command *)covey_pb_dup (&command->base);
+    assert_non_null (copy);
+    return copy;
+}
+
+static size_t
+s_draw (support_random_t *self)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < sizeof s_methods / sizeof *s_methods; i++)
+        total += s_methods[i].weight;
+    uint64_t lot = s_below (self, total);
+    size_t i = 0;
+    while (lot >= s_methods[i].weight)
+        lot -= s_methods[i++].weight;
+    return i;
+}
+
+static Covey__Control__Command *
+s_request (support_random_t *self, const covey_state_t *state)
+{
+    char json[JSON_MAX], client[16], request[32], cause[16];
+    s_json_t to = {json, 0};
+    size_t drawn = s_draw (self);
+    snprintf (client, sizeof client, "c%d", (int)s_below (self, CLIENTS));
+    s_methods[drawn].params (self, state, &to, client);
+    snprintf (json + to.size, JSON_MAX - to.size, "}");
+    const covey_method_t *method = NULL;
+    ProtobufCMessage *params = NULL;
+    covey_errbuf_t err = {""};
+    if (covey_method_find (s_methods[drawn].method, &method, &err) ||
+        covey_method_params (method, json, strlen (json), &params, &err))
+        fail_msg ("%s %s: %s", s_methods[drawn].method, json, err.text);
+    snprintf (request, sizeof request, "r%llu",
+              (unsigned long long)++self->requests);
+    memset (cause, (int)self->requests, sizeof cause);
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    command.client_id = client;
+    command.request_id = request;
+    command.has_causation_id = true;
+    command.causation_id =
+        (ProtobufCBinaryData){sizeof cause, (uint8_t *)cause};
+    if (s_chance (self, 50))
+        command.correlation_id = (char *)s_word (self);
+    covey_method_fill (method, params, &command);
+    Covey__Control__Command *made = s_take (&command);
+    protobuf_c_message_free_unpacked (params, NULL);
+    return made;
+}
+
+/*  Sessions come and go; a coordinator says that it resumed.                */
+static Covey__Control__Command *
+s_agent (support_random_t *self, const covey_state_t *state)
+{
+    char id[16];
+    uint8_t session[16] = {0}, node[16] = {1};
+    char *capabilities[2] = {(char *)s_word (self), (char *)s_word (self)};
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
+    Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
+    Covey__Control__AgentLoad load = COVEY__CONTROL__AGENT_LOAD__INIT;
+    snprintf (id, sizeof id, "a%d", (int)s_below (self, AGENTS));
+    const uint8_t *known = covey_state_agent_session (state, id);
+    if (known)
+        memcpy (session, known, sizeof session);
+    if (!known || s_chance (self, 20)) {
+        self->sessions++;
+        if (!known || s_chance (self, 80))
+            memcpy (session, &self->sessions, sizeof self->sessions);
+        command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_UP;
+        command.agent_up = &up;
+        up.agent_id = id;
+        up.type = (char *)s_word (self);
+        up.name = (char *)s_word (self);
+        up.n_capabilities = up.n_tags = 1 + s_below (self, 2);
+        up.capabilities = up.tags = capabilities;
+        up.node_id = (ProtobufCBinaryData){sizeof node, node};
+        up.session_id = (ProtobufCBinaryData){sizeof session, session};
+        up.has_task_slots = true;
+        up.task_slots = (uint32_t)s_below (self, 4);
+    } else if (s_chance (self, 30)) {
+        command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
+        command.agent_down = &down;
+        down.agent_id = id;
+        down.session_id = (ProtobufCBinaryData){sizeof session, session};
+        down.has_graceful = true;
+        down.graceful = s_chance (self, 50);
+        down.has_last_seen = s_chance (self, 50);
+        down.last_seen = self->now_us;
+    } else {
+        static const char *const states[] = {"ready", "busy", "idle"};
+        command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_LOAD;
+        command.agent_load = &load;
+        load.agent_id = id;
+        load.session_id = (ProtobufCBinaryData){sizeof session, session};
+        load.state = (char *)states[s_below (self, 3)];
+        load.has_available_capacity = true;
+        load.available_capacity = (uint32_t)s_below (self, 101);
+    }
+    return s_take (&command);
+}
+
+static Covey__Control__Command *
+s_tick (support_random_t *self)
+{
+    Covey__Control__Tick tick = COVEY__CONTROL__TICK__INIT;
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    tick.has_resumed = tick.resumed = s_chance (self, 10);
+    command.op_case = COVEY__CONTROL__COMMAND__OP_TICK;
+    command.tick = &tick;
+    return s_take (&command);
+}
+
+/*  Mostly nothing passes, sometimes a lease, seldom a day.                  */
+static void
+s_pass (support_random_t *self)
+{
+    uint64_t lot = s_below (self, 1000);
+    if (lot < 1)
+        self->now_us += (int64_t)s_below (self, 90000000000);
+    else if (lot < 100)
+        self->now_us += (int64_t)s_below (self, 3000000);
+    else if (lot < 800)
+        self->now_us += (int64_t)s_below (self, 20000);
+}
+
+static void
+s_remember (support_random_t *self, const Covey__Control__Command *command)
+{
+    size_t at = self->requests % SUPPORT_RANDOM_LOG;
+    if (self->past[at])
+        covey__control__command__free_unpacked (self->past[at], NULL);
+    self->past[at] = s_take (command);
+}
+
+Covey__Control__Command *
+support_random_command (support_random_t *self, const covey_state_t *state)
+{
+    Covey__Control__Command *command;
+    s_pass (self);
+    uint64_t lot = s_below (self, 100);
+    const Covey__Control__Command *past =
+        self->past[s_below (self, SUPPORT_RANDOM_LOG)];
+    if (lot < 5 && past)
+        command = s_take (past);
+    else if (lot < 10)
+        command = s_tick (self);
+    else if (lot < 22)
+        command = s_agent (self, state);
+    else {
+        command = s_request (self, state);
+        s_remember (self, command);
+    }
+    /* a new leader's clock may be behind the last one's */
+    command->log_time_us =
+        self->now_us -
+        (s_chance (self, 4) ? (int64_t)s_below (self, 5000000) : 0);
+    return command;
+}
+
+void
+support_random_init (support_random_t *self, uint64_t seed)
+{
+    memset (self, 0, sizeof *self);
+    covey_prng_init (&self->prng, seed);
+    self->now_us = 1700000000000000;
+}
+
+void
+support_random_deinit (support_random_t *self)
+{
+    for (size_t i = 0; i < SUPPORT_RANDOM_LOG; i++)
+        if (self->past[i])
+            covey__control__command__free_unpacked (self->past[i], NULL);
+}
+
+void
+support_random_limits (covey_state_limits_t *limits)
+{
+    covey_state_limits_init (limits);
+    limits->tasks_max = 40;
+    limits->task_bytes_max = 42 * 1024;
+    limits->ended_bytes_max = 31 * 1024;
+    limits->ended_max = 30;
+    limits->parked_max = 5;
+    limits->swarms_max = 6;
+    limits->swarms_ended_max = 2;
+    limits->votes_open_max = 6;
+    limits->votes_decided_max = 5;
+}
