@@ -3,13 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "coordinator/task.h"
 #include "swarm/proposal.h"
-
-#define ATTEMPTS_MAX 1000
-#define MULTIPLIER_MAX 100
-/*  9999-12-31: the last day that RFC 3339 can write.                        */
-#define INSTANT_MAX_US 253402300799999999
 
 void
 covey_check_text (covey_check_t *c, const char *field, const char *value,
@@ -94,82 +88,6 @@ s_weight (covey_check_t *c, protobuf_c_boolean has, double value)
     uint64_t micro;
     if (!c->code && has)
         c->code = covey_weight_from (value, &micro, c->err);
-}
-
-static void
-s_retry (covey_check_t *c, const Covey__V1__RetryPolicy *retry)
-{
-    if (!retry)
-        return;
-    if (retry->has_attempts)
-        covey_check_range (c, "retry.attempts", retry->attempts, 0,
-                           ATTEMPTS_MAX);
-    if (retry->has_first_delay)
-        covey_check_range (c, "retry.firstDelay", retry->first_delay, 0,
-                           COVEY_TASK_DELAY_MAX_MS);
-    if (retry->has_multiplier)
-        covey_check_real (c, "retry.multiplier", retry->multiplier, 1,
-                          MULTIPLIER_MAX);
-    if (retry->has_max_delay)
-        covey_check_range (c, "retry.maxDelay", retry->max_delay, 0,
-                           COVEY_TASK_DELAY_MAX_MS);
-    covey_check_names (c, "retry.fatalCodes", retry->fatal_codes,
-                       retry->n_fatal_codes);
-}
-
-covey_err_t
-covey_check_task_submit (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__TaskSubmit *p =
-        (const Covey__Control__TaskSubmit *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "taskId", p->task_id);
-    covey_check_name (&c, "taskType", p->task_type);
-    covey_check_text (&c, "description", p->description, COVEY_TEXT_MAX);
-    if (p->has_priority)
-        covey_check_range (&c, "priority", (int64_t)p->priority,
-                           COVEY_PRIORITY_LOW, COVEY_PRIORITY_CRITICAL);
-    covey_check_names (&c, "requiredCapabilities", p->required_capabilities,
-                       p->n_required_capabilities);
-    covey_check_name (&c, "agentType", p->agent_type);
-    if (p->has_deadline)
-        covey_check_range (&c, "deadline", p->deadline, 1, INSTANT_MAX_US);
-    covey_check_names (&c, "dependencies", p->dependencies, p->n_dependencies);
-    s_retry (&c, p->retry);
-    covey_check_payload (&c, "input", p->input);
-    if (p->has_lease)
-        covey_check_range (&c, "lease", p->lease, COVEY_TASK_LEASE_MIN_MS,
-                           COVEY_TASK_LEASE_MAX_MS);
-    covey_check_name (&c, "idempotencyKey", p->idempotency_key);
-    return c.code;
-}
-
-covey_err_t
-covey_check_task_report (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__TaskReport *p =
-        (const Covey__Control__TaskReport *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "taskId", p->task_id);
-    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
-    if (p->has_progress)
-        covey_check_real (&c, "progress", p->progress, 0, 100);
-    covey_check_text (&c, "status", p->status, COVEY_TEXT_MAX);
-    covey_check_payload (&c, "details", p->details);
-    covey_check_payload (&c, "result", p->result);
-    covey_check_text (&c, "error", p->error, COVEY_TEXT_MAX);
-    covey_check_name (&c, "errorCode", p->error_code);
-    return c.code;
-}
-
-covey_err_t
-covey_check_task_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__TaskRef *p = (const Covey__Control__TaskRef *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "taskId", p->task_id);
-    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
-    return c.code;
 }
 
 covey_err_t

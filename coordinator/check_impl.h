@@ -7,6 +7,9 @@
 
 #include "coordinator/check.h"
 
+/*  9999-12-31: the last day that RFC 3339 can write.                        */
+#define COVEY_CHECK_INSTANT_MAX_US 253402300799999999
+
 typedef struct {
     covey_err_t code;
     covey_errbuf_t *err;

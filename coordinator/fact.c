@@ -212,6 +212,10 @@ covey_fact_assigned (covey_state_t *state, const covey_task_t *task)
     s_describe (event, task);
     covey_fact_put_int (event, "attempt", task->attempt);
     covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
+    s_blob (event, "details", &task->details);
+    covey_fact_put_int (event, "lease", task->lease_ms);
+    if (task->run_ms)
+        covey_fact_put_int (event, "runTimeout", task->run_ms);
     covey_fact_add_target (event, task->worker->id);
 }
 
@@ -235,6 +239,9 @@ s_type_of (covey_task_verb_t verb)
         case COVEY_TASK_ON_EXPIRE:
         case COVEY_TASK_ON_CANCEL:
         case COVEY_TASK_ON_RETRY:
+        case COVEY_TASK_ON_YIELD:
+        case COVEY_TASK_ON_PAUSE:
+        case COVEY_TASK_ON_RESUME:
             break;
     }
     return COVEY_EVENT_NONE;
@@ -328,6 +335,21 @@ covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
         s_task (state, COVEY_EVENT_TASK_CANCELLED, NULL, task);
     covey_fact_put_str (event, "reason", reason);
     covey_fact_put_str (event, "by", covey_state_caller (state));
+    if (target)
+        covey_fact_add_target (event, target);
+}
+
+void
+covey_fact_noted (covey_state_t *state, const covey_task_t *task,
+                  const char *status, const char *target)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_TASK_PROGRESS, NULL, task);
+    covey_fact_put_num (event, "progress", task->progress);
+    covey_fact_put_str (event, "status", status);
+    covey_fact_put_metadata (event, "by", covey_state_caller (state));
+    if (task->worker)
+        covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
     if (target)
         covey_fact_add_target (event, target);
 }

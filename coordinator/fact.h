@@ -26,6 +26,10 @@ void covey_fact_parked (covey_state_t *state, const covey_task_t *task);
 /*  `target` NULL: for everybody; else a word to the agent that works on it. */
 void covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
                            const char *reason, const char *target);
+/*  A pause or a cancel is asked for, or a task is paused or resumed: progress
+    with this status. `target` as above.                                      */
+void covey_fact_noted (covey_state_t *state, const covey_task_t *task,
+                       const char *status, const char *target);
 void covey_fact_retried (covey_state_t *state, const covey_task_t *task);
 
 void covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm);

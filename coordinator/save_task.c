@@ -31,6 +31,10 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->n_fatal_codes = task->retry.fatal_codes.count;
     to->fatal_codes = task->retry.fatal_codes.items;
     to->lease = task->lease_ms;
+    to->queue_timeout = task->queue_ms;
+    to->run_timeout = task->run_ms;
+    to->total_timeout = task->total_ms;
+    to->keep = task->keep_ms;
     to->deadline = task->deadline_us;
     to->submitted = task->submitted_us;
     to->seq = task->seq;
@@ -46,6 +50,11 @@ s_stand (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->attempts_before = task->attempts_before;
     to->n_rejections = task->rejection_count;
     to->rejections = (uint64_t *)task->rejections;
+    to->not_before = task->not_before_us;
+    to->became_ready = task->ready_us;
+    to->pause_requested = task->pause_requested;
+    to->cancel_requested = task->cancel_requested;
+    to->wish = task->wish;
     to->progress = task->progress;
     to->status = task->status;
     to->error = task->error;
@@ -54,6 +63,7 @@ s_stand (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->started = task->started_us;
     to->ended = task->ended_us;
     to->ended_seq = task->ended_seq;
+    to->forget = task->forget_us;
     to->bytes = task->bytes;
     to->ready = task->lane != NULL;
 }
@@ -62,8 +72,8 @@ static void
 s_put (const covey_task_t *task, covey_saver_t *to)
 {
     Covey__Snapshot__Task message = COVEY__SNAPSHOT__TASK__INIT;
-    Covey__Snapshot__Blob input, result;
-    Covey__Snapshot__Timer wake, expiry;
+    Covey__Snapshot__Blob input, details, result;
+    Covey__Snapshot__Timer wake, limit, expiry;
     size_t count = task->dependency_count;
     Covey__Snapshot__Dependency *edges = covey_mem_new (count * sizeof *edges);
     Covey__Snapshot__Dependency **list = covey_mem_new (count * sizeof *list);
@@ -78,8 +88,10 @@ s_put (const covey_task_t *task, covey_saver_t *to)
     s_describe (task, &message);
     s_stand (task, &message);
     message.input = covey_save_blob (&task->input, &input);
+    message.details = covey_save_blob (&task->details, &details);
     message.result = covey_save_blob (&task->result, &result);
     message.wake = covey_save_timer (&task->wake, &wake);
+    message.limit = covey_save_timer (&task->limit, &limit);
     message.expiry = covey_save_timer (&task->deadline, &expiry);
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
     record.kind_case = COVEY__SNAPSHOT__RECORD__KIND_TASK;
@@ -107,19 +119,31 @@ s_is_delay (int64_t ms)
 }
 
 static bool
+s_is_limit (int64_t ms, int64_t min)
+{
+    return ms >= min && ms <= COVEY_TASK_LIMIT_MAX_MS;
+}
+
+static bool
 s_is_good (const covey_state_t *self, const Covey__Snapshot__Task *from)
 {
     return from->state < COVEY_TASK_STATES && from->seq <= self->task_seq &&
            from->token <= self->token && from->ended_seq <= self->ended_seq &&
            from->lease >= COVEY_TASK_LEASE_MIN_MS &&
            from->lease <= COVEY_TASK_LEASE_MAX_MS &&
+           s_is_limit (from->queue_timeout, 0) &&
+           s_is_limit (from->run_timeout, 0) &&
+           s_is_limit (from->total_timeout, 0) && s_is_limit (from->keep, -1) &&
            s_is_delay (from->first_delay) && s_is_delay (from->max_delay) &&
            from->n_rejections <= COVEY_TASK_REJECTIONS_MAX &&
            covey_save_is_time (from->deadline) &&
            covey_save_is_time (from->submitted) &&
            covey_save_is_time (from->assigned) &&
            covey_save_is_time (from->started) &&
-           covey_save_is_time (from->ended);
+           covey_save_is_time (from->ended) &&
+           covey_save_is_time (from->not_before) &&
+           covey_save_is_time (from->became_ready) &&
+           (covey_save_is_time (from->forget) || from->forget == INT64_MAX);
 }
 
 static void
@@ -143,6 +167,10 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
                       from->n_fatal_codes);
     covey_load_blob (&task->input, from->input);
     task->lease_ms = from->lease;
+    task->queue_ms = from->queue_timeout;
+    task->run_ms = from->run_timeout;
+    task->total_ms = from->total_timeout;
+    task->keep_ms = from->keep;
     task->deadline_us = from->deadline;
     task->submitted_us = from->submitted;
 }
@@ -159,6 +187,12 @@ s_take_standing (covey_task_t *task, const Covey__Snapshot__Task *from)
     if (from->n_rejections)
         memcpy (task->rejections, from->rejections,
                 from->n_rejections * sizeof *task->rejections);
+    task->not_before_us = from->not_before;
+    task->ready_us = from->became_ready;
+    task->pause_requested = from->pause_requested;
+    task->cancel_requested = from->cancel_requested;
+    task->wish = covey_str_dup (from->wish);
+    covey_load_blob (&task->details, from->details);
     task->progress = from->progress;
     task->status = covey_str_dup (from->status);
     task->error = covey_str_dup (from->error);
@@ -168,6 +202,7 @@ s_take_standing (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->started_us = from->started;
     task->ended_us = from->ended;
     task->ended_seq = from->ended_seq;
+    task->forget_us = from->forget;
     task->bytes = from->bytes;
 }
 
@@ -208,12 +243,12 @@ s_take_place (covey_state_t *self, covey_task_t *task,
 {
     bool queued = task->state == COVEY_TASK_STATE_QUEUED;
     if (from->ready) {
-        if (!queued || task->waits_for || from->wake)
+        if (!queued || task->waits_for)
             return false;
         covey_scheduler_queue (&self->scheduler, task);
         return true;
     }
-    if (queued)
+    if (queued || task->state == COVEY_TASK_STATE_PAUSED)
         return true;
     covey_worker_t *worker =
         from->agent ? covey_registry_find_up (&self->registry, from->agent)
@@ -229,31 +264,47 @@ s_take_place (covey_state_t *self, covey_task_t *task,
     return task->worker != NULL;
 }
 
+/*  A timer that may be there, of one of two kinds.                          */
+static bool
+s_take_timer (covey_state_t *self, covey_timer_t *timer,
+              const Covey__Snapshot__Timer *from, covey_timer_kind_t one,
+              covey_timer_kind_t other)
+{
+    return !from ||
+           ((from->kind == (uint32_t)one || from->kind == (uint32_t)other) &&
+            covey_load_timer (&self->timers, timer, from));
+}
+
 static bool
 s_take_timers (covey_state_t *self, covey_task_t *task,
                const Covey__Snapshot__Task *from)
 {
-    covey_timers_t *timers = &self->timers;
-    covey_timer_kind_t wake =
-        task->worker ? COVEY_TIMER_LEASE : COVEY_TIMER_DELAY;
-    return (!from->wake ||
-            (from->wake->kind == (uint32_t)wake &&
-             covey_load_timer (timers, &task->wake, from->wake))) &&
-           (!from->expiry ||
-            (from->expiry->kind == COVEY_TIMER_DEADLINE &&
-             covey_load_timer (timers, &task->deadline, from->expiry)));
+    covey_timer_kind_t wake = COVEY_TIMER_DELAY;
+    if (task->worker)
+        wake = COVEY_TIMER_LEASE;
+    else if (task->lane)
+        wake = COVEY_TIMER_QUEUE;
+    return (task->worker || !from->limit) &&
+           s_take_timer (self, &task->wake, from->wake, wake, wake) &&
+           s_take_timer (self, &task->limit, from->limit, COVEY_TIMER_RUN,
+                         COVEY_TIMER_GRACE) &&
+           s_take_timer (self, &task->deadline, from->expiry,
+                         COVEY_TIMER_DEADLINE, COVEY_TIMER_DEADLINE);
 }
 
 static bool
 s_take_end (covey_state_t *self, covey_task_t *task,
             const Covey__Snapshot__Task *from)
 {
-    if (from->ready || from->wake || from->expiry)
+    if (from->ready || from->wake || from->limit)
         return false;
     self->ended_bytes += task->bytes;
-    return covey_tree_insert (
-        task->state == COVEY_TASK_STATE_PARKED ? &self->parked : &self->ended,
-        task);
+    return s_take_timer (self, &task->deadline, from->expiry,
+                         COVEY_TIMER_FORGET, COVEY_TIMER_FORGET) &&
+           covey_tree_insert (task->state == COVEY_TASK_STATE_PARKED
+                                  ? &self->parked
+                                  : &self->ended,
+                              task);
 }
 
 covey_err_t

@@ -119,11 +119,16 @@ s_handle_due (covey_state_t *self)
             case COVEY_TIMER_LEASE:
             case COVEY_TIMER_DELAY:
             case COVEY_TIMER_DEADLINE:
+            case COVEY_TIMER_QUEUE:
+            case COVEY_TIMER_RUN:
+            case COVEY_TIMER_GRACE:
                 covey_state_task_due (self, timer);
                 break;
             case COVEY_TIMER_VOTE:
                 covey_state_vote_due (self, timer);
                 break;
+            case COVEY_TIMER_FORGET:
+                break; /* trimming, with every command, sees to it */
         }
     self->command = command;
 }
@@ -150,6 +155,9 @@ s_on_report (covey_state_t *self, const Covey__Control__Command *c)
         case COVEY__CONTROL__COMMAND__OP_TASK_FAIL:
             return covey_state_on_report (self, COVEY_TASK_ON_FAIL,
                                           c->task_fail);
+        case COVEY__CONTROL__COMMAND__OP_TASK_YIELD:
+            return covey_state_on_report (self, COVEY_TASK_ON_YIELD,
+                                          c->task_yield);
         default: /* a command of a newer version: it does nothing here */
             return covey_fail (self->err, COVEY_VERSION,
                                "this coordinator does not know command %d",
@@ -175,6 +183,10 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_cancel (self, c->task_cancel);
         case COVEY__CONTROL__COMMAND__OP_TASK_RETRY:
             return covey_state_on_retry (self, c->task_retry);
+        case COVEY__CONTROL__COMMAND__OP_TASK_PAUSE:
+            return covey_state_on_pause (self, c->task_pause);
+        case COVEY__CONTROL__COMMAND__OP_TASK_RESUME:
+            return covey_state_on_resume (self, c->task_resume);
         case COVEY__CONTROL__COMMAND__OP_SWARM_FORM:
             return covey_state_on_form (self, c->swarm_form);
         case COVEY__CONTROL__COMMAND__OP_SWARM_JOIN:

@@ -15,7 +15,7 @@ s_take_down (covey_state_t *self, covey_worker_t *worker, bool graceful,
                       reason);
     covey_task_t *task;
     while ((task = covey_tree_first (&worker->held)))
-        covey_state_lose (self, task, COVEY_TASK_AGENT_LOST, text.text);
+        covey_state_lose (self, task, COVEY_TASK_AGENT_LOST, text.text, false);
     while ((task = covey_scheduler_own_task (&self->scheduler, worker->id)))
         covey_state_fail (self, task, COVEY_TASK_AGENT_LOST, text.text);
     if (covey_link_is_in (&worker->in_freed))

@@ -41,7 +41,7 @@ struct covey_state {
     covey_tree_t tasks;  /* by id                                             */
     covey_tree_t by_seq; /* by age                                            */
     covey_tree_t by_key; /* by idempotency key                                */
-    covey_tree_t ended;  /* by end, without the parked ones                   */
+    covey_tree_t ended;  /* by when they are forgotten, without parked ones   */
     covey_tree_t parked;
     covey_tree_t fresh; /* became ready in this command                       */
     covey_tree_t freed; /* agents that can take more since this command       */
@@ -53,6 +53,7 @@ struct covey_state {
     size_t ended_bytes;
     size_t held_count;
     uint64_t ended_total;
+    covey_task_t *last_ended; /* of the cascade of ends that is under way     */
 
     covey_tree_t swarms; /* by id                                             */
     covey_tree_t swarms_ended;
@@ -79,50 +80,94 @@ covey_id_t covey_state_make_id (covey_state_t *self);
 covey_err_t covey_state_may_speak_for (covey_state_t *self,
                                        const char *agent_id);
 
-/* ---- state_task.c: commands; task_rules.c: what follows from them ----------
+/* ---- state_submit.c, state_task.c: commands about tasks ---------------------
  */
 
+/*  The answer of the command at hand shows this task.                       */
+void covey_state_show_task (covey_state_t *self, const covey_task_t *task);
 covey_err_t covey_state_on_submit (covey_state_t *self,
                                    const Covey__Control__TaskSubmit *submit);
 covey_err_t covey_state_on_report (covey_state_t *self, covey_task_verb_t verb,
                                    const Covey__Control__TaskReport *report);
 covey_err_t covey_state_on_cancel (covey_state_t *self,
-                                   const Covey__Control__TaskRef *ref);
+                                   const Covey__Control__TaskCancel *cancel);
 covey_err_t covey_state_on_retry (covey_state_t *self,
                                   const Covey__Control__TaskRef *ref);
+
+covey_err_t covey_state_on_pause (covey_state_t *self,
+                                  const Covey__Control__TaskRef *ref);
+covey_err_t covey_state_on_resume (covey_state_t *self,
+                                   const Covey__Control__TaskRef *ref);
+
+/*  Who works on it shall stop; it is taken away when `grace_ms` are over,
+    never when that is negative.                                              */
+void covey_state_ask_cancel (covey_state_t *self, covey_task_t *task,
+                             const char *reason, int64_t grace_ms);
+
+/* ---- task_store.c -----------------------------------------------------------
+ */
 
 covey_task_t *covey_state_find_task (const covey_state_t *self,
                                      const char *task_id);
 covey_task_t *covey_state_find_key (const covey_state_t *self, const char *key);
 void covey_state_add_task (covey_state_t *self, covey_task_t *task);
+/*  What it has changed: a living task weighs something else.                */
+void covey_state_remeasure (covey_state_t *self, covey_task_t *task);
+/*  Its state changes to an ended one: out before, in after it.              */
+void covey_state_count_out (covey_state_t *self, covey_task_t *task);
+void covey_state_count_ended (covey_state_t *self, covey_task_t *task);
+/*  It is an ended one that lives again.                                     */
+void covey_state_revive (covey_state_t *self, covey_task_t *task);
 void covey_state_drop_task (covey_state_t *self, covey_task_t *task);
-/*  Queued and waiting for nothing but an agent.                             */
-void covey_state_make_ready (covey_state_t *self, covey_task_t *task);
+/*  Forget ended tasks beyond the limits.                                    */
+void covey_state_trim_tasks (covey_state_t *self);
+
+/* ---- task_rules.c: what follows ---------------------------------------------
+ */
+
+/*  Queued: wait for tasks, for a time, or from now on for an agent.         */
+void covey_state_settle (covey_state_t *self, covey_task_t *task);
+/*  Not waiting for an agent or a time any more.                             */
+void covey_state_unready (covey_state_t *self, covey_task_t *task);
+/*  Nobody holds it and it shall go on: queued, unless somebody asked for a
+    pause or a cancel meanwhile.                                              */
+void covey_state_requeue (covey_state_t *self, covey_task_t *task);
+void covey_state_pause (covey_state_t *self, covey_task_t *task);
+/*  The end, at once; who works on it is told.                               */
+void covey_state_cancel (covey_state_t *self, covey_task_t *task,
+                         const char *reason);
 /*  Take it from its agent.                                                  */
 void covey_state_release (covey_state_t *self, covey_task_t *task);
 /*  The end, with all that follows for tasks that wait for it.               */
 void covey_state_end_task (covey_state_t *self, covey_task_t *task,
                            covey_task_state_t state);
-/*  It is an ended one that lives again.                                     */
-void covey_state_revive (covey_state_t *self, covey_task_t *task);
 /*  Wait for another task: false when that one is completed.                 */
 bool covey_state_wait_for (covey_state_t *self, covey_dependency_t *edge,
                            covey_task_t *on);
-/*  A try failed: again, failed, or parked.                                  */
+void covey_state_wait_no_more (covey_task_t *task);
+/*  A try failed: again in so many ms, failed, or parked.                    */
 void covey_state_after_failure (covey_state_t *self, covey_task_t *task,
-                                bool retryable, bool delay);
+                                bool retryable, int64_t delay_ms);
+/*  It is lost with its agent, or taken away; `delay`: the policy's before the
+    next attempt.                                                             */
 void covey_state_lose (covey_state_t *self, covey_task_t *task,
-                       const char *code, const char *text);
-void covey_state_renew (covey_state_t *self, covey_task_t *task);
-void covey_state_renew_all (covey_state_t *self);
+                       const char *code, const char *text, bool delay);
 void covey_state_freed (covey_state_t *self, covey_worker_t *worker);
 void covey_state_fail (covey_state_t *self, covey_task_t *task,
                        const char *code, const char *text);
-void covey_state_task_due (covey_state_t *self, covey_timer_t *timer);
 /*  Give ready tasks to free agents until there is no pair left.             */
 void covey_state_dispatch (covey_state_t *self);
-/*  Forget ended tasks beyond the limits.                                    */
-void covey_state_trim_tasks (covey_state_t *self);
+
+/* ---- task_time.c: limits ----------------------------------------------------
+ */
+
+void covey_state_renew (covey_state_t *self, covey_task_t *task);
+void covey_state_renew_all (covey_state_t *self);
+/*  When it must have ended, by deadline or total limit; INT64_MAX: never.   */
+int64_t covey_task_end_us (const covey_task_t *task);
+void covey_state_arm_end (covey_state_t *self, covey_task_t *task);
+void covey_state_arm_run (covey_state_t *self, covey_task_t *task);
+void covey_state_task_due (covey_state_t *self, covey_timer_t *timer);
 
 /* ---- state_agent.c ----------------------------------------------------------
  */

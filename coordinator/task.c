@@ -7,25 +7,28 @@
 #include "base/mem.h"
 #include "base/str.h"
 
-/*  What may happen. Q A C S are queued, assigned, accepted, started; D F X P
-    are completed (done), failed, cancelled, parked; '=' stays, '-' is refused,
-    '?' is for the retry policy: queued again, failed, or parked.
+/*  What may happen. Q A C S Z are queued, assigned, accepted, started, paused;
+   D F X P are completed (done), failed, cancelled, parked; '=' stays, '-' is
+    refused, '?' is for the retry policy: queued again, failed, or parked. What
+    would be queued again and was asked to pause or to stop is paused or
+    cancelled instead.
 
     Reports reach the table only when they come from the holder with its token,
     so the row of an ended task is about its last holder coming late.         */
 static const char s_table[COVEY_TASK_STATES][COVEY_TASK_VERBS + 1] = {
-    /* columns as in covey_task_verb_t: assign, accept, reject, start,
-       progress, complete, fail, lose, expire, cancel, retry */
-    /* queued    */ "A-------FX-",
-    /* assigned  */ "-CQSSD??FX-",
-    /* accepted  */ "-=QSSD??FX-",
-    /* started   */ "---==D??FX-",
-    /* completed */ "-----------",
-    /* failed    */ "----------Q",
-    /* cancelled */ "-----------",
-    /* parked    */ "---------XQ",
+    /* columns as in covey_task_verb_t: assign, accept, reject, start, progress,
+       complete, fail, lose, expire, cancel, retry, yield, pause, resume */
+    /* queued    */ "A-------FX--Z-",
+    /* assigned  */ "-CQSSD??FX-Q==",
+    /* accepted  */ "-=QSSD??FX-Q==",
+    /* started   */ "---==D??FX-Q==",
+    /* paused    */ "--------FX---Q",
+    /* completed */ "--------------",
+    /* failed    */ "----------Q---",
+    /* cancelled */ "--------------",
+    /* parked    */ "---------XQ---",
 };
-static const char s_letters[] = "QACSDFXP";
+static const char s_letters[] = "QACSZDFXP";
 
 covey_task_move_t
 covey_task_move (covey_task_state_t state, covey_task_verb_t verb,
@@ -53,7 +56,7 @@ covey_task_state_is_ended (covey_task_state_t state)
 }
 
 static const char *const s_names[COVEY_TASK_STATES] = {
-    "queued",    "assigned", "accepted",  "started",
+    "queued",    "assigned", "accepted",  "started", "paused",
     "completed", "failed",   "cancelled", "parked"};
 
 const char *
@@ -101,8 +104,9 @@ covey_task_new (const char *id, uint64_t seq)
     self->id = covey_str_dup (id);
     self->seq = seq;
     self->wake.owner = self;
+    self->limit.owner = self;
     self->deadline.owner = self;
-    self->deadline.kind = COVEY_TIMER_DEADLINE;
+    self->keep_ms = -1;
     covey_tree_init (&self->dependants, offsetof (covey_dependency_t, link),
                      s_compare_edges);
     return self;
@@ -122,6 +126,8 @@ covey_task_destroy (covey_task_t **self_p)
     covey_texts_deinit (&self->retry.fatal_codes);
     covey_blob_deinit (&self->input);
     covey_blob_deinit (&self->result);
+    covey_blob_deinit (&self->details);
+    free (self->wish);
     free (self->error_code);
     free (self->error);
     free (self->status);
@@ -203,7 +209,7 @@ covey_task_measure (const covey_task_t *self)
                    s_length (self->key) + s_length (self->status) +
                    s_length (self->error) +
                    covey_texts_bytes (&self->required) + self->input.size +
-                   self->result.size;
+                   self->result.size + self->details.size;
     for (size_t i = 0; i < self->dependency_count; i++)
         bytes += COVEY_TASK_EDGE_OVERHEAD + s_length (self->dependencies[i].id);
     return bytes;

@@ -25,6 +25,7 @@
 #define COVEY_TASK_MAX_DELAY_MS 60000
 #define COVEY_TASK_DELAY_MAX_MS 86400000
 #define COVEY_TASK_REJECTIONS_MAX 64
+#define COVEY_TASK_LIMIT_MAX_MS INT64_C (31536000000) /* a year */
 /*  What a task and a dependency count for beside their texts: numbers that do
     not change with the machine, because replicas decide by them.             */
 #define COVEY_TASK_OVERHEAD 1024
@@ -36,18 +37,22 @@
 #define COVEY_TASK_DEADLINE "DEADLINE_EXCEEDED"
 #define COVEY_TASK_DEPENDENCY "DEPENDENCY_FAILED"
 #define COVEY_TASK_REJECTED "REJECTED"
+#define COVEY_TASK_QUEUE_TIMEOUT "QUEUE_TIMEOUT"
+#define COVEY_TASK_RUN_TIMEOUT "RUN_TIMEOUT"
+#define COVEY_TASK_TOTAL_TIMEOUT "TOTAL_TIMEOUT"
 
 typedef enum {
     COVEY_TASK_STATE_QUEUED = 0, /* waits for tasks, for time, or for an agent*/
     COVEY_TASK_STATE_ASSIGNED = 1,
     COVEY_TASK_STATE_ACCEPTED = 2,
     COVEY_TASK_STATE_STARTED = 3,
-    COVEY_TASK_STATE_COMPLETED = 4,
-    COVEY_TASK_STATE_FAILED = 5,
-    COVEY_TASK_STATE_CANCELLED = 6,
-    COVEY_TASK_STATE_PARKED = 7
+    COVEY_TASK_STATE_PAUSED = 4, /* held back until somebody resumes it       */
+    COVEY_TASK_STATE_COMPLETED = 5,
+    COVEY_TASK_STATE_FAILED = 6,
+    COVEY_TASK_STATE_CANCELLED = 7,
+    COVEY_TASK_STATE_PARKED = 8
 } covey_task_state_t;
-#define COVEY_TASK_STATES 8
+#define COVEY_TASK_STATES 9
 
 typedef enum {
     COVEY_TASK_ON_ASSIGN,
@@ -60,9 +65,12 @@ typedef enum {
     COVEY_TASK_ON_LOSE, /* agent lost or lease ended                          */
     COVEY_TASK_ON_EXPIRE,
     COVEY_TASK_ON_CANCEL,
-    COVEY_TASK_ON_RETRY
+    COVEY_TASK_ON_RETRY,
+    COVEY_TASK_ON_YIELD, /* the agent gives it back, unfinished               */
+    COVEY_TASK_ON_PAUSE,
+    COVEY_TASK_ON_RESUME
 } covey_task_verb_t;
-#define COVEY_TASK_VERBS 11
+#define COVEY_TASK_VERBS 14
 
 typedef enum {
     COVEY_TASK_REFUSE, /* not possible in this state                          */
@@ -118,8 +126,10 @@ struct covey_task {
     covey_link_t in_fresh; /* became ready in the command at hand             */
     covey_link_t in_held;  /* of its agent                                    */
     covey_link_t in_ended;
-    covey_timer_t wake; /* lease, or delay                                    */
-    covey_timer_t deadline;
+    covey_timer_t wake;  /* held: lease; queued: delay, or wait for an agent*/
+    covey_timer_t limit; /* held: the end of the attempt, or of a grace    */
+    covey_timer_t deadline; /* ended: when it is forgotten                    */
+    covey_task_t *next_ended; /* in a cascade of ends                         */
 
     /* as submitted */
     char *id;
@@ -135,6 +145,10 @@ struct covey_task {
     covey_retry_t retry;
     covey_blob_t input;
     int64_t lease_ms;
+    int64_t queue_ms; /* limits; 0: none                                      */
+    int64_t run_ms;
+    int64_t total_ms;
+    int64_t keep_ms;     /* after its end; -1: as long as the others          */
     int64_t deadline_us; /* 0: none                                           */
     covey_dependency_t *dependencies;
     size_t dependency_count;
@@ -152,12 +166,19 @@ struct covey_task {
     uint32_t attempts_before;    /* those before the last retry command       */
     uint64_t rejections[COVEY_TASK_REJECTIONS_MAX]; /* agents' generations    */
     uint32_t rejection_count;
+    int64_t not_before_us; /* not ready before; 0: nothing stops it           */
+    int64_t ready_us; /* when it could first be assigned; 0: not yet          */
+    bool pause_requested; /* while it is held                                 */
+    bool cancel_requested;
+    char *wish; /* why: reason of a requested cancel                          */
     double progress;
     char *status;
+    covey_blob_t details; /* of the last report that had some                 */
     char *error;
     char *error_code;
     covey_blob_t result;
     int64_t submitted_us, assigned_us, started_us, ended_us;
+    int64_t forget_us; /* ended: when it is kept no longer                    */
     uint64_t ended_seq;
     size_t bytes; /* of texts and payloads                                    */
 };

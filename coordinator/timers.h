@@ -13,7 +13,11 @@ typedef enum {
     COVEY_TIMER_LEASE,    /* a held task: no report in time                   */
     COVEY_TIMER_DELAY,    /* a queued task: its next attempt may begin        */
     COVEY_TIMER_DEADLINE, /* a task that has not ended                        */
-    COVEY_TIMER_VOTE      /* an open proposal                                 */
+    COVEY_TIMER_VOTE,     /* an open proposal                                 */
+    COVEY_TIMER_QUEUE,    /* a ready task: nobody took it in time             */
+    COVEY_TIMER_RUN,      /* a held task: this attempt takes too long         */
+    COVEY_TIMER_GRACE,    /* a held task that was asked to stop               */
+    COVEY_TIMER_FORGET    /* an ended task: it is kept no longer              */
 } covey_timer_kind_t;
 
 typedef struct {

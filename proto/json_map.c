@@ -10,9 +10,9 @@
 
 /*  int64 fields that are instants; those that end in "_at" are as well.     */
 static const char *const s_instants[] = {
-    "timestamp",  "deadline",      "idle_since", "last_seen",  "expires_at",
-    "first_seen", "since",         "until",      "older_than", "log_time_us",
-    "node_heard", "session_heard", "lease_end",  "last_active"};
+    "timestamp",  "deadline",      "idle_since", "last_seen",   "expires_at",
+    "first_seen", "since",         "until",      "older_than",  "log_time_us",
+    "node_heard", "session_heard", "lease_end",  "last_active", "not_before"};
 
 static bool
 s_ends_with (const char *text, const char *end)

@@ -17,7 +17,8 @@ s_rule (covey_task_state_t state, covey_task_verb_t verb,
     bool held = state == COVEY_TASK_STATE_ASSIGNED ||
                 state == COVEY_TASK_STATE_ACCEPTED ||
                 state == COVEY_TASK_STATE_STARTED;
-    bool lives = held || state == COVEY_TASK_STATE_QUEUED;
+    bool paused = state == COVEY_TASK_STATE_PAUSED;
+    bool lives = held || paused || state == COVEY_TASK_STATE_QUEUED;
     switch (verb) {
         case COVEY_TASK_ON_ASSIGN:
             *next = COVEY_TASK_STATE_ASSIGNED;
@@ -54,6 +55,19 @@ s_rule (covey_task_state_t state, covey_task_verb_t verb,
             return lives || state == COVEY_TASK_STATE_PARKED
                        ? COVEY_TASK_GO
                        : COVEY_TASK_REFUSE;
+        case COVEY_TASK_ON_YIELD:
+            *next = COVEY_TASK_STATE_QUEUED;
+            return held ? COVEY_TASK_GO : COVEY_TASK_REFUSE;
+        case COVEY_TASK_ON_PAUSE: /* a holder is only asked */
+            *next = COVEY_TASK_STATE_PAUSED;
+            if (held)
+                return COVEY_TASK_KEEP;
+            return lives && !paused ? COVEY_TASK_GO : COVEY_TASK_REFUSE;
+        case COVEY_TASK_ON_RESUME:
+            *next = COVEY_TASK_STATE_QUEUED;
+            if (held)
+                return COVEY_TASK_KEEP;
+            return paused ? COVEY_TASK_GO : COVEY_TASK_REFUSE;
         case COVEY_TASK_ON_RETRY:
             *next = COVEY_TASK_STATE_QUEUED;
             return state == COVEY_TASK_STATE_FAILED ||
