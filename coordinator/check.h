@@ -23,5 +23,13 @@ covey_check_fn covey_check_swarm_ref;
 covey_check_fn covey_check_propose;
 covey_check_fn covey_check_ballot;
 covey_check_fn covey_check_proposal_ref;
+covey_check_fn covey_check_memory_put;
+covey_check_fn covey_check_memory_ref;
+covey_check_fn covey_check_memory_incr;
+covey_check_fn covey_check_memory_share;
+covey_check_fn covey_check_memory_get;
+covey_check_fn covey_check_memory_history;
+covey_check_fn covey_check_memory_query;
+covey_check_fn covey_check_memory_follow;
 
 #endif

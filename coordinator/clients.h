@@ -24,8 +24,13 @@ typedef enum {
     COVEY_SHOW_NOTHING,
     COVEY_SHOW_TASK,
     COVEY_SHOW_SWARM,
-    COVEY_SHOW_VOTE
+    COVEY_SHOW_VOTE,
+    COVEY_SHOW_MEMORY,      /* id: the revision, a blank, the key            */
+    COVEY_SHOW_MEMORY_VALUE /* the same, with its value                      */
 } covey_show_t;
+
+/*  An id of what is shown has at most so many bytes.                        */
+#define COVEY_SHOW_ID_MAX (COVEY_NAME_MAX + 24)
 
 typedef struct {
     covey_err_t code;

@@ -13,10 +13,10 @@
 
 typedef struct {
     covey_err_t code;
-    covey_errbuf_t err;               /* one line when code is not OK         */
-    covey_show_t show;                /* what the answer shows                */
-    char show_id[COVEY_NAME_MAX + 1]; /* and of which object                  */
-    covey_event_t **facts;            /* in order                             */
+    covey_errbuf_t err; /* one line when code is not OK         */
+    covey_show_t show;  /* what the answer shows                */
+    char show_id[COVEY_SHOW_ID_MAX + 1]; /* and of which object              */
+    covey_event_t **facts; /* in order                             */
     size_t fact_count;
     size_t fact_capacity;
 } covey_effects_t;

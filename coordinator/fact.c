@@ -109,6 +109,13 @@ covey_fact_put_metadata (covey_event_t *event, const char *key,
 }
 
 void
+covey_fact_add_tag (covey_event_t *event, const char *tag)
+{
+    if (event)
+        (void)covey_event_add_tag (event, tag);
+}
+
+void
 covey_fact_add_target (covey_event_t *event, const char *agent_id)
 {
     if (event)

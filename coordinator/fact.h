@@ -51,4 +51,17 @@ void covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
                       const char *refusal);
 void covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote);
 
+/*  Of the shared memory: fact_memory.c. `targets` empty: for everybody.     */
+void covey_fact_stored (covey_state_t *state,
+                        const covey_memory_version_t *version);
+void covey_fact_deleted (covey_state_t *state, const char *key,
+                         const covey_memory_version_t *version);
+void covey_fact_shared (covey_state_t *state,
+                        const covey_memory_version_t *version,
+                        const char *sharer, char *const *targets,
+                        size_t target_count);
+void covey_fact_retrieved (covey_state_t *state,
+                           const covey_memory_version_t *version,
+                           const char *reader);
+
 #endif

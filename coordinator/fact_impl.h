@@ -27,6 +27,8 @@ void covey_fact_put_metadata (covey_event_t *event, const char *key,
                               const char *value);
 void covey_fact_add_str (covey_event_t *event, const char *field,
                          const char *value);
+/*  A tag of the envelope.                                                   */
+void covey_fact_add_tag (covey_event_t *event, const char *tag);
 void covey_fact_add_target (covey_event_t *event, const char *agent_id);
 
 #endif

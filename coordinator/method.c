@@ -62,6 +62,49 @@ s_read_agents (const covey_state_t *state, const ProtobufCMessage *params,
                                to, err);
 }
 
+static covey_err_t
+s_read_memory (const covey_state_t *state, const ProtobufCMessage *params,
+               covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_memory (state, (const Covey__Control__MemoryGet *)params,
+                               to, err);
+}
+
+static covey_err_t
+s_read_memory_history (const covey_state_t *state,
+                       const ProtobufCMessage *params, covey_buf_t *to,
+                       covey_errbuf_t *err)
+{
+    return covey_state_memory_history (
+        state, (const Covey__Control__MemoryHistory *)params, to, err);
+}
+
+static covey_err_t
+s_read_memory_list (const covey_state_t *state, const ProtobufCMessage *params,
+                    covey_buf_t *to, covey_errbuf_t *err)
+{
+    return covey_state_memory_list (
+        state, (const Covey__Control__MemoryQuery *)params, to, err);
+}
+
+static covey_err_t
+s_read_memory_changes (const covey_state_t *state,
+                       const ProtobufCMessage *params, covey_buf_t *to,
+                       covey_errbuf_t *err)
+{
+    return covey_state_memory_changes (
+        state, (const Covey__Control__MemoryFollow *)params, to, err);
+}
+
+static covey_err_t
+s_read_memory_spaces (const covey_state_t *state,
+                      const ProtobufCMessage *params, covey_buf_t *to,
+                      covey_errbuf_t *err)
+{
+    return covey_state_memory_spaces (
+        state, (const Covey__Control__ListQuery *)params, to, err);
+}
+
 #define PARAMS(name) &covey__control__##name##__descriptor
 #define OP(NAME) COVEY__CONTROL__COMMAND__OP_##NAME
 
@@ -110,6 +153,25 @@ static const covey_method_t s_methods[] = {
     {"swarm.proposal", PARAMS (proposal_ref), covey_check_proposal_ref, 0,
      s_read_vote},
     {"swarm.proposals", PARAMS (list_query), NULL, 0, s_read_votes},
+    {"memory.put", PARAMS (memory_put), covey_check_memory_put, OP (MEMORY_PUT),
+     NULL},
+    {"memory.delete", PARAMS (memory_ref), covey_check_memory_ref,
+     OP (MEMORY_DELETE), NULL},
+    {"memory.incr", PARAMS (memory_incr), covey_check_memory_incr,
+     OP (MEMORY_INCR), NULL},
+    {"memory.share", PARAMS (memory_share), covey_check_memory_share,
+     OP (MEMORY_SHARE), NULL},
+    {"memory.retrieve", PARAMS (memory_ref), covey_check_memory_ref,
+     OP (MEMORY_RETRIEVE), NULL},
+    {"memory.get", PARAMS (memory_get), covey_check_memory_get, 0,
+     s_read_memory},
+    {"memory.history", PARAMS (memory_history), covey_check_memory_history, 0,
+     s_read_memory_history},
+    {"memory.list", PARAMS (memory_query), covey_check_memory_query, 0,
+     s_read_memory_list},
+    {"memory.changes", PARAMS (memory_follow), covey_check_memory_follow, 0,
+     s_read_memory_changes},
+    {"memory.namespaces", PARAMS (list_query), NULL, 0, s_read_memory_spaces},
     {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
     /* answered by the shell, which knows who leads */
     {"mesh.coordinator", PARAMS (empty), NULL, 0, NULL},

@@ -23,6 +23,8 @@ static const struct {
      covey_state_load_swarm},
     {COVEY__SNAPSHOT__RECORD__KIND_VOTE, covey_state_save_votes,
      covey_state_load_vote},
+    {COVEY__SNAPSHOT__RECORD__KIND_MEMORY, covey_state_save_memory,
+     covey_state_load_memory},
 };
 #define PARTS (sizeof s_parts / sizeof *s_parts)
 
@@ -113,6 +115,9 @@ s_save_head (const covey_state_t *self, covey_saver_t *to)
     head.swarm_seq = self->swarm_seq;
     head.vote_seq = self->vote_seq;
     head.timers_armed = self->timers.armed;
+    head.memory_revision = self->memory.revision;
+    head.memory_floor = self->memory.floor;
+    head.memory_tag_floor = self->memory.tag_floor;
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
     record.kind_case = COVEY__SNAPSHOT__RECORD__KIND_HEAD;
     record.head = &head;
@@ -266,6 +271,9 @@ s_load_head (covey_state_t *self, const Covey__Snapshot__Record *record,
     self->swarm_seq = head->swarm_seq;
     self->vote_seq = head->vote_seq;
     self->timers.armed = head->timers_armed;
+    self->memory.revision = head->memory_revision;
+    self->memory.floor = head->memory_floor;
+    self->memory.tag_floor = head->memory_tag_floor;
     return COVEY_OK;
 }
 

@@ -22,6 +22,12 @@ covey_state_limits_init (covey_state_limits_t *self)
         .swarms_ended_max = 1000,
         .votes_open_max = 10000,
         .votes_decided_max = 10000,
+        .memory_value_max = COVEY_MEMORY_VALUE_MAX,
+        .memory = {.entries_max = 100000,
+                   .bytes_max = 256u << 20,
+                   .space_entries_max = 50000,
+                   .space_bytes_max = 128u << 20,
+                   .ended_max = 10000},
     };
 }
 
@@ -40,6 +46,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_timers_init (&self->timers);
     covey_state_init_tasks (self);
     covey_state_init_swarms (self);
+    covey_memory_init (&self->memory);
     return self;
 }
 
@@ -51,6 +58,7 @@ covey_state_destroy (covey_state_t **self_p)
         return;
     covey_state_deinit_tasks (self);
     covey_state_deinit_swarms (self);
+    covey_memory_deinit (&self->memory);
     covey_clients_deinit (&self->clients);
     for (covey_worker_t *w = covey_tree_first (&self->registry.workers); w;
          w = covey_tree_next (&self->registry.workers, w))
@@ -129,6 +137,9 @@ s_handle_due (covey_state_t *self)
                 break;
             case COVEY_TIMER_FORGET:
                 break; /* trimming, with every command, sees to it */
+            case COVEY_TIMER_MEMORY:
+                covey_state_memory_due (self, timer);
+                break;
         }
     self->command = command;
 }
@@ -201,6 +212,12 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_ballot (self, c->ballot);
         case COVEY__CONTROL__COMMAND__OP_WITHDRAW:
             return covey_state_on_withdraw (self, c->withdraw);
+        case COVEY__CONTROL__COMMAND__OP_MEMORY_PUT:
+        case COVEY__CONTROL__COMMAND__OP_MEMORY_DELETE:
+        case COVEY__CONTROL__COMMAND__OP_MEMORY_INCR:
+        case COVEY__CONTROL__COMMAND__OP_MEMORY_SHARE:
+        case COVEY__CONTROL__COMMAND__OP_MEMORY_RETRIEVE:
+            return covey_state_on_memory (self, c);
         default:
             return s_on_report (self, c);
     }

@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "coordinator/effects.h"
+#include "coordinator/memory.h"
 #include "proto/control.pb-c.h"
 
 typedef struct {
@@ -28,6 +29,8 @@ typedef struct {
     size_t swarms_ended_max; /* disbanded ones that are kept                  */
     size_t votes_open_max;
     size_t votes_decided_max;
+    size_t memory_value_max; /* bytes of one value                    */
+    covey_memory_limits_t memory;
 } covey_state_limits_t;
 
 void covey_state_limits_init (covey_state_limits_t *self);
@@ -77,6 +80,24 @@ covey_err_t covey_state_votes (const covey_state_t *self,
 covey_err_t covey_state_agents (const covey_state_t *self,
                                 const Covey__Control__ListQuery *query,
                                 covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_memory (const covey_state_t *self,
+                                const Covey__Control__MemoryGet *get,
+                                covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t
+covey_state_memory_history (const covey_state_t *self,
+                            const Covey__Control__MemoryHistory *query,
+                            covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_memory_list (const covey_state_t *self,
+                                     const Covey__Control__MemoryQuery *query,
+                                     covey_buf_t *to, covey_errbuf_t *err);
+/*  STATE: what changed behind that revision is not known in full any more.  */
+covey_err_t
+covey_state_memory_changes (const covey_state_t *self,
+                            const Covey__Control__MemoryFollow *follow,
+                            covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_memory_spaces (const covey_state_t *self,
+                                       const Covey__Control__ListQuery *query,
+                                       covey_buf_t *to, covey_errbuf_t *err);
 /*  Fills the counters of a status.                                          */
 void covey_state_status (const covey_state_t *self,
                          Covey__Control__CoordinatorStatus *status);

@@ -63,6 +63,8 @@ struct covey_state {
     covey_tree_t votes_decided;
     uint64_t vote_seq;
 
+    covey_memory_t memory;
+
     /* the command at hand */
     const Covey__Control__Command *command; /* NULL: time does it            */
     covey_effects_t *effects; /* NULL: nobody wants to know                   */
@@ -70,6 +72,7 @@ struct covey_state {
     uint32_t ordinal; /* of ids made by this command                          */
     covey_show_t show;
     const char *show_id;
+    char shown[COVEY_SHOW_ID_MAX + 1]; /* a show_id that is made up          */
 };
 
 /*  Who asks: the caller of the command; "coordinator" when nobody does.     */
@@ -209,6 +212,14 @@ void covey_state_withdraw_all (covey_state_t *self, const char *swarm_id,
 /*  Ask a member that came up while votes of its swarms are open.            */
 void covey_state_ask_again (covey_state_t *self, const char *agent_id);
 void covey_state_vote_due (covey_state_t *self, covey_timer_t *timer);
+/* ---- state_memory.c ---------------------------------------------------------
+ */
+
+/*  Any of the commands about the shared memory.                             */
+covey_err_t covey_state_on_memory (covey_state_t *self,
+                                   const Covey__Control__Command *command);
+void covey_state_memory_due (covey_state_t *self, covey_timer_t *timer);
+
 void covey_state_init_swarms (covey_state_t *self);
 void covey_state_deinit_swarms (covey_state_t *self);
 void covey_state_init_tasks (covey_state_t *self);

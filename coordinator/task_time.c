@@ -120,7 +120,7 @@ void
 covey_state_task_due (covey_state_t *self, covey_timer_t *timer)
 {
     covey_task_t *task = timer->owner;
-    switch (timer->kind) {
+    switch ((int)timer->kind) {
         case COVEY_TIMER_DELAY:
             covey_state_settle (self, task);
             return;
@@ -139,8 +139,7 @@ covey_state_task_due (covey_state_t *self, covey_timer_t *timer)
         case COVEY_TIMER_DEADLINE:
             s_on_end (self, task);
             return;
-        case COVEY_TIMER_FORGET: /* state.c keeps these two to itself */
-        case COVEY_TIMER_VOTE:
+        default: /* of another part: state.c keeps it to itself */
             return;
     }
 }

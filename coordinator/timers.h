@@ -17,7 +17,8 @@ typedef enum {
     COVEY_TIMER_QUEUE,    /* a ready task: nobody took it in time             */
     COVEY_TIMER_RUN,      /* a held task: this attempt takes too long         */
     COVEY_TIMER_GRACE,    /* a held task that was asked to stop               */
-    COVEY_TIMER_FORGET    /* an ended task: it is kept no longer              */
+    COVEY_TIMER_FORGET,   /* an ended task: it is kept no longer              */
+    COVEY_TIMER_MEMORY    /* a value of the shared memory that ends           */
 } covey_timer_kind_t;
 
 typedef struct {

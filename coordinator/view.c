@@ -136,6 +136,12 @@ covey_state_status (const covey_state_t *self,
     status->swarms = (uint32_t)(self->swarms.count - self->swarms_ended.count);
     status->has_votes_open = true;
     status->votes_open = (uint32_t)self->votes_open.count;
+    status->has_memory_entries = true;
+    status->memory_entries = self->memory.entries.count;
+    status->has_memory_bytes = true;
+    status->memory_bytes = self->memory.bytes;
+    status->has_memory_revision = true;
+    status->memory_revision = self->memory.revision;
 }
 
 /* ---- answers
@@ -157,7 +163,9 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
         const covey_vote_entry_t *entry = covey_state_find_vote (self, id);
         if (entry)
             return covey_view_vote (entry->proposal, true, to);
-    }
+    } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE)
+        return covey_view_memory (self, id, show == COVEY_SHOW_MEMORY_VALUE,
+                                  to);
     covey_buf_putc (to, '{');
     if (id && *id) {
         covey_buf_puts (to, "\"id\":");

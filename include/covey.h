@@ -85,7 +85,8 @@ extern "C" {
     X (-19, CORRUPT, "stored data is damaged")                 \
     X (-20, VERSION, "versions do not fit")                    \
     X (-21, CLOSED, "closed")                                  \
-    X (-22, BUSY, "in use by another process")
+    X (-22, BUSY, "in use by another process")                 \
+    X (-23, CONFLICT, "changed by another meanwhile")
 
 typedef enum {
 #define COVEY_X(code, name, text) COVEY_##name = code,

@@ -301,6 +301,96 @@ s_withdraw (support_random_t *self, const covey_state_t *state, s_json_t *to,
            (unsigned long long)s_recent (self, self->votes));
 }
 
+/* ---- shared memory
+ * ---------------------------------------------------------- */
+
+/*  A key that is often there; `*client` is mostly its owner.                */
+static void
+s_key (support_random_t *self, const covey_state_t *state, s_json_t *to,
+       char client[16])
+{
+    char key[32];
+    snprintf (key, sizeof key, "%s%sk%d", s_word (self),
+              s_chance (self, 70) ? "/" : "", (int)s_below (self, 6));
+    s_add (to, "\"key\":\"%s\"", key);
+    snprintf (client, 16, "a%d", (int)s_below (self, AGENTS));
+    const covey_memory_entry_t *entry = covey_memory_find (&state->memory, key);
+    if (!entry)
+        return;
+    if (s_chance (self, 60))
+        snprintf (client, 16, "%s", entry->latest->owner);
+}
+
+static void
+s_level (support_random_t *self, s_json_t *to)
+{
+    static const char *const levels[] = {"read", "write", "admin"};
+    if (s_chance (self, 40))
+        s_add (to, "\"accessLevel\":\"%s\"", levels[s_below (self, 3)]);
+}
+
+static void
+s_expected (support_random_t *self, const covey_state_t *state, s_json_t *to)
+{
+    if (s_chance (self, 20))
+        s_add (to, "\"expectedRevision\":%llu",
+               (unsigned long long)s_below (self, state->memory.revision + 1));
+}
+
+static void
+s_put (support_random_t *self, const covey_state_t *state, s_json_t *to,
+       char client[16])
+{
+    s_key (self, state, to, client);
+    s_level (self, to);
+    s_expected (self, state, to);
+    if (s_chance (self, 30))
+        s_add (to, "\"value\":%lld", (long long)s_below (self, 1000));
+    else
+        s_add (to, "\"value\":\"%s\"", s_word (self));
+    if (s_chance (self, 50))
+        s_add (to, "\"tags\":[\"%s\",\"%s\"]", s_word (self), s_word (self));
+    if (s_chance (self, 40))
+        s_add (to, "\"ttl\":%llu",
+               (unsigned long long)(1 + s_below (self, 5000)));
+    if (s_chance (self, 20))
+        s_add (to, "\"history\":%llu",
+               (unsigned long long)(1 + s_below (self, 5)));
+}
+
+static void
+s_incr (support_random_t *self, const covey_state_t *state, s_json_t *to,
+        char client[16])
+{
+    s_key (self, state, to, client);
+    s_add (to, "\"by\":%lld", (long long)s_below (self, 20) - 10);
+    if (s_chance (self, 30))
+        s_add (to, "\"min\":-5,\"max\":5");
+    if (s_chance (self, 20))
+        s_add (to, "\"ttl\":%llu",
+               (unsigned long long)(1 + s_below (self, 5000)));
+}
+
+static void
+s_share (support_random_t *self, const covey_state_t *state, s_json_t *to,
+         char client[16])
+{
+    s_key (self, state, to, client);
+    s_level (self, to);
+    if (s_chance (self, 30))
+        s_add (to, "\"targets\":[\"a%d\"]", (int)s_below (self, AGENTS));
+    if (s_chance (self, 30))
+        s_add (to, "\"owner\":\"a%d\"", (int)s_below (self, AGENTS));
+}
+
+static void
+s_delete (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    s_key (self, state, to, client);
+    s_expected (self, state, to);
+}
+
 /* ---- the tables
  * ------------------------------------------------------------- */
 
@@ -319,6 +409,9 @@ static const struct {
     {3, "swarm.join", s_join},         {3, "swarm.leave", s_member},
     {1, "swarm.disband", s_swarm_ref}, {5, "swarm.propose", s_propose},
     {12, "swarm.vote", s_ballot},      {1, "swarm.withdraw", s_withdraw},
+    {16, "memory.put", s_put},         {5, "memory.incr", s_incr},
+    {5, "memory.delete", s_delete},    {3, "memory.share", s_share},
+    {1, "memory.retrieve", s_key},
 };
 
 static Covey__Control__Command *
@@ -514,4 +607,9 @@ support_random_limits (covey_state_limits_t *limits)
     limits->swarms_ended_max = 2;
     limits->votes_open_max = 6;
     limits->votes_decided_max = 5;
+    limits->memory = (covey_memory_limits_t){.entries_max = 20,
+                                             .bytes_max = 24 * 1024,
+                                             .space_entries_max = 6,
+                                             .space_bytes_max = 8 * 1024,
+                                             .ended_max = 5};
 }
