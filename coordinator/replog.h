@@ -26,8 +26,8 @@
 #define COVEY_REPLOG_MEMBERS_MAX 9 /* voters and spares */
 #define COVEY_REPLOG_ENTRY_MAX (COVEY_EVENT_MAX + 65536)
 /*  A message to another member is at most this large: one entry of the largest
-    size. Several go together up to COVEY_REPLOG_BATCH_BYTES, snapshots in
-   pieces of COVEY_REPLOG_PIECE_BYTES. */
+    size. Smaller ones go together, and snapshots go in pieces, both up to
+    message_max.                                                              */
 #define COVEY_REPLOG_MESSAGE_MAX (COVEY_REPLOG_ENTRY_MAX + 4096)
 #define COVEY_REPLOG_BATCH_BYTES 1048576
 #define COVEY_REPLOG_ELECTION_MS 1000
@@ -91,13 +91,13 @@ typedef struct {
     size_t queue_max;          /* 0: 8192 commands without an outcome         */
     size_t queue_bytes_max;    /* 0: 64 MiB of them                           */
     size_t snapshot_max;       /* 0: 4 GiB; a larger one is not taken over    */
-    size_t message_max; /* 0: COVEY_REPLOG_BATCH_BYTES; entries and pieces
-                           of a snapshot go together up to this         */
+    size_t message_max;        /* 0: COVEY_REPLOG_BATCH_BYTES                 */
 } covey_replog_config_t;
 
-/*  Reads the store, loads its snapshot, waits for events. `store` is borrowed
-    and must outlive it; `now_ms` is monotonic, here and below. IO, CORRUPT,
-    VERSION: the message names the file and what to do.                       */
+/*  Reads the store and waits for events; `load` comes out of it for a snapshot,
+    and `apply` for all entries of an only voter. `store` is borrowed and must
+    outlive it; `now_ms` is monotonic, here and below. IO, CORRUPT, VERSION: the
+    message names the file and what to do.                                    */
 covey_err_t covey_replog_open (const covey_replog_config_t *config,
                                const covey_replog_callbacks_t *callbacks,
                                covey_replog_store_t *store, int64_t now_ms,

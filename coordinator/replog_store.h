@@ -1,12 +1,11 @@
 /*  replog_store - where a member keeps its log: what replog needs of a disk
 
-    Role      the port below replog. replog_sqlite.c is the file; simulations have
-              one in memory that forgets, in a crash, what was not committed
-    Commit    changes are staged and become durable together: after OK of
-              `commit` all of them are on the disk, after a crash before it
-              none of them. After an error nothing more is taken until it is
-              opened again
-    Order     as called; `truncate` and `append` of one batch may mix
+    Role      the port below replog. replog_sqlite.c is the file; simulations
+   have one in memory that forgets, in a crash, what was not committed Commit
+   changes are staged and become durable together: after OK of `commit` all of
+   them are on the disk, after a crash before it none of them. After an error
+   nothing more is taken until it is opened again Order     as called;
+   `truncate` and `append` of one batch may mix
 */
 #ifndef COVEY_REPLOG_STORE_H_INCLUDED
 #define COVEY_REPLOG_STORE_H_INCLUDED
@@ -79,8 +78,8 @@ struct covey_replog_store {
     const covey_replog_store_class_t *klass;
 };
 
-/*  replog_sqlite.c: `path` of the file, created when absent; NULL: in memory. IO,
-    BUSY, CORRUPT (not ours, or damaged), VERSION (a format we do not know)
+/*  replog_sqlite.c: `path` of the file, created when absent; NULL: in memory.
+   IO, BUSY, CORRUPT (not ours, or damaged), VERSION (a format we do not know)
     with the path and what to do.                                             */
 covey_err_t covey_replog_store_sqlite (const char *path,
                                        covey_replog_store_t **store_p,
