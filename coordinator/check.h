@@ -31,5 +31,6 @@ covey_check_fn covey_check_memory_get;
 covey_check_fn covey_check_memory_history;
 covey_check_fn covey_check_memory_query;
 covey_check_fn covey_check_memory_follow;
+covey_check_fn covey_check_outcome_query;
 
 #endif

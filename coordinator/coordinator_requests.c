@@ -62,7 +62,9 @@ s_result (covey_coordinator_t *self, covey_coordinator_item_t *item,
         code =
             covey_state_show (self->state, effects->show, effects->show_id, to);
     else if (item->method->read)
-        return item->method->read (self->state, item->params, to, err);
+        return item->method->read (self->state,
+                                   covey_event_source (item->request),
+                                   item->params, to, err);
     else
         code = s_status (self, to);
     return code ? covey_fail (err, code, "the answer has more than %d bytes",

@@ -5,104 +5,46 @@
 #include "base/str.h"
 #include "proto/json.h"
 
-static covey_err_t
-s_read_task (const covey_state_t *state, const ProtobufCMessage *params,
-             covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_task (
-        state, ((const Covey__Control__TaskRef *)params)->task_id, to, err);
-}
+/*  A question whose answer is the same for everybody.                        */
+#define READ(name, ask, Params)                                                \
+    static covey_err_t name (const covey_state_t *state, const char *caller,   \
+                             const ProtobufCMessage *params, covey_buf_t *to,  \
+                             covey_errbuf_t *err)                              \
+    {                                                                          \
+        (void)caller;                                                          \
+        return ask (state, (const Covey__Control__##Params *)params, to, err); \
+    }
+/*  One about the object that a field names.                                 */
+#define READ_ONE(name, ask, Params, field)                                    \
+    static covey_err_t name (const covey_state_t *state, const char *caller,  \
+                             const ProtobufCMessage *params, covey_buf_t *to, \
+                             covey_errbuf_t *err)                             \
+    {                                                                         \
+        (void)caller;                                                         \
+        return ask (state, ((const Covey__Control__##Params *)params)->field, \
+                    to, err);                                                 \
+    }
+
+READ_ONE (s_read_task, covey_state_task, TaskRef, task_id)
+READ (s_read_tasks, covey_state_tasks, TaskQuery)
+READ_ONE (s_read_swarm, covey_state_swarm, SwarmRef, swarm_id)
+READ (s_read_swarms, covey_state_swarms, ListQuery)
+READ_ONE (s_read_vote, covey_state_vote, ProposalRef, consensus_id)
+READ (s_read_votes, covey_state_votes, ListQuery)
+READ (s_read_agents, covey_state_agents, ListQuery)
+READ (s_read_memory, covey_state_memory, MemoryGet)
+READ (s_read_memory_history, covey_state_memory_history, MemoryHistory)
+READ (s_read_memory_list, covey_state_memory_list, MemoryQuery)
+READ (s_read_memory_changes, covey_state_memory_changes, MemoryFollow)
+READ (s_read_memory_spaces, covey_state_memory_spaces, ListQuery)
 
 static covey_err_t
-s_read_tasks (const covey_state_t *state, const ProtobufCMessage *params,
-              covey_buf_t *to, covey_errbuf_t *err)
+s_read_outcome (const covey_state_t *state, const char *caller,
+                const ProtobufCMessage *params, covey_buf_t *to,
+                covey_errbuf_t *err)
 {
-    return covey_state_tasks (state, (const Covey__Control__TaskQuery *)params,
-                              to, err);
-}
-
-static covey_err_t
-s_read_swarm (const covey_state_t *state, const ProtobufCMessage *params,
-              covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_swarm (
-        state, ((const Covey__Control__SwarmRef *)params)->swarm_id, to, err);
-}
-
-static covey_err_t
-s_read_swarms (const covey_state_t *state, const ProtobufCMessage *params,
-               covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_swarms (state, (const Covey__Control__ListQuery *)params,
-                               to, err);
-}
-
-static covey_err_t
-s_read_vote (const covey_state_t *state, const ProtobufCMessage *params,
-             covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_vote (
-        state, ((const Covey__Control__ProposalRef *)params)->consensus_id, to,
-        err);
-}
-
-static covey_err_t
-s_read_votes (const covey_state_t *state, const ProtobufCMessage *params,
-              covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_votes (state, (const Covey__Control__ListQuery *)params,
-                              to, err);
-}
-
-static covey_err_t
-s_read_agents (const covey_state_t *state, const ProtobufCMessage *params,
-               covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_agents (state, (const Covey__Control__ListQuery *)params,
-                               to, err);
-}
-
-static covey_err_t
-s_read_memory (const covey_state_t *state, const ProtobufCMessage *params,
-               covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_memory (state, (const Covey__Control__MemoryGet *)params,
-                               to, err);
-}
-
-static covey_err_t
-s_read_memory_history (const covey_state_t *state,
-                       const ProtobufCMessage *params, covey_buf_t *to,
-                       covey_errbuf_t *err)
-{
-    return covey_state_memory_history (
-        state, (const Covey__Control__MemoryHistory *)params, to, err);
-}
-
-static covey_err_t
-s_read_memory_list (const covey_state_t *state, const ProtobufCMessage *params,
-                    covey_buf_t *to, covey_errbuf_t *err)
-{
-    return covey_state_memory_list (
-        state, (const Covey__Control__MemoryQuery *)params, to, err);
-}
-
-static covey_err_t
-s_read_memory_changes (const covey_state_t *state,
-                       const ProtobufCMessage *params, covey_buf_t *to,
-                       covey_errbuf_t *err)
-{
-    return covey_state_memory_changes (
-        state, (const Covey__Control__MemoryFollow *)params, to, err);
-}
-
-static covey_err_t
-s_read_memory_spaces (const covey_state_t *state,
-                      const ProtobufCMessage *params, covey_buf_t *to,
-                      covey_errbuf_t *err)
-{
-    return covey_state_memory_spaces (
-        state, (const Covey__Control__ListQuery *)params, to, err);
+    return covey_state_outcome (
+        state, caller, (const Covey__Control__OutcomeQuery *)params, to, err);
 }
 
 #define PARAMS(name) &covey__control__##name##__descriptor
@@ -173,6 +115,8 @@ static const covey_method_t s_methods[] = {
      s_read_memory_changes},
     {"memory.namespaces", PARAMS (list_query), NULL, 0, s_read_memory_spaces},
     {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
+    {"mesh.outcome", PARAMS (outcome_query), covey_check_outcome_query, 0,
+     s_read_outcome},
     /* answered by the shell, which knows who leads */
     {"mesh.coordinator", PARAMS (empty), NULL, 0, NULL},
 };

@@ -9,7 +9,9 @@
 #include "coordinator/check.h"
 #include "coordinator/state.h"
 
+/*  `caller` is the agent id of who asks.                                    */
 typedef covey_err_t (covey_method_read_fn) (const covey_state_t *state,
+                                            const char *caller,
                                             const ProtobufCMessage *params,
                                             covey_buf_t *to,
                                             covey_errbuf_t *err);

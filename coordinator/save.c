@@ -115,6 +115,7 @@ s_save_head (const covey_state_t *self, covey_saver_t *to)
     head.swarm_seq = self->swarm_seq;
     head.vote_seq = self->vote_seq;
     head.timers_armed = self->timers.armed;
+    head.forgotten = self->clients.forgotten_us;
     head.memory_revision = self->memory.revision;
     head.memory_floor = self->memory.floor;
     head.memory_tag_floor = self->memory.tag_floor;
@@ -258,7 +259,8 @@ s_load_head (covey_state_t *self, const Covey__Snapshot__Record *record,
 {
     const Covey__Snapshot__Head *head = record->head;
     if (record->kind_case != COVEY__SNAPSHOT__RECORD__KIND_HEAD ||
-        !covey_save_is_time (head->now))
+        !covey_save_is_time (head->now) ||
+        !covey_save_is_time (head->forgotten))
         return covey_fail (err, COVEY_CORRUPT,
                            "the snapshot is damaged: it has no head");
     self->index = head->index;
@@ -271,6 +273,7 @@ s_load_head (covey_state_t *self, const Covey__Snapshot__Record *record,
     self->swarm_seq = head->swarm_seq;
     self->vote_seq = head->vote_seq;
     self->timers.armed = head->timers_armed;
+    self->clients.forgotten_us = head->forgotten;
     self->memory.revision = head->memory_revision;
     self->memory.floor = head->memory_floor;
     self->memory.tag_floor = head->memory_tag_floor;

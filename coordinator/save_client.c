@@ -9,8 +9,10 @@ static void
 s_put (const covey_client_t *client, covey_saver_t *to)
 {
     Covey__Snapshot__Client message = COVEY__SNAPSHOT__CLIENT__INIT;
-    Covey__Snapshot__Answer answers[COVEY_CLIENT_WINDOW];
-    Covey__Snapshot__Answer *list[COVEY_CLIENT_WINDOW];
+    Covey__Snapshot__Answer *answers =
+        covey_mem_new (client->count * sizeof *answers);
+    Covey__Snapshot__Answer **list =
+        covey_mem_new (client->count * sizeof *list);
     for (size_t i = 0; i < client->count; i++) {
         const covey_verdict_t *verdict =
             &client->verdicts[(client->oldest + i) % client->count];
@@ -24,12 +26,16 @@ s_put (const covey_client_t *client, covey_saver_t *to)
     }
     message.id = client->id;
     message.used = client->used_us;
+    message.floor = (ProtobufCBinaryData){sizeof client->floor.bytes,
+                                          (uint8_t *)client->floor.bytes};
     message.n_answers = client->count;
     message.answers = list;
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
     record.kind_case = COVEY__SNAPSHOT__RECORD__KIND_CLIENT;
     record.client = &message;
     covey_saver_put (to, &record);
+    free (list);
+    free (answers);
 }
 
 void
@@ -48,7 +54,7 @@ covey_state_load_client (covey_state_t *self,
 {
     const Covey__Snapshot__Client *from = record->client;
     bool good = covey_save_is_time (from->used) && from->n_answers &&
-                from->n_answers <= COVEY_CLIENT_WINDOW;
+                from->n_answers <= COVEY_CLIENT_WINDOW && from->floor.len == 16;
     for (size_t i = 0; i < from->n_answers && good; i++) {
         const Covey__Snapshot__Answer *answer = from->answers[i];
         const covey_answer_t kept = {.code = (covey_err_t)answer->code,
@@ -58,6 +64,8 @@ covey_state_load_client (covey_state_t *self,
         covey_clients_keep (&self->clients, from->id, answer->request_id, &kept,
                             from->used);
     }
+    if (good)
+        covey_clients_set_floor (&self->clients, from->id, from->floor.data);
     return good ? COVEY_OK
                 : covey_fail (err, COVEY_CORRUPT,
                               "the snapshot is damaged: client %s", from->id);

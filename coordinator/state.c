@@ -254,6 +254,41 @@ s_answer (covey_state_t *self, covey_err_t code, bool once)
     s_answer_again (self->effects, &answer);
 }
 
+/*  Refused rather than executed a second time. No verdict: it is not kept.   */
+static covey_err_t
+s_forgotten (covey_state_t *self)
+{
+    return covey_fail (
+        self->err, COVEY_FORGOTTEN,
+        "request %s of %s is older than what is remembered of its requests: "
+        "whether it was executed is not known any more. Look at what it was to "
+        "do, and send that as a new request if it is missing (does the clock "
+        "of the caller's host lag?)",
+        self->command->request_id, self->command->client_id);
+}
+
+static void
+s_carry_out (covey_state_t *self, bool once)
+{
+    const Covey__Control__Command *command = self->command;
+    const covey_answer_t *known = NULL;
+    covey_request_t request =
+        once ? covey_clients_look (&self->clients, command->client_id,
+                                   command->request_id, &known)
+             : COVEY_REQUEST_NEW;
+    switch (request) {
+        case COVEY_REQUEST_NEW:
+            s_answer (self, s_execute (self, command), once);
+            break;
+        case COVEY_REQUEST_ANSWERED:
+            s_answer_again (self->effects, known);
+            break;
+        case COVEY_REQUEST_FORGOTTEN:
+            s_answer (self, s_forgotten (self), false);
+            break;
+    }
+}
+
 void
 covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
                    uint64_t index, covey_effects_t *effects)
@@ -277,14 +312,7 @@ covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
         command->tick->has_resumed && command->tick->resumed)
         covey_state_renew_all (self);
     s_handle_due (self);
-    const covey_answer_t *known =
-        once ? covey_clients_find (&self->clients, command->client_id,
-                                   command->request_id)
-             : NULL;
-    if (known)
-        s_answer_again (effects, known);
-    else
-        s_answer (self, s_execute (self, command), once);
+    s_carry_out (self, once);
     covey_state_dispatch (self);
     covey_state_trim_tasks (self);
     self->command = NULL;

@@ -98,6 +98,10 @@ covey_state_memory_changes (const covey_state_t *self,
 covey_err_t covey_state_memory_spaces (const covey_state_t *self,
                                        const Covey__Control__ListQuery *query,
                                        covey_buf_t *to, covey_errbuf_t *err);
+/*  What became of a request; its client is the caller unless it says another.*/
+covey_err_t covey_state_outcome (const covey_state_t *self, const char *caller,
+                                 const Covey__Control__OutcomeQuery *query,
+                                 covey_buf_t *to, covey_errbuf_t *err);
 /*  Fills the counters of a status.                                          */
 void covey_state_status (const covey_state_t *self,
                          Covey__Control__CoordinatorStatus *status);

@@ -86,7 +86,8 @@ extern "C" {
     X (-20, VERSION, "versions do not fit")                    \
     X (-21, CLOSED, "closed")                                  \
     X (-22, BUSY, "in use by another process")                 \
-    X (-23, CONFLICT, "changed by another meanwhile")
+    X (-23, CONFLICT, "changed by another meanwhile")          \
+    X (-24, FORGOTTEN, "too old: its outcome is unknown")
 
 typedef enum {
 #define COVEY_X(code, name, text) COVEY_##name = code,

@@ -79,7 +79,8 @@ support_call_as (support_control_t *self, const char *client,
     if (code)
         return code;
     if (method->read)
-        code = method->read (self->state, params, &self->reply, &self->err);
+        code = method->read (self->state, client, params, &self->reply,
+                             &self->err);
     else {
         Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
         command.client_id = (char *)client;

@@ -439,7 +439,7 @@ s_draw (support_random_t *self)
 static Covey__Control__Command *
 s_request (support_random_t *self, const covey_state_t *state)
 {
-    char json[JSON_MAX], client[16], request[32], cause[16];
+    char json[JSON_MAX], client[16], request[37], cause[16];
     s_json_t to = {json, 0};
     size_t drawn = s_draw (self);
     snprintf (client, sizeof client, "c%d", (int)s_below (self, CLIENTS));
@@ -451,8 +451,13 @@ s_request (support_random_t *self, const covey_state_t *state)
     if (covey_method_find (s_methods[drawn].method, &method, &err) ||
         covey_method_params (method, json, strlen (json), &params, &err))
         fail_msg ("%s %s: %s", s_methods[drawn].method, json, err.text);
-    snprintf (request, sizeof request, "r%llu",
-              (unsigned long long)++self->requests);
+    self->requests++;
+    if (s_chance (self, 50))
+        covey_id_text (covey_idgen_next (&self->ids, self->now_us).bytes,
+                       request);
+    else
+        snprintf (request, sizeof request, "r%llu",
+                  (unsigned long long)self->requests);
     memset (cause, (int)self->requests, sizeof cause);
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.client_id = client;
@@ -583,6 +588,7 @@ support_random_init (support_random_t *self, uint64_t seed)
 {
     memset (self, 0, sizeof *self);
     covey_prng_init (&self->prng, seed);
+    covey_idgen_init (&self->ids, seed);
     self->now_us = 1700000000000000;
 }
 

@@ -7,6 +7,7 @@
 #ifndef COVEY_SUPPORT_RANDOM_H_INCLUDED
 #define COVEY_SUPPORT_RANDOM_H_INCLUDED
 
+#include "base/id.h"
 #include "base/prng.h"
 #include "coordinator/state.h"
 
@@ -16,6 +17,7 @@ typedef struct {
     covey_prng_t prng;
     int64_t now_us;    /* the log's time; commands are stamped with it        */
     uint64_t requests; /* ids that were used                                  */
+    covey_idgen_t ids; /* of half of the requests                             */
     uint64_t sessions;
     uint64_t tasks, swarms, votes; /* ids that were made up                   */
     Covey__Control__Command *past[SUPPORT_RANDOM_LOG]; /* to be asked again   */

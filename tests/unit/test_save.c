@@ -158,9 +158,10 @@ test_what_a_newer_version_wrote_is_not_read_over (void **state)
 {
     (void)state;
     static const uint8_t kind[] = {0xda, 0x0f, 0x00}; /* kind 251      */
-    static const uint8_t client[] = {0x12, 0x08, 0x0a, 0x01, 'c', 0x10,
-                                     0x01, 0xda, 0x0f, 0x00}; /* field 251 */
-    static const uint8_t nothing[] = {0x12, 0x05, 0x0a, 0x01, 'c', 0x10, 0x01};
+    static const uint8_t client[] = {0x12, 0x0a, 0x0a, 0x01, 'c', 0x10, 0x01,
+                                     0x22, 0x00, 0xda, 0x0f, 0x00}; /* 251   */
+    static const uint8_t nothing[] = {0x12, 0x07, 0x0a, 0x01, 'c',
+                                      0x10, 0x01, 0x22, 0x00};
     covey_buf_t bytes;
     s_with (kind, sizeof kind, &bytes);
     s_refused (bytes.data, bytes.size, COVEY_VERSION);
