@@ -38,6 +38,8 @@ s_set_defaults (covey_replog_config_t *config)
     DEFAULT (snapshot_max, (size_t)4 << 30);
     DEFAULT (message_max, COVEY_REPLOG_BATCH_BYTES);
 #undef DEFAULT
+    if (config->message_max > COVEY_EVENT_MAX)
+        config->message_max = COVEY_EVENT_MAX; /* leaves room for a header */
 }
 
 static covey_err_t
@@ -190,6 +192,63 @@ covey_replog_close (covey_replog_t **self_p)
     *self_p = NULL;
 }
 
+/* ---- leading ----------------------------------------------------------------
+ */
+
+/*  Commands and reads that have no outcome here any more.                    */
+static void
+s_end_all (covey_replog_t *self)
+{
+    while (self->command_count > 0 && !self->broken) {
+        covey_replog_command_t *command = &self->commands[self->command_first];
+        bool sent = self->command_sent > 0;
+        self->command_first =
+            (self->command_first + 1) % self->config.queue_max;
+        self->command_count--;
+        self->command_bytes -= command->bytes.len;
+        if (sent)
+            self->command_sent--;
+        else
+            raft_free (command->bytes.base);
+        self->callbacks.done (self->callbacks.arg, command->ticket,
+                              COVEY_NOCOORDINATOR,
+                              sent ? LOST
+                                   : "the coordinator leads no more; ask "
+                                     "again");
+    }
+    covey_replog_end_questions (self,
+                                "the coordinator leads no more; ask again");
+    covey_replog_end_change (self, COVEY_NOCOORDINATOR,
+                             "the coordinator leads no more; ask again");
+    self->change_sent = self->change_done = false;
+}
+
+/*  Tell when leading begins, all earlier commands applied, and when it ends. */
+static void
+s_note_leading (covey_replog_t *self)
+{
+    if (self->broken)
+        return;
+    bool leads = covey_replog_leads (self) &&
+                 self->barrier_term == self->raft.current_term &&
+                 (self->raft.last_applied >= self->barrier_index ||
+                  COVEY_FAULT (NO_G2_BARRIER));
+    if (self->led_term &&
+        (!leads || self->led_term != self->raft.current_term)) {
+        self->led_term = 0;
+        self->yielding = false;
+        s_end_all (self);
+        self->callbacks.leads (self->callbacks.arg, false);
+    }
+    if (leads && !self->led_term) {
+        self->led_term = self->raft.current_term;
+        self->callbacks.leads (self->callbacks.arg, true);
+    }
+    if (!covey_replog_leads (self))
+        for (size_t i = 0; i < COVEY_REPLOG_MEMBERS_MAX; i++)
+            self->peers[i].sending = false;
+}
+
 /* ---- messages ---------------------------------------------------------------
  */
 
@@ -235,6 +294,7 @@ s_take_inbox (covey_replog_t *self)
         if (!covey_replog_wire_read (bytes.data, bytes.size, &message)) {
             covey_replog_take (self, &message);
             covey_replog_settle (self);
+            s_note_leading (self);
         }
         free (bytes.data);
     }
@@ -311,64 +371,12 @@ s_send_batches (covey_replog_t *self)
     while (!self->broken && self->command_sent < self->command_count &&
            covey_replog_is_leader (self) &&
            (covey_replog_is_idle (self) || COVEY_FAULT (NO_G5_BATCH)) &&
-           (!self->change || !self->change_sent))
+           !covey_replog_change_waits (self))
         s_send_batch (self);
 }
 
-/* ---- leading ----------------------------------------------------------------
+/* ---- the end of leading -----------------------------------------------------
  */
-
-/*  Commands and reads that have no outcome here any more.                    */
-static void
-s_end_all (covey_replog_t *self)
-{
-    while (self->command_count > 0 && !self->broken) {
-        covey_replog_command_t *command = &self->commands[self->command_first];
-        bool sent = self->command_sent > 0;
-        self->command_first =
-            (self->command_first + 1) % self->config.queue_max;
-        self->command_count--;
-        self->command_bytes -= command->bytes.len;
-        if (sent)
-            self->command_sent--;
-        else
-            raft_free (command->bytes.base);
-        self->callbacks.done (self->callbacks.arg, command->ticket,
-                              COVEY_NOCOORDINATOR,
-                              sent ? LOST
-                                   : "the coordinator leads no more; ask "
-                                     "again");
-    }
-    covey_replog_end_questions (self,
-                                "the coordinator leads no more; ask again");
-    covey_replog_end_change (self, COVEY_NOCOORDINATOR,
-                             "the coordinator leads no more; ask again");
-    self->change_sent = self->change_done = false;
-}
-
-/*  Tell when leading begins, all earlier commands applied, and when it ends. */
-static void
-s_note_leading (covey_replog_t *self)
-{
-    bool leads = covey_replog_leads (self) &&
-                 self->barrier_term == self->raft.current_term &&
-                 (self->raft.last_applied >= self->barrier_index ||
-                  COVEY_FAULT (NO_G2_BARRIER));
-    if (self->led_term &&
-        (!leads || self->led_term != self->raft.current_term)) {
-        self->led_term = 0;
-        self->yielding = false;
-        s_end_all (self);
-        self->callbacks.leads (self->callbacks.arg, false);
-    }
-    if (leads && !self->led_term) {
-        self->led_term = self->raft.current_term;
-        self->callbacks.leads (self->callbacks.arg, true);
-    }
-    if (!covey_replog_leads (self))
-        for (size_t i = 0; i < COVEY_REPLOG_MEMBERS_MAX; i++)
-            self->peers[i].sending = false;
-}
 
 void
 covey_replog_yield (covey_replog_t *self)
@@ -428,19 +436,16 @@ covey_replog_pump (covey_replog_t *self, int64_t now_ms, covey_errbuf_t *err)
         covey_replog_settle (self); /* what the start or a submit left */
     s_take_inbox (self);
     s_tick (self);
-    if (!self->broken)
-        s_note_leading (self);
+    s_note_leading (self);
     if (!self->broken)
         covey_replog_change_step (self);
     s_send_batches (self);
-    if (!self->broken) {
-        s_note_leading (self);
-        if (self->question_count > 0)
-            covey_replog_ask (self);
-        s_step_down (self);
-    }
+    s_note_leading (self);
+    if (!self->broken && self->question_count > 0)
+        covey_replog_ask (self);
     if (!self->broken)
-        s_note_leading (self);
+        s_step_down (self);
+    s_note_leading (self);
     if (self->broken)
         return covey_fail (err, self->broken, "%s", self->broken_err.text);
     return COVEY_OK;

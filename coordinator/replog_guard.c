@@ -145,8 +145,6 @@ static void
 s_on_voted (covey_replog_t *self, const covey_replog_message_t *from)
 {
     struct raft_message message = {.type = RAFT_IO_REQUEST_VOTE_RESULT};
-    if (self->now_ms < self->silent_until_ms)
-        return;
     message.request_vote_result = (struct raft_request_vote_result){
         .term = from->term,
         .vote_granted = from->yes,
@@ -173,8 +171,9 @@ s_trim (covey_replog_t *self, const covey_replog_message_t *from,
         s_append_t *append)
 {
     uint64_t base = covey_replog_base (self);
-    while (append->count > 0 && append->prev < base &&
-           !COVEY_FAULT (NO_G7_TRIM)) {
+    if (from->term < self->raft.current_term || COVEY_FAULT (NO_G7_TRIM))
+        return true; /* the first will be refused */
+    while (append->count > 0 && append->prev < base) {
         covey_replog_wire_entry_t entry =
             covey_replog_wire_next (from, &append->at);
         append->prev++;
@@ -189,7 +188,7 @@ s_trim (covey_replog_t *self, const covey_replog_message_t *from,
             return false;
         }
     }
-    if (append->prev < base && !COVEY_FAULT (NO_G7_TRIM)) {
+    if (append->prev < base) {
         append->prev = base;
         append->prev_term = covey_replog_term_of (self, base);
     }
@@ -332,8 +331,10 @@ s_on_append (covey_replog_t *self, const covey_replog_message_t *from)
         self->stats.refused++;
         return;
     }
-    if (from->term >= self->raft.current_term)
+    if (from->term >= self->raft.current_term) {
         self->heard_ms = self->now_ms;
+        self->silent_until_ms = INT64_MIN; /* somebody else leads */
+    }
     if (!s_trim (self, from, &append) || !s_resolve (self, from, &append))
         return;
     /* G3: 0.15 commits up to its own last entry, also what lies behind the
@@ -358,8 +359,6 @@ static void
 s_on_appended (covey_replog_t *self, const covey_replog_message_t *from)
 {
     struct raft_message message = {.type = RAFT_IO_APPEND_ENTRIES_RESULT};
-    if (self->now_ms < self->silent_until_ms)
-        return;
     if (covey_replog_leads (self) && from->rejected &&
         from->term == self->raft.current_term)
         for (unsigned i = 0; i < self->raft.configuration.n; i++)

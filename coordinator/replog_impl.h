@@ -234,6 +234,8 @@ bool covey_replog_is_sole (const covey_replog_t *self,
 covey_replog_peer_t *covey_replog_peer (covey_replog_t *self,
                                         uint64_t member_id);
 void covey_replog_change_step (covey_replog_t *self);
+/*  New commands wait for it.                                                 */
+bool covey_replog_change_waits (const covey_replog_t *self);
 void covey_replog_change_settled (covey_replog_t *self);
 void covey_replog_end_change (covey_replog_t *self, covey_err_t code,
                               const char *text);

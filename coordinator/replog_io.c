@@ -148,11 +148,16 @@ covey_replog_send (covey_replog_t *self, const covey_id_t *node_id,
         s_queue (self, node_id, &bytes, false);
 }
 
-/*  As many entries as go into one message, at least one.                    */
+/*  As many entries as go into one message, at least one; none for who is
+   silent, a heartbeat tells whether it is back. */
 static uint32_t
-s_fit (const covey_replog_t *self, const struct raft_append_entries *args)
+s_fit (const covey_replog_t *self, const struct raft_append_entries *args,
+       const covey_replog_peer_t *peer)
 {
     size_t size = COVEY_REPLOG_WIRE_HEADER + 28;
+    if (peer && (peer->heard_ms < 0 ||
+                 self->now_ms - peer->heard_ms > self->config.election_ms))
+        return 0;
     for (uint32_t i = 0; i < args->n_entries; i++) {
         size += COVEY_REPLOG_WIRE_ENTRY + args->entries[i].buf.len;
         if (size > self->config.message_max && i > 0)
@@ -171,7 +176,8 @@ s_send_append (covey_replog_t *self, const covey_id_t *node_id,
     message->index = args->prev_log_index;
     message->index_term = args->prev_log_term;
     message->commit = args->leader_commit;
-    message->entry_count = s_fit (self, args);
+    covey_replog_peer_t *peer = covey_replog_peer (self, from->server_id);
+    message->entry_count = s_fit (self, args, peer);
     covey_buf_t bytes;
     covey_buf_init (&bytes, COVEY_REPLOG_MESSAGE_MAX);
     covey_replog_wire_write (message, &bytes);
@@ -189,11 +195,8 @@ s_send_append (covey_replog_t *self, const covey_id_t *node_id,
     }
     assert (!bytes.failed); /* one entry fits */
     s_queue (self, node_id, &bytes, true);
-    if (message->entry_count < args->n_entries) {
-        covey_replog_peer_t *peer = covey_replog_peer (self, from->server_id);
-        if (peer)
-            peer->truncated_next = message->index + message->entry_count + 1;
-    }
+    if (peer && message->entry_count < args->n_entries)
+        peer->truncated_next = message->index + message->entry_count + 1;
 }
 
 static void
@@ -481,9 +484,8 @@ s_flush (covey_replog_t *self, bool early)
             self->outs[left++] = *out;
             continue;
         }
-        if (self->now_ms >= self->silent_until_ms)
-            self->callbacks.send (self->callbacks.arg, &out->node_id,
-                                  out->bytes.data, out->bytes.size);
+        self->callbacks.send (self->callbacks.arg, &out->node_id,
+                              out->bytes.data, out->bytes.size);
         free (out->bytes.data);
     }
     self->out_count = left;

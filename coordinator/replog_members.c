@@ -57,6 +57,7 @@ s_number (const uint8_t *at)
     return value;
 }
 
+#define CAUGHT_UP_ENTRIES 2048
 #define LIST_HEAD 9 /* version, count                             */
 #define LIST_MEMBER (8 + 33 + 1) /* id, address, role */
 
@@ -373,6 +374,22 @@ covey_replog_change_step (covey_replog_t *self)
     else
         self->change_sent = true;
     covey_replog_settle (self);
+}
+
+/*  Under load a spare is always a batch behind; when it is no more than that,
+    the next one waits for it.                                                */
+bool
+covey_replog_change_waits (const covey_replog_t *self)
+{
+    unsigned at = 0;
+    if (!self->change || self->change_sent)
+        return self->change != COVEY_REPLOG_CHANGE_NONE;
+    return self->change == COVEY_REPLOG_CHANGE_PROMOTE &&
+           covey_replog_leads (self) &&
+           s_find (self, self->change_member, &at) &&
+           self->raft.leader_state.progress[at].match_index +
+                   CAUGHT_UP_ENTRIES >=
+               covey_replog_last_index (self);
 }
 
 /*  After each event: is it through?                                         */

@@ -276,8 +276,6 @@ covey_replog_on_pieced (covey_replog_t *self,
                         const covey_replog_message_t *message)
 {
     covey_replog_peer_t *peer = covey_replog_peer (self, message->from);
-    if (self->now_ms < self->silent_until_ms)
-        return;
     if (message->term > self->raft.current_term) {
         covey_replog_raise_term (self, message->term);
         return;
