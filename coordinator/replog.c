@@ -369,7 +369,7 @@ static void
 s_send_batches (covey_replog_t *self)
 {
     while (!self->broken && self->command_sent < self->command_count &&
-           covey_replog_is_leader (self) &&
+           covey_replog_leads (self) && self->led_term &&
            (covey_replog_is_idle (self) || COVEY_FAULT (NO_G5_BATCH)) &&
            !covey_replog_change_waits (self))
         s_send_batch (self);
@@ -392,7 +392,8 @@ static void
 s_step_down (covey_replog_t *self)
 {
     if (!self->yielding || !covey_replog_leads (self) ||
-        (self->led_term && !covey_replog_is_idle (self)))
+        (self->led_term &&
+         (self->command_count > 0 || !covey_replog_is_idle (self))))
         return;
     self->yielding = false;
     covey_replog_raise_term (self, self->raft.current_term + 1);

@@ -203,8 +203,7 @@ s_find (const covey_replog_t *self, uint64_t member_id, unsigned *i_p)
 }
 
 static covey_err_t
-s_begin (covey_replog_t *self, covey_replog_change_t change, uint64_t member_id,
-         uint64_t ticket, covey_errbuf_t *err)
+s_may_change (const covey_replog_t *self, covey_errbuf_t *err)
 {
     if (!covey_replog_is_leader (self) &&
         !(COVEY_FAULT (MEMBERS_BEFORE_OWN) && covey_replog_leads (self)))
@@ -214,12 +213,18 @@ s_begin (covey_replog_t *self, covey_replog_change_t change, uint64_t member_id,
         return covey_fail (err, COVEY_BUSY,
                            "another change of the members is under way; ask "
                            "again when it is done");
+    return COVEY_OK;
+}
+
+static void
+s_begin (covey_replog_t *self, covey_replog_change_t change, uint64_t member_id,
+         uint64_t ticket)
+{
     self->change = change;
     self->change_member = member_id;
     self->change_ticket = ticket;
     self->change_sent = self->change_done = false;
     self->change_until_ms = self->now_ms + self->config.election_ms;
-    return COVEY_OK;
 }
 
 covey_err_t
@@ -231,6 +236,9 @@ covey_replog_add (covey_replog_t *self, uint64_t member_id,
     char address[33];
     covey_replog_address (node_id, address);
     const struct raft_server *server = s_find (self, member_id, &at);
+    covey_err_t code = s_may_change (self, err);
+    if (code)
+        return code;
     if (server && server->role != RAFT_SPARE)
         return covey_fail (err, COVEY_EXISTS, "it is a member already");
     for (unsigned i = 0; i < self->raft.configuration.n && !server; i++)
@@ -245,9 +253,10 @@ covey_replog_add (covey_replog_t *self, uint64_t member_id,
     if (member_id == 0 || covey_id_is_zero (node_id->bytes))
         return covey_fail (err, COVEY_INVALID, "no member or no node is named");
     self->change_node = *node_id;
-    return s_begin (
-        self, server ? COVEY_REPLOG_CHANGE_LISTEN : COVEY_REPLOG_CHANGE_ADD,
-        member_id, ticket, err);
+    s_begin (self,
+             server ? COVEY_REPLOG_CHANGE_LISTEN : COVEY_REPLOG_CHANGE_ADD,
+             member_id, ticket);
+    return COVEY_OK;
 }
 
 covey_err_t
@@ -256,11 +265,15 @@ covey_replog_promote (covey_replog_t *self, uint64_t member_id, uint64_t ticket,
 {
     unsigned at = 0;
     const struct raft_server *server = s_find (self, member_id, &at);
+    covey_err_t code = s_may_change (self, err);
+    if (code)
+        return code;
     if (!server)
         return covey_fail (err, COVEY_NOTFOUND, "there is no such member");
     if (server->role == RAFT_VOTER)
         return covey_fail (err, COVEY_EXISTS, "it has a vote already");
-    return s_begin (self, COVEY_REPLOG_CHANGE_PROMOTE, member_id, ticket, err);
+    s_begin (self, COVEY_REPLOG_CHANGE_PROMOTE, member_id, ticket);
+    return COVEY_OK;
 }
 
 covey_err_t
@@ -268,6 +281,9 @@ covey_replog_remove (covey_replog_t *self, uint64_t member_id, uint64_t ticket,
                      covey_errbuf_t *err)
 {
     unsigned at = 0;
+    covey_err_t code = s_may_change (self, err);
+    if (code)
+        return code;
     if (!s_find (self, member_id, &at))
         return covey_fail (err, COVEY_NOTFOUND, "there is no such member");
     /* 0.15 does not campaign once its own removal is in its log, although the
@@ -275,7 +291,8 @@ covey_replog_remove (covey_replog_t *self, uint64_t member_id, uint64_t ticket,
     if (member_id == self->meta.member_id)
         return covey_fail (err, COVEY_STATE,
                            "it leads; let it hand over first");
-    return s_begin (self, COVEY_REPLOG_CHANGE_REMOVE, member_id, ticket, err);
+    s_begin (self, COVEY_REPLOG_CHANGE_REMOVE, member_id, ticket);
+    return COVEY_OK;
 }
 
 void
@@ -341,7 +358,7 @@ s_adopt_change (covey_replog_t *self)
     for (unsigned i = 0; i < self->raft.configuration.n; i++)
         if (self->raft.configuration.servers[i].role == RAFT_SPARE) {
             s_begin (self, COVEY_REPLOG_CHANGE_LISTEN,
-                     self->raft.configuration.servers[i].id, 0, NULL);
+                     self->raft.configuration.servers[i].id, 0);
             return;
         }
 }
