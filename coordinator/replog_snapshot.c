@@ -23,8 +23,8 @@ s_ticket (covey_replog_t *self, uint64_t index)
     if (self->command_sent == 0)
         return 0;
     covey_replog_command_t *command = &self->commands[self->command_first];
-    if (command->index != index ||
-        (!covey_replog_leads (self) && !COVEY_FAULT (TICKET_OF_OTHER)))
+    bool ours = command->index == index && covey_replog_leads (self);
+    if (!ours && !(COVEY_FAULT (TICKET_OF_OTHER) && command->index <= index))
         return 0;
     self->command_first = (self->command_first + 1) % self->config.queue_max;
     self->command_count--;
