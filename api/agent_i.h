@@ -341,6 +341,17 @@ covey_err_t covey_i_agent_ask_for (covey_agent_t *self,
 void covey_i_agent_forget_request (covey_agent_t *self,
                                    covey_pending_t *pending);
 
+/* agent_outcome.c --------------------------------------------------------- */
+
+#define COVEY_HINT_MAX (2 * COVEY_NAME_MAX + 128)
+
+/*  This thread's last request is this one.                                   */
+void covey_i_note_request (const char *request_id);
+/*  How to ask what became of it, for the end of a line; "" unless the target is
+    the coordinator.                                                          */
+void covey_i_hint_outcome (const char *client, const char *target,
+                           const char *request_id, char hint[COVEY_HINT_MAX]);
+
 /* agent_gather.c ---------------------------------------------------------- */
 
 /*  The event came to its target.                                             */

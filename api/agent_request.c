@@ -150,6 +150,21 @@ covey_i_agent_fail_all (covey_agent_t *self, covey_err_t code, const char *text)
     self->pending_ms = 0;
 }
 
+static void
+s_time_out (covey_agent_t *self, covey_pending_t *pending)
+{
+    char hint[COVEY_HINT_MAX];
+    covey_errbuf_t text;
+    covey_i_hint_outcome (self->id,
+                          covey_event_target_count (pending->request)
+                              ? covey_event_target (pending->request, 0)
+                              : NULL,
+                          pending->request_id, hint);
+    covey_err_t code = covey_fail (&text, COVEY_TIMEOUT,
+                                   "no answer within the timeout%s", hint);
+    s_fail (self, pending, code, text.text);
+}
+
 void
 covey_i_agent_expire (covey_agent_t *self, int64_t now_ms)
 {
@@ -162,7 +177,7 @@ covey_i_agent_expire (covey_agent_t *self, int64_t now_ms)
             if (!p->is_ask)
                 continue;
             if (p->deadline_ms <= now_ms)
-                s_fail (self, p, COVEY_TIMEOUT, "no answer within the timeout");
+                s_time_out (self, p);
             else if (!self->pending_ms || p->deadline_ms < self->pending_ms)
                 self->pending_ms = p->deadline_ms;
         }
@@ -182,6 +197,7 @@ s_new_request (const covey_agent_t *self, const covey_call_t *call,
         covey_id_text (id.bytes, fresh);
         request_id = fresh;
     }
+    covey_i_note_request (request_id);
     if (!call->group &&
         (!call->target ||
          !covey_str_is_agent_id (call->target, strlen (call->target))))
@@ -275,10 +291,13 @@ s_await_answer (covey_agent_t *self, covey_pending_t *pending,
                 return covey_fail (err, COVEY_UNREACHABLE,
                                    "agent %s: the node at %s does not answer",
                                    self->id, self->endpoint);
+            char hint[COVEY_HINT_MAX];
+            covey_i_hint_outcome (self->id, call->target, pending->request_id,
+                                  hint);
             return covey_fail (err, COVEY_TIMEOUT,
-                               "%s did not answer %s within %d ms",
+                               "%s did not answer %s within %d ms%s",
                                call->group ? "the group" : call->target,
-                               call->method, timeout_ms);
+                               call->method, timeout_ms, hint);
         }
         covey_i_agent_wait (self, pending->deadline_ms);
     }
@@ -376,6 +395,20 @@ covey_agent_request (covey_agent_t *self, const char *target,
     assert (self);
     covey_call_t call = {
         .target = target, .method = method, .params = params_json};
+    return s_request (self, &call, timeout_ms, result_p);
+}
+
+covey_err_t
+covey_agent_request_as (covey_agent_t *self, const char *request_id,
+                        const char *target, const char *method,
+                        const char *params_json, int timeout_ms,
+                        char **result_p)
+{
+    assert (self);
+    covey_call_t call = {.target = target,
+                         .method = method,
+                         .params = params_json,
+                         .request_id = request_id};
     return s_request (self, &call, timeout_ms, result_p);
 }
 

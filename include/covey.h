@@ -655,6 +655,29 @@ COVEY_EXPORT covey_err_t covey_agent_request (covey_agent_t *self,
                                               const char *method,
                                               const char *params_json,
                                               int timeout_ms, char **result_p);
+/*  The same under a request id of the caller's choice (1 to 256 bytes): sent
+    again under it, a command to the coordinator is executed once. Best is a
+    UUIDv7, made once per command: the coordinator can tell its age, and refuses
+    with FORGOTTEN (in REMOTE) what it may have executed and does not remember
+    any more. NULL: a fresh one.                                              */
+COVEY_EXPORT covey_err_t covey_agent_request_as (
+    covey_agent_t *self, const char *request_id, const char *target,
+    const char *method, const char *params_json, int timeout_ms,
+    char **result_p);
+
+/*  The id of this thread's last request, also of those that calls like
+    covey_task_submit make; "" before the first. Valid until the next. */
+COVEY_EXPORT const char *covey_request_id (void);
+
+/*  What became of a request to the coordinator whose answer did not come
+    (TIMEOUT). `request_id` NULL: this thread's last; `client` NULL: this
+   agent's own. `*outcome_p` is JSON, {"state": "done" | "refused" | "unknown",
+   ...} (docs/methods.md, mesh.outcome); the caller frees it. NOCOORDINATOR,
+   TIMEOUT; covey_request_id () stays what it was. */
+COVEY_EXPORT covey_err_t covey_agent_outcome (covey_agent_t *self,
+                                              const char *request_id,
+                                              const char *client,
+                                              int timeout_ms, char **outcome_p);
 /*  The same without waiting: `fn` gets the response event (success or not;
     a timeout or a vanished agent comes as a response with success = false and
     code TIMEOUT or NOAGENT) exactly once, in the dispatching thread.         */

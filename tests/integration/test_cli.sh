@@ -207,6 +207,9 @@ has "task cancel" "id state" 1 task cancel t1 --reason enough
 is "cancelled" cancelled "$(look 'v[0]["state"]' <"$dir/json")"
 is "task show --wait: not completed" 1 "$(code_of covey task show t1 --wait)"
 is "task retry: not of a cancelled one" 1 "$(code_of covey task retry t1)"
+is "outcome of a request that never was" "unknown NOTFOUND" \
+    "$(covey outcome never --json | look 'v[0]["state"] + " " + v[0]["code"]')"
+is "outcome: an agent id is one" 2 "$(code_of covey outcome never --client 'no agent')"
 support_until count_is task:submitted 2
 has "the submissions are events" data.input.n 1 events --type task:submitted --text '"a"'
 ok "input digits are kept" grep -q 1.10 "$dir/json"

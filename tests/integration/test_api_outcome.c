@@ -1,0 +1,101 @@
+/*  What became of a request: under an id of the caller's choice, and after a
+    timeout                                                                   */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "tests/support/support_api.h"
+
+static covey_testmesh_t *mesh;
+static covey_agent_t *ann, *bob;
+
+static int
+s_setup (void **state)
+{
+    (void)state;
+    expect_ok (covey_testmesh_new (1, SUPPORT_WAIT_MS, &mesh));
+    ann = covey_testmesh_agent (mesh, 0, "ann", "tester");
+    bob = covey_testmesh_agent (mesh, 0, "bob", "tester");
+    assert_non_null (ann);
+    assert_non_null (bob);
+    expect_ok (covey_testmesh_start (mesh, SUPPORT_WAIT_MS));
+    return 0;
+}
+
+static int
+s_teardown (void **state)
+{
+    (void)state;
+    covey_testmesh_destroy (&mesh);
+    return 0;
+}
+
+/*  Does the outcome, as `agent` sees it, have `part` in it?                  */
+static bool
+s_has (covey_agent_t *agent, const char *request_id, const char *client,
+       const char *part)
+{
+    char *json = NULL;
+    expect_ok (covey_agent_outcome (agent, request_id, client, SUPPORT_WAIT_MS,
+                                    &json));
+    bool has = strstr (json, part) != NULL;
+    if (!has)
+        print_message ("%s\n", json);
+    covey_free (json);
+    return has;
+}
+
+static void
+test_the_same_request_is_executed_once (void **state)
+{
+    (void)state;
+    const char *id = "order-1";
+    for (int i = 0; i < 2; i++)
+        expect_ok (covey_agent_request_as (ann, id, "coordinator", "swarm.form",
+                                           "{\"swarmId\":\"once\"}",
+                                           SUPPORT_WAIT_MS, NULL));
+    assert_string_equal (covey_request_id (), id);
+    expect_code (covey_agent_request_as (ann, NULL, "coordinator", "swarm.form",
+                                         "{\"swarmId\":\"once\"}",
+                                         SUPPORT_WAIT_MS, NULL),
+                 REMOTE);
+    assert_true (s_has (ann, NULL, NULL, "\"refused\""));
+    /* asking did not make it another one */
+    assert_true (s_has (ann, NULL, NULL, "\"EXISTS\""));
+    assert_true (s_has (ann, id, NULL, "\"done\""));
+    assert_true (s_has (bob, id, "ann", "\"id\":\"once\""));
+    assert_true (s_has (bob, id, NULL, "\"NOTFOUND\""));
+}
+
+static void
+test_a_timeout_says_how_to_ask (void **state)
+{
+    (void)state;
+    int64_t end_ms = support_now_ms () + SUPPORT_WAIT_MS;
+    covey_err_t rc = COVEY_OK;
+    /* one millisecond is too short for a commit, sooner or later */
+    while (rc != COVEY_TIMEOUT && support_now_ms () < end_ms)
+        rc = covey_task_submit (ann, "{\"taskType\":\"late\"}", 1, NULL);
+    char hint[160], id[64];
+    snprintf (id, sizeof id, "%s", covey_request_id ());
+    snprintf (hint, sizeof hint, "covey outcome %s --client ann", id);
+    assert_int_equal (rc, COVEY_TIMEOUT);
+    assert_non_null (strstr (covey_error (), hint));
+    while (!s_has (ann, NULL, NULL, "\"done\"") && support_now_ms () < end_ms)
+        continue;
+    assert_true (s_has (ann, id, NULL, "\"shows\":\"task\""));
+}
+
+int
+main (void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test (test_the_same_request_is_executed_once),
+        cmocka_unit_test (test_a_timeout_says_how_to_ask),
+    };
+    return cmocka_run_group_tests (tests, s_setup, s_teardown);
+}
