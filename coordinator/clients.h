@@ -25,14 +25,15 @@
 #define COVEY_CLIENT_ANSWERS_MAX 262144
 #define COVEY_CLIENT_IDLE_US 3600000000 /* an hour */
 
-/*  What an answer shows.                                                    */
+/*  What an answer shows; the numbers are in snapshots.                      */
 typedef enum {
     COVEY_SHOW_NOTHING,
     COVEY_SHOW_TASK,
     COVEY_SHOW_SWARM,
     COVEY_SHOW_VOTE,
-    COVEY_SHOW_MEMORY,      /* id: the revision, a blank, the key            */
-    COVEY_SHOW_MEMORY_VALUE /* the same, with its value                      */
+    COVEY_SHOW_MEMORY,       /* id: the revision, a blank, the key            */
+    COVEY_SHOW_MEMORY_VALUE, /* the same, with its value                      */
+    COVEY_SHOW_CLAIM = 16
 } covey_show_t;
 
 /*  An id of what is shown has at most so many bytes.                        */

@@ -42,6 +42,21 @@ void covey_fact_disbanded (covey_state_t *state, const covey_swarm_t *swarm,
 void covey_fact_leads (covey_state_t *state, const covey_swarm_t *swarm,
                        const char *before);
 
+/*  To everybody; `target` also to its holder (to the other holders, when it
+    waits), as far as they are agents.                                        */
+void covey_fact_claim_granted (covey_state_t *state,
+                               const covey_claim_entry_t *claim, bool target);
+void covey_fact_claim_released (covey_state_t *state,
+                                const covey_claim_entry_t *claim,
+                                const char *by, const char *reason);
+void covey_fact_claim_expired (covey_state_t *state,
+                               const covey_claim_entry_t *claim,
+                               const char *reason);
+void covey_fact_claim_waiting (covey_state_t *state,
+                               const covey_claim_entry_t *claim,
+                               const covey_claim_obstacle_t *obstacles,
+                               size_t count);
+
 /*  To the members of the electorate that are up, or to one of them.         */
 void covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
                           const char *only);

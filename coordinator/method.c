@@ -36,6 +36,8 @@ READ (s_read_memory, covey_state_memory, MemoryGet)
 READ (s_read_memory_history, covey_state_memory_history, MemoryHistory)
 READ (s_read_memory_list, covey_state_memory_list, MemoryQuery)
 READ (s_read_memory_changes, covey_state_memory_changes, MemoryFollow)
+READ_ONE (s_read_claim, covey_state_claim, ClaimRef, claim_id)
+READ (s_read_claims, covey_state_claims, ClaimQuery)
 READ (s_read_memory_spaces, covey_state_memory_spaces, ListQuery)
 
 static covey_err_t
@@ -45,6 +47,15 @@ s_read_outcome (const covey_state_t *state, const char *caller,
 {
     return covey_state_outcome (
         state, caller, (const Covey__Control__OutcomeQuery *)params, to, err);
+}
+
+static covey_err_t
+s_check_claim (const covey_state_t *state, const char *caller,
+               const ProtobufCMessage *params, covey_buf_t *to,
+               covey_errbuf_t *err)
+{
+    return covey_state_check_claim (
+        state, caller, (const Covey__Control__ClaimCheck *)params, to, err);
 }
 
 #define PARAMS(name) &covey__control__##name##__descriptor
@@ -114,6 +125,18 @@ static const covey_method_t s_methods[] = {
     {"memory.changes", PARAMS (memory_follow), covey_check_memory_follow, 0,
      s_read_memory_changes},
     {"memory.namespaces", PARAMS (list_query), NULL, 0, s_read_memory_spaces},
+    {"mesh.claim.acquire", PARAMS (claim_acquire), covey_check_claim_acquire,
+     OP (CLAIM_ACQUIRE), NULL},
+    {"mesh.claim.renew", PARAMS (claim_renew), covey_check_claim_renew,
+     OP (CLAIM_RENEW), NULL},
+    {"mesh.claim.release", PARAMS (claim_release), covey_check_claim_release,
+     OP (CLAIM_RELEASE), NULL},
+    {"mesh.claim.show", PARAMS (claim_ref), covey_check_claim_ref, 0,
+     s_read_claim},
+    {"mesh.claim.list", PARAMS (claim_query), covey_check_claim_query, 0,
+     s_read_claims},
+    {"mesh.claim.check", PARAMS (claim_check), covey_check_claim_check, 0,
+     s_check_claim},
     {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
     {"mesh.outcome", PARAMS (outcome_query), covey_check_outcome_query, 0,
      s_read_outcome},

@@ -25,6 +25,8 @@ static const struct {
      covey_state_load_vote},
     {COVEY__SNAPSHOT__RECORD__KIND_MEMORY, covey_state_save_memory,
      covey_state_load_memory},
+    {COVEY__SNAPSHOT__RECORD__KIND_CLAIM, covey_state_save_claims,
+     covey_state_load_claim},
 };
 #define PARTS (sizeof s_parts / sizeof *s_parts)
 
@@ -119,6 +121,7 @@ s_save_head (const covey_state_t *self, covey_saver_t *to)
     head.memory_revision = self->memory.revision;
     head.memory_floor = self->memory.floor;
     head.memory_tag_floor = self->memory.tag_floor;
+    head.claim_seq = self->claims.seq;
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
     record.kind_case = COVEY__SNAPSHOT__RECORD__KIND_HEAD;
     record.head = &head;
@@ -277,6 +280,7 @@ s_load_head (covey_state_t *self, const Covey__Snapshot__Record *record,
     self->memory.revision = head->memory_revision;
     self->memory.floor = head->memory_floor;
     self->memory.tag_floor = head->memory_tag_floor;
+    self->claims.seq = head->claim_seq;
     return COVEY_OK;
 }
 

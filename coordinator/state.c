@@ -28,6 +28,9 @@ covey_state_limits_init (covey_state_limits_t *self)
                    .space_entries_max = 50000,
                    .space_bytes_max = 128u << 20,
                    .ended_max = 10000},
+        .claims_max = 10000,
+        .claim_bytes_max = 32u << 20,
+        .claims_ended_max = 1000,
     };
 }
 
@@ -44,6 +47,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_scheduler_init (&self->scheduler);
     covey_clients_init (&self->clients);
     covey_timers_init (&self->timers);
+    covey_claims_init (&self->claims);
     covey_state_init_tasks (self);
     covey_state_init_swarms (self);
     covey_memory_init (&self->memory);
@@ -59,6 +63,7 @@ covey_state_destroy (covey_state_t **self_p)
     covey_state_deinit_tasks (self);
     covey_state_deinit_swarms (self);
     covey_memory_deinit (&self->memory);
+    covey_claims_deinit (&self->claims);
     covey_clients_deinit (&self->clients);
     for (covey_worker_t *w = covey_tree_first (&self->registry.workers); w;
          w = covey_tree_next (&self->registry.workers, w))
@@ -140,6 +145,9 @@ s_handle_due (covey_state_t *self)
             case COVEY_TIMER_MEMORY:
                 covey_state_memory_due (self, timer);
                 break;
+            case COVEY_TIMER_CLAIM:
+                covey_state_claim_due (self, timer);
+                break;
         }
     self->command = command;
 }
@@ -169,6 +177,12 @@ s_on_report (covey_state_t *self, const Covey__Control__Command *c)
         case COVEY__CONTROL__COMMAND__OP_TASK_YIELD:
             return covey_state_on_report (self, COVEY_TASK_ON_YIELD,
                                           c->task_yield);
+        case COVEY__CONTROL__COMMAND__OP_CLAIM_ACQUIRE:
+            return covey_state_on_acquire (self, c->claim_acquire);
+        case COVEY__CONTROL__COMMAND__OP_CLAIM_RENEW:
+            return covey_state_on_renew (self, c->claim_renew);
+        case COVEY__CONTROL__COMMAND__OP_CLAIM_RELEASE:
+            return covey_state_on_release (self, c->claim_release);
         default: /* a command of a newer version: it does nothing here */
             return covey_fail (self->err, COVEY_VERSION,
                                "this coordinator does not know command %d",
@@ -289,6 +303,14 @@ s_carry_out (covey_state_t *self, bool once)
     }
 }
 
+/*  Leases ran out while nobody could report: they begin anew.               */
+static void
+s_renew_all (covey_state_t *self)
+{
+    covey_state_renew_all (self);
+    covey_state_renew_claims (self);
+}
+
 void
 covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
                    uint64_t index, covey_effects_t *effects)
@@ -310,7 +332,7 @@ covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
     covey_clients_expire (&self->clients, self->now_us);
     if (command->op_case == COVEY__CONTROL__COMMAND__OP_TICK &&
         command->tick->has_resumed && command->tick->resumed)
-        covey_state_renew_all (self);
+        s_renew_all (self);
     s_handle_due (self);
     s_carry_out (self, once);
     covey_state_dispatch (self);

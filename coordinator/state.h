@@ -31,6 +31,9 @@ typedef struct {
     size_t votes_decided_max;
     size_t memory_value_max; /* bytes of one value                    */
     covey_memory_limits_t memory;
+    size_t claims_max;       /* held and waiting ones                         */
+    size_t claim_bytes_max;  /* of those: texts                               */
+    size_t claims_ended_max; /* ended ones that are kept                      */
 } covey_state_limits_t;
 
 void covey_state_limits_init (covey_state_limits_t *self);
@@ -102,6 +105,16 @@ covey_err_t covey_state_memory_spaces (const covey_state_t *self,
 covey_err_t covey_state_outcome (const covey_state_t *self, const char *caller,
                                  const Covey__Control__OutcomeQuery *query,
                                  covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_claim (const covey_state_t *self, const char *claim_id,
+                               covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_claims (const covey_state_t *self,
+                                const Covey__Control__ClaimQuery *query,
+                                covey_buf_t *to, covey_errbuf_t *err);
+/*  For `caller`, unless it says for whom.                                    */
+covey_err_t covey_state_check_claim (const covey_state_t *self,
+                                     const char *caller,
+                                     const Covey__Control__ClaimCheck *check,
+                                     covey_buf_t *to, covey_errbuf_t *err);
 /*  Fills the counters of a status.                                          */
 void covey_state_status (const covey_state_t *self,
                          Covey__Control__CoordinatorStatus *status);

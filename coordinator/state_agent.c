@@ -83,6 +83,7 @@ covey_state_on_agent_down (covey_state_t *self,
                  down->reason && *down->reason ? down->reason
                                                : "its session ended");
     covey_state_elect_leaders (self, id, false);
+    covey_state_drop_claims (self, id, down->has_graceful && down->graceful);
     return COVEY_OK;
 }
 

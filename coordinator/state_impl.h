@@ -5,6 +5,7 @@
 
 #include "base/hlc.h"
 #include "base/id.h"
+#include "coordinator/claims.h"
 #include "coordinator/clients.h"
 #include "coordinator/registry.h"
 #include "coordinator/scheduler.h"
@@ -62,6 +63,7 @@ struct covey_state {
     covey_tree_t votes_open;
     covey_tree_t votes_decided;
     uint64_t vote_seq;
+    covey_claims_t claims;
 
     covey_memory_t memory;
 
@@ -181,6 +183,30 @@ covey_err_t covey_state_on_agent_down (covey_state_t *self,
                                        const Covey__Control__AgentDown *down);
 covey_err_t covey_state_on_agent_load (covey_state_t *self,
                                        const Covey__Control__AgentLoad *load);
+
+/* ---- state_claim.c ----------------------------------------------------------
+ */
+
+covey_err_t
+covey_state_on_acquire (covey_state_t *self,
+                        const Covey__Control__ClaimAcquire *acquire);
+covey_err_t covey_state_on_renew (covey_state_t *self,
+                                  const Covey__Control__ClaimRenew *renew);
+covey_err_t
+covey_state_on_release (covey_state_t *self,
+                        const Covey__Control__ClaimRelease *release);
+void covey_state_claim_due (covey_state_t *self, covey_timer_t *timer);
+void covey_state_renew_claims (covey_state_t *self);
+/*  The session of an agent ended: what it waits for, and, when it said goodbye,
+    what it holds. Of a lost one the leases run out.                          */
+void covey_state_drop_claims (covey_state_t *self, const char *agent_id,
+                              bool graceful);
+/*  A claim on these, of nobody and in no table, to look what it would meet.  */
+covey_claim_entry_t *covey_state_make_claim (const char *id, const char *holder,
+                                             bool shared, char *const *paths,
+                                             size_t path_count,
+                                             char *const *names,
+                                             size_t name_count);
 
 /* ---- state_swarm.c, state_vote.c --------------------------------------------
  */

@@ -9,6 +9,7 @@
 #include "coordinator/tree.h"
 
 /*  The numbers are in snapshots: they stay, new ones go to the end.         */
+/*  The numbers are in snapshots.                                            */
 typedef enum {
     COVEY_TIMER_LEASE,    /* a held task: no report in time                   */
     COVEY_TIMER_DELAY,    /* a queued task: its next attempt may begin        */
@@ -18,7 +19,8 @@ typedef enum {
     COVEY_TIMER_RUN,      /* a held task: this attempt takes too long         */
     COVEY_TIMER_GRACE,    /* a held task that was asked to stop               */
     COVEY_TIMER_FORGET,   /* an ended task: it is kept no longer              */
-    COVEY_TIMER_MEMORY    /* a value of the shared memory that ends           */
+    COVEY_TIMER_MEMORY,   /* a value of the shared memory that ends           */
+    COVEY_TIMER_CLAIM = 16 /* the lease of a claim, or its waiting */
 } covey_timer_kind_t;
 
 typedef struct {

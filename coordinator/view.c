@@ -166,6 +166,8 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
     } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE)
         return covey_view_memory (self, id, show == COVEY_SHOW_MEMORY_VALUE,
                                   to);
+    if (show == COVEY_SHOW_CLAIM && covey_claims_find (&self->claims, id))
+        return covey_state_claim (self, id, to, NULL);
     covey_buf_putc (to, '{');
     if (id && *id) {
         covey_buf_puts (to, "\"id\":");

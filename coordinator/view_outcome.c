@@ -19,6 +19,8 @@ s_kind (covey_show_t show)
         case COVEY_SHOW_MEMORY:
         case COVEY_SHOW_MEMORY_VALUE:
             return "memory";
+        case COVEY_SHOW_CLAIM:
+            return "claim";
     }
     return NULL;
 }

@@ -172,7 +172,11 @@ COVEY_EXPORT const char *covey_version (void);
     X (81, NODE_SUSPECTED, "node:suspected")                   \
     X (82, NODE_FAILED, "node:failed")                         \
     X (83, NODE_RECOVERED, "node:recovered")                   \
-    X (84, NODE_LEFT, "node:left")
+    X (84, NODE_LEFT, "node:left")                             \
+    X (90, CLAIM_GRANTED, "claim:granted")                     \
+    X (91, CLAIM_RELEASED, "claim:released")                   \
+    X (92, CLAIM_EXPIRED, "claim:expired")                     \
+    X (93, CLAIM_WAITING, "claim:waiting")
 
 typedef enum {
     COVEY_EVENT_NONE = 0,

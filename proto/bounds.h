@@ -40,6 +40,8 @@ typedef enum {
     X (data, PAYLOAD)               \
     X (description, TEXT)           \
     X (error, TEXT)                 \
+    X (held_by, AGENT_ID)           \
+    X (holder, AGENT_ID)            \
     X (id, ID)                      \
     X (initial_members, AGENT_ID)   \
     X (leader, AGENT_ID)            \
@@ -48,6 +50,7 @@ typedef enum {
     X (origin, ID)                  \
     X (parent_id, AGENT_ID)         \
     X (participants, AGENT_ID)      \
+    X (paths, TEXT)                 \
     X (progress, PERCENT)           \
     X (reason, TEXT)                \
     X (refusal, TEXT)               \

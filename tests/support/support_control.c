@@ -160,6 +160,13 @@ support_agent_up (support_control_t *self, const char *agent_id,
 void
 support_agent_down (support_control_t *self, const char *agent_id)
 {
+    support_agent_down_as (self, agent_id, false);
+}
+
+void
+support_agent_down_as (support_control_t *self, const char *agent_id,
+                       bool graceful)
+{
     const uint8_t *session = covey_state_agent_session (self->state, agent_id);
     assert_non_null (session);
     uint8_t copy[16];
@@ -167,6 +174,8 @@ support_agent_down (support_control_t *self, const char *agent_id)
     Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
     down.agent_id = (char *)agent_id;
     down.session_id = (ProtobufCBinaryData){16, copy};
+    down.has_graceful = true;
+    down.graceful = graceful;
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
     command.agent_down = &down;

@@ -37,6 +37,9 @@ void support_agent_up (support_control_t *self, const char *agent_id,
                        const char *type, const char *capabilities,
                        uint32_t slots);
 void support_agent_down (support_control_t *self, const char *agent_id);
+/*  `graceful`: it says goodbye.                                             */
+void support_agent_down_as (support_control_t *self, const char *agent_id,
+                            bool graceful);
 void support_agent_load (support_control_t *self, const char *agent_id,
                          const char *state, int capacity);
 void support_tick (support_control_t *self, int64_t later_ms);

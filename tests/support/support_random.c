@@ -391,6 +391,78 @@ s_delete (support_random_t *self, const covey_state_t *state, s_json_t *to,
     s_expected (self, state, to);
 }
 
+/* ---- claims
+ * ----------------------------------------------------------------- */
+
+static const char *
+s_path (support_random_t *self)
+{
+    static const char *const paths[] = {"a.c",   "b.c",    "*.c",  "d/",
+                                        "d/a.c", "**/*.h", "d/e/*"};
+    return paths[s_below (self, sizeof paths / sizeof *paths)];
+}
+
+static void
+s_acquire (support_random_t *self, const covey_state_t *state, s_json_t *to,
+           char client[16])
+{
+    (void)state;
+    if (s_chance (self, 80))
+        snprintf (client, 16, "a%d", (int)s_below (self, AGENTS));
+    if (s_chance (self, 80))
+        s_add (to, "\"claimId\":\"l%llu\"",
+               s_chance (self, 95)
+                   ? (unsigned long long)++self->claims
+                   : (unsigned long long)s_recent (self, self->claims));
+    if (s_chance (self, 70))
+        s_add (to, "\"paths\":[\"%s\",\"%s\"]", s_path (self), s_path (self));
+    s_add (to, "\"names\":[\"%s\"]", s_word (self));
+    if (s_chance (self, 50))
+        s_add (to, "\"shared\":true");
+    if (s_chance (self, 70))
+        s_add (to, "\"wait\":%llu", (unsigned long long)s_below (self, 5000));
+    if (s_chance (self, 80))
+        s_add (to, "\"ttl\":%llu",
+               (unsigned long long)(1000 + s_below (self, 2000)));
+    if (s_chance (self, 30))
+        s_add (to, "\"purpose\":\"%s\",\"taskId\":\"t1\"", s_word (self));
+}
+
+/*  Mostly one that lives, by its holder.                                    */
+static void
+s_claim (support_random_t *self, const covey_state_t *state, s_json_t *to,
+         char client[16])
+{
+    const covey_claim_entry_t *entry = covey_tree_first (&state->claims.live);
+    for (uint64_t i = s_below (self, 5); entry && i > 0; i--)
+        entry = covey_tree_next (&state->claims.live, entry);
+    if (!entry || s_chance (self, 10)) {
+        s_add (to, "\"claimId\":\"l%llu\"",
+               (unsigned long long)s_recent (self, self->claims));
+        return;
+    }
+    s_add (to, "\"claimId\":\"%s\"", entry->id);
+    s_add (to, "\"fencingToken\":%llu",
+           (unsigned long long)entry->token + (s_chance (self, 10) ? 1 : 0));
+    if (s_chance (self, 95))
+        snprintf (client, 16, "%s", entry->holder);
+}
+
+static void
+s_release (support_random_t *self, const covey_state_t *state, s_json_t *to,
+           char client[16])
+{
+    if (s_chance (self, 70)) {
+        s_claim (self, state, to, client);
+        return;
+    }
+    snprintf (client, 16, "a%d", (int)s_below (self, AGENTS));
+    s_add (to, "\"names\":[\"%s\",\"%s\"]", s_word (self), s_word (self));
+    s_add (to, "\"paths\":[\"%s\",\"%s\"]", s_path (self), s_path (self));
+    if (s_chance (self, 20))
+        s_add (to, "\"force\":true,\"reason\":\"%s\"", s_word (self));
+}
+
 /* ---- the tables
  * ------------------------------------------------------------- */
 
@@ -411,7 +483,8 @@ static const struct {
     {12, "swarm.vote", s_ballot},      {1, "swarm.withdraw", s_withdraw},
     {16, "memory.put", s_put},         {5, "memory.incr", s_incr},
     {5, "memory.delete", s_delete},    {3, "memory.share", s_share},
-    {1, "memory.retrieve", s_key},
+    {1, "memory.retrieve", s_key},     {14, "mesh.claim.acquire", s_acquire},
+    {5, "mesh.claim.renew", s_claim},  {6, "mesh.claim.release", s_release},
 };
 
 static Covey__Control__Command *
@@ -613,6 +686,9 @@ support_random_limits (covey_state_limits_t *limits)
     limits->swarms_ended_max = 2;
     limits->votes_open_max = 6;
     limits->votes_decided_max = 5;
+    limits->claims_max = 12;
+    limits->claim_bytes_max = 200;
+    limits->claims_ended_max = 4;
     limits->memory = (covey_memory_limits_t){.entries_max = 20,
                                              .bytes_max = 24 * 1024,
                                              .space_entries_max = 6,

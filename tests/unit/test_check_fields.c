@@ -223,10 +223,10 @@ s_size_max (const field_t *field)
 {
     static const char *const texts[] = {"description", "reason", "error",
                                         "message",     "status", "refusal",
-                                        "objective"};
+                                        "objective",   "paths"};
     static const char *const agents[] = {
-        "agent_id",        "parent_id",    "leader",   "by",
-        "initial_members", "participants", "assignees"};
+        "agent_id",     "parent_id", "leader", "by",     "initial_members",
+        "participants", "assignees", "holder", "held_by"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         if (strcmp (field->name, texts[i]) == 0)
             return COVEY_TEXT_MAX;
