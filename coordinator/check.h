@@ -38,5 +38,7 @@ covey_check_fn covey_check_claim_release;
 covey_check_fn covey_check_claim_ref;
 covey_check_fn covey_check_claim_check;
 covey_check_fn covey_check_claim_query;
+covey_check_fn covey_check_coordinate;
+covey_check_fn covey_check_coordination_ref;
 
 #endif

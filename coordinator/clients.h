@@ -33,7 +33,8 @@ typedef enum {
     COVEY_SHOW_VOTE,
     COVEY_SHOW_MEMORY,       /* id: the revision, a blank, the key            */
     COVEY_SHOW_MEMORY_VALUE, /* the same, with its value                      */
-    COVEY_SHOW_CLAIM = 16
+    COVEY_SHOW_CLAIM = 16,
+    COVEY_SHOW_SESSION = 24
 } covey_show_t;
 
 /*  An id of what is shown has at most so many bytes.                        */

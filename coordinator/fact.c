@@ -218,6 +218,8 @@ covey_fact_assigned (covey_state_t *state, const covey_task_t *task)
         return;
     s_describe (event, task);
     covey_fact_put_int (event, "attempt", task->attempt);
+    covey_fact_put_metadata (event, "coordinationId", task->coordination);
+    covey_fact_put_metadata (event, "step", task->step);
     covey_fact_put_int (event, "fencingToken", (int64_t)task->token);
     s_blob (event, "details", &task->details);
     covey_fact_put_int (event, "lease", task->lease_ms);

@@ -78,5 +78,15 @@ void covey_fact_shared (covey_state_t *state,
 void covey_fact_retrieved (covey_state_t *state,
                            const covey_memory_version_t *version,
                            const char *reader);
+/*  To agents that are asked to take part.                                   */
+void covey_fact_invited (covey_state_t *state, const covey_team_t *team,
+                         const covey_worker_t *const *workers, size_t count);
+/*  `reason` NULL: it accepts.                                               */
+void covey_fact_coordination_answer (covey_state_t *state,
+                                     const covey_team_t *team,
+                                     const char *agent_id, const char *reason);
+void covey_fact_coordination_update (covey_state_t *state,
+                                     const covey_team_t *team);
+void covey_fact_coordinated (covey_state_t *state, const covey_team_t *team);
 
 #endif

@@ -32,6 +32,9 @@ READ (s_read_swarms, covey_state_swarms, ListQuery)
 READ_ONE (s_read_vote, covey_state_vote, ProposalRef, consensus_id)
 READ (s_read_votes, covey_state_votes, ListQuery)
 READ (s_read_agents, covey_state_agents, ListQuery)
+READ_ONE (s_read_coordination, covey_state_coordination, CoordinationRef,
+          coordination_id)
+READ (s_read_coordinations, covey_state_coordinations, ListQuery)
 READ (s_read_memory, covey_state_memory, MemoryGet)
 READ (s_read_memory_history, covey_state_memory_history, MemoryHistory)
 READ (s_read_memory_list, covey_state_memory_list, MemoryQuery)
@@ -140,6 +143,22 @@ static const covey_method_t s_methods[] = {
     {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
     {"mesh.outcome", PARAMS (outcome_query), covey_check_outcome_query, 0,
      s_read_outcome},
+    {"mesh.coordinate", PARAMS (coordinate), covey_check_coordinate,
+     OP (COORDINATE), NULL},
+    {"mesh.coordination.accept", PARAMS (coordination_ref),
+     covey_check_coordination_ref, OP (COORDINATION_ACCEPT), NULL},
+    {"mesh.coordination.reject", PARAMS (coordination_ref),
+     covey_check_coordination_ref, OP (COORDINATION_REJECT), NULL},
+    {"mesh.coordination.cancel", PARAMS (coordination_ref),
+     covey_check_coordination_ref, OP (COORDINATION_CANCEL), NULL},
+    {"mesh.coordination.pause", PARAMS (coordination_ref),
+     covey_check_coordination_ref, OP (COORDINATION_PAUSE), NULL},
+    {"mesh.coordination.resume", PARAMS (coordination_ref),
+     covey_check_coordination_ref, OP (COORDINATION_RESUME), NULL},
+    {"mesh.coordination.show", PARAMS (coordination_ref),
+     covey_check_coordination_ref, 0, s_read_coordination},
+    {"mesh.coordination.list", PARAMS (list_query), NULL, 0,
+     s_read_coordinations},
     /* answered by the shell, which knows who leads */
     {"mesh.coordinator", PARAMS (empty), NULL, 0, NULL},
 };

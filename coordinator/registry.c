@@ -160,6 +160,14 @@ covey_registry_down (covey_registry_t *self, covey_worker_t *worker,
         s_destroy (self, covey_tree_first (&self->down));
 }
 
+bool
+covey_worker_offers (const covey_worker_t *self, const char *type,
+                     const covey_texts_t *required)
+{
+    return (!type || strcmp (type, self->type) == 0) &&
+           covey_texts_within (required, &self->capabilities);
+}
+
 const char *
 covey_worker_state_name (const covey_worker_t *self)
 {

@@ -77,6 +77,9 @@ covey_err_t covey_registry_up (covey_registry_t *self,
 /*  It must hold no task and have left the scheduler.                        */
 void covey_registry_down (covey_registry_t *self, covey_worker_t *worker,
                           bool graceful, int64_t now_us);
+/*  Is it of this type (NULL: any), with all these capabilities?             */
+bool covey_worker_offers (const covey_worker_t *self, const char *type,
+                          const covey_texts_t *required);
 const char *covey_worker_state_name (const covey_worker_t *self);
 
 #endif

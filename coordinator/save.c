@@ -27,6 +27,8 @@ static const struct {
      covey_state_load_memory},
     {COVEY__SNAPSHOT__RECORD__KIND_CLAIM, covey_state_save_claims,
      covey_state_load_claim},
+    {COVEY__SNAPSHOT__RECORD__KIND_SESSION, covey_state_save_coordinations,
+     covey_state_load_coordination},
 };
 #define PARTS (sizeof s_parts / sizeof *s_parts)
 
@@ -122,6 +124,8 @@ s_save_head (const covey_state_t *self, covey_saver_t *to)
     head.memory_floor = self->memory.floor;
     head.memory_tag_floor = self->memory.tag_floor;
     head.claim_seq = self->claims.seq;
+    head.has_coordination_seq = true;
+    head.coordination_seq = self->coordination_seq;
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
     record.kind_case = COVEY__SNAPSHOT__RECORD__KIND_HEAD;
     record.head = &head;
@@ -281,6 +285,7 @@ s_load_head (covey_state_t *self, const Covey__Snapshot__Record *record,
     self->memory.floor = head->memory_floor;
     self->memory.tag_floor = head->memory_tag_floor;
     self->claims.seq = head->claim_seq;
+    self->coordination_seq = head->coordination_seq;
     return COVEY_OK;
 }
 

@@ -21,6 +21,8 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->correlation_id = task->correlation_id;
     to->agent_type = task->agent_type;
     to->assignee = task->assignee;
+    to->coordination = task->coordination;
+    to->step = task->step;
     to->n_required_capabilities = task->required.count;
     to->required_capabilities = task->required.items;
     to->priority = task->priority;
@@ -156,6 +158,8 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->correlation_id = covey_str_dup (from->correlation_id);
     task->agent_type = covey_str_dup (from->agent_type);
     task->assignee = covey_str_dup (from->assignee);
+    task->coordination = covey_str_dup (from->coordination);
+    task->step = covey_str_dup (from->step);
     covey_texts_sort (&task->required, from->required_capabilities,
                       from->n_required_capabilities);
     task->priority = from->priority;

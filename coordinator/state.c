@@ -31,6 +31,10 @@ covey_state_limits_init (covey_state_limits_t *self)
         .claims_max = 10000,
         .claim_bytes_max = 32u << 20,
         .claims_ended_max = 1000,
+        .coordinations_max = 1000,
+        .coordination_bytes_max = 256u << 20,
+        .coordinations_ended_max = 1000,
+        .coordination_ended_bytes_max = 64u << 20,
     };
 }
 
@@ -51,6 +55,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_state_init_tasks (self);
     covey_state_init_swarms (self);
     covey_memory_init (&self->memory);
+    covey_state_init_coordinations (self);
     return self;
 }
 
@@ -64,6 +69,7 @@ covey_state_destroy (covey_state_t **self_p)
     covey_state_deinit_swarms (self);
     covey_memory_deinit (&self->memory);
     covey_claims_deinit (&self->claims);
+    covey_state_deinit_coordinations (self);
     covey_clients_deinit (&self->clients);
     for (covey_worker_t *w = covey_tree_first (&self->registry.workers); w;
          w = covey_tree_next (&self->registry.workers, w))
@@ -139,6 +145,10 @@ s_handle_due (covey_state_t *self)
                 break;
             case COVEY_TIMER_VOTE:
                 covey_state_vote_due (self, timer);
+                break;
+            case COVEY_TIMER_GATHER:
+            case COVEY_TIMER_COORDINATION:
+                covey_state_coordination_due (self, timer);
                 break;
             case COVEY_TIMER_FORGET:
                 break; /* trimming, with every command, sees to it */
@@ -232,6 +242,13 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
         case COVEY__CONTROL__COMMAND__OP_MEMORY_SHARE:
         case COVEY__CONTROL__COMMAND__OP_MEMORY_RETRIEVE:
             return covey_state_on_memory (self, c);
+        case COVEY__CONTROL__COMMAND__OP_COORDINATE:
+        case COVEY__CONTROL__COMMAND__OP_COORDINATION_ACCEPT:
+        case COVEY__CONTROL__COMMAND__OP_COORDINATION_REJECT:
+        case COVEY__CONTROL__COMMAND__OP_COORDINATION_CANCEL:
+        case COVEY__CONTROL__COMMAND__OP_COORDINATION_PAUSE:
+        case COVEY__CONTROL__COMMAND__OP_COORDINATION_RESUME:
+            return covey_state_on_coordination (self, c);
         default:
             return s_on_report (self, c);
     }
@@ -335,6 +352,7 @@ covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
         s_renew_all (self);
     s_handle_due (self);
     s_carry_out (self, once);
+    covey_state_coordinate (self);
     covey_state_dispatch (self);
     covey_state_trim_tasks (self);
     self->command = NULL;

@@ -34,6 +34,10 @@ typedef struct {
     size_t claims_max;       /* held and waiting ones                         */
     size_t claim_bytes_max;  /* of those: texts                               */
     size_t claims_ended_max; /* ended ones that are kept                      */
+    size_t coordinations_max; /* that have not ended                          */
+    size_t coordination_bytes_max;
+    size_t coordinations_ended_max; /* that are kept                          */
+    size_t coordination_ended_bytes_max;
 } covey_state_limits_t;
 
 void covey_state_limits_init (covey_state_limits_t *self);
@@ -80,6 +84,12 @@ covey_err_t covey_state_vote (const covey_state_t *self,
 covey_err_t covey_state_votes (const covey_state_t *self,
                                const Covey__Control__ListQuery *query,
                                covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_coordination (const covey_state_t *self,
+                                      const char *coordination_id,
+                                      covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_coordinations (const covey_state_t *self,
+                                       const Covey__Control__ListQuery *query,
+                                       covey_buf_t *to, covey_errbuf_t *err);
 covey_err_t covey_state_agents (const covey_state_t *self,
                                 const Covey__Control__ListQuery *query,
                                 covey_buf_t *to, covey_errbuf_t *err);

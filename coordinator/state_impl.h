@@ -10,6 +10,7 @@
 #include "coordinator/registry.h"
 #include "coordinator/scheduler.h"
 #include "coordinator/state.h"
+#include "coordinator/team.h"
 #include "swarm/proposal.h"
 #include "swarm/swarm.h"
 
@@ -28,6 +29,20 @@ typedef struct {
     uint64_t seq; /* order of opening, then of deciding                       */
     covey_proposal_t *proposal;
 } covey_vote_entry_t;
+
+typedef struct {
+    covey_link_t by_id;
+    covey_link_t in_order; /* of asking; once ended: of ending                */
+    covey_link_t in_touched;
+    covey_timer_t wake; /* gathering is over; a full queue is tried again     */
+    covey_timer_t deadline;
+    int64_t wake_left_us; /* while it is paused; -1: none                     */
+    int64_t deadline_left_us;
+    uint64_t seq;
+    size_t bytes;
+    bool all_asked; /* who can take part and was there                        */
+    covey_team_t *team;
+} covey_coordination_entry_t;
 
 struct covey_state {
     covey_state_limits_t limits;
@@ -66,6 +81,13 @@ struct covey_state {
     covey_claims_t claims;
 
     covey_memory_t memory;
+    covey_tree_t coordinations; /* by id                                      */
+    covey_tree_t coordinations_open;
+    covey_tree_t coordinations_ended;
+    covey_tree_t coordinations_touched; /* by the command at hand             */
+    uint64_t coordination_seq;
+    size_t coordination_bytes;
+    size_t coordination_ended_bytes;
 
     /* the command at hand */
     const Covey__Control__Command *command; /* NULL: time does it            */
@@ -250,5 +272,37 @@ void covey_state_init_swarms (covey_state_t *self);
 void covey_state_deinit_swarms (covey_state_t *self);
 void covey_state_init_tasks (covey_state_t *self);
 void covey_state_deinit_tasks (covey_state_t *self);
+
+/* ---- state_coordination.c: commands; coordination_rules.c -------------------
+ */
+
+covey_err_t covey_state_on_coordination (covey_state_t *self,
+                                         const Covey__Control__Command *c);
+
+covey_coordination_entry_t *
+covey_state_find_coordination (const covey_state_t *self, const char *id);
+/*  Into the indexes, with its timers unarmed; the team is taken.            */
+covey_coordination_entry_t *covey_state_add_coordination (covey_state_t *self,
+                                                          covey_team_t *team,
+                                                          uint64_t seq);
+bool covey_coordination_is_open (const covey_coordination_entry_t *entry);
+/*  Something happened to it that covey_state_coordinate shall look at.      */
+void covey_state_touch_coordination (covey_state_t *self,
+                                     covey_coordination_entry_t *entry);
+/*  Tasks of steps that are not wanted any more; `agent_id` NULL: of all.    */
+void covey_state_stop_steps (covey_state_t *self, const covey_team_t *team,
+                             const char *agent_id, const char *reason);
+/*  An agent is up: does a session look for one like it?                     */
+void covey_state_join_coordinations (covey_state_t *self,
+                                     const covey_worker_t *worker);
+void covey_state_leave_coordinations (covey_state_t *self, const char *agent_id,
+                                      const char *reason);
+/*  A task ended; nothing happens when it is no step.                        */
+void covey_state_step_ended (covey_state_t *self, const covey_task_t *task);
+void covey_state_coordination_due (covey_state_t *self, covey_timer_t *timer);
+/*  What follows for the sessions that the command touched.                  */
+void covey_state_coordinate (covey_state_t *self);
+void covey_state_init_coordinations (covey_state_t *self);
+void covey_state_deinit_coordinations (covey_state_t *self);
 
 #endif

@@ -148,7 +148,7 @@ s_on_fail (covey_state_t *self, covey_task_t *task,
            const Covey__Control__TaskReport *report)
 {
     bool retryable = !(report->has_retryable && !report->retryable) &&
-                     !covey_task_is_fatal (task, report->error_code);
+                     !covey_task_is_final (task, report->error_code);
     covey_task_set (&task->error,
                     report->error ? report->error : "no reason given");
     covey_task_set (&task->error_code, report->error_code);
@@ -354,6 +354,11 @@ covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
         s_find_for (self, ref->task_id, COVEY_TASK_ON_RETRY, &code);
     if (!task)
         return code;
+    if (task->coordination)
+        return covey_fail (self->err, COVEY_STATE,
+                           "task %s is a step of coordination %s, which has "
+                           "its own way of trying again",
+                           task->id, task->coordination);
     code = s_check_again (self, task);
     if (code)
         return code;

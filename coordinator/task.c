@@ -134,6 +134,8 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->agent);
     free (self->agent_type);
     free (self->assignee);
+    free (self->coordination);
+    free (self->step);
     free (self->correlation_id);
     free (self->submitter);
     free (self->key);
@@ -166,6 +168,13 @@ covey_task_may_retry (const covey_task_t *self, const char *code)
         return false;
     return self->retry.attempts == 0 ||
            self->attempt - self->attempts_before < self->retry.attempts;
+}
+
+bool
+covey_task_is_final (const covey_task_t *self, const char *code)
+{
+    return covey_task_is_fatal (self, code) ||
+           (self->coordination && !covey_task_may_retry (self, code));
 }
 
 int64_t

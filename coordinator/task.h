@@ -140,6 +140,8 @@ struct covey_task {
     char *correlation_id;
     char *agent_type; /* wanted, or NULL                                      */
     char *assignee;   /* the one agent that may get it, or NULL: any          */
+    char *coordination; /* the session that it is a step of, or NULL          */
+    char *step;         /* which kind of step                                 */
     covey_texts_t required; /* capabilities, sorted                           */
     uint32_t priority;
     covey_retry_t retry;
@@ -191,6 +193,9 @@ bool covey_task_was_rejected_by (const covey_task_t *self, uint64_t generation);
 /*  Is there another attempt after this one failed with `code` (or NULL)?    */
 bool covey_task_may_retry (const covey_task_t *self, const char *code);
 bool covey_task_is_fatal (const covey_task_t *self, const char *code);
+/*  Does it fail for good with this code (or NULL)? A step does with its last
+    attempt: it is not parked for a person, its session decides.              */
+bool covey_task_is_final (const covey_task_t *self, const char *code);
 /*  How long to wait before the next attempt: first_delay x multiplier per
     failed attempt, at most max_delay, minus up to a fifth by a hash of id and
     attempt, so that tasks that failed together do not come back together.    */

@@ -166,6 +166,7 @@ s_bury (covey_state_t *self, covey_task_t *task, covey_task_state_t state)
     task->ended_us = self->now_us;
     task->ended_seq = ++self->ended_seq;
     covey_state_count_ended (self, task);
+    covey_state_step_ended (self, task);
 }
 
 static void
@@ -266,7 +267,7 @@ void
 covey_state_lose (covey_state_t *self, covey_task_t *task, const char *code,
                   const char *text, bool delay)
 {
-    bool retryable = !covey_task_is_fatal (task, code);
+    bool retryable = !covey_task_is_final (task, code);
     covey_task_set (&task->error, text);
     covey_task_set (&task->error_code, code);
     covey_fact_failed (self, task, NULL, retryable);

@@ -142,6 +142,8 @@ covey_state_status (const covey_state_t *self,
     status->memory_bytes = self->memory.bytes;
     status->has_memory_revision = true;
     status->memory_revision = self->memory.revision;
+    status->has_coordinations_open = true;
+    status->coordinations_open = (uint32_t)self->coordinations_open.count;
 }
 
 /* ---- answers
@@ -159,6 +161,11 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
         const covey_swarm_entry_t *entry = covey_state_find_swarm (self, id);
         if (entry)
             return covey_view_swarm (entry->swarm, to);
+    } else if (show == COVEY_SHOW_SESSION) {
+        const covey_coordination_entry_t *entry =
+            covey_state_find_coordination (self, id);
+        if (entry)
+            return covey_view_coordination (entry, true, to);
     } else if (show == COVEY_SHOW_VOTE) {
         const covey_vote_entry_t *entry = covey_state_find_vote (self, id);
         if (entry)

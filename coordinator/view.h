@@ -24,6 +24,10 @@ covey_err_t covey_view_memory (const covey_state_t *state, const char *id,
     itself; NULL when it is, or when there is none. The caller frees it.      */
 char *covey_view_decision (const covey_proposal_t *vote);
 
+/*  `whole`: with result, agents and steps.                                  */
+covey_err_t covey_view_coordination (const covey_coordination_entry_t *entry,
+                                     bool whole, covey_buf_t *to);
+
 /*  A list under a name: begin, has_room before each item, end.              */
 typedef struct {
     covey_buf_t *to;

@@ -21,6 +21,8 @@ s_kind (covey_show_t show)
             return "memory";
         case COVEY_SHOW_CLAIM:
             return "claim";
+        case COVEY_SHOW_SESSION:
+            return "coordination";
     }
     return NULL;
 }

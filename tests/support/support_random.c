@@ -167,7 +167,9 @@ s_complete (support_random_t *self, const covey_state_t *state, s_json_t *to,
             char client[16])
 {
     s_report (self, state, to, client);
-    if (s_chance (self, 50))
+    if (s_chance (self, 30))
+        s_add (to, "\"result\":[1,2,%d]", (int)s_below (self, 3));
+    else if (s_chance (self, 50))
         s_add (to, "\"result\":{\"contentType\":\"binary\",\"data\":\"b2s=\"}");
 }
 
@@ -463,6 +465,63 @@ s_release (support_random_t *self, const covey_state_t *state, s_json_t *to,
         s_add (to, "\"force\":true,\"reason\":\"%s\"", s_word (self));
 }
 
+/* ---- coordination sessions
+ * --------------------------------------------------- */
+
+static void
+s_coordinate (support_random_t *self, const covey_state_t *state, s_json_t *to,
+              char client[16])
+{
+    static const char *const more[] = {
+        "\"strategy\":\"sequential\",\"input\":{\"seed\":7}",
+        "\"strategy\":\"parallel\",\"requiredCapabilities\":[\"alpha\"]",
+        "\"strategy\":\"hierarchical\",\"onFailure\":\"fail\"",
+        "\"strategy\":\"hierarchical\",\"leader\":\"a1\"",
+        "\"strategy\":\"consensus\"",
+        "\"strategy\":\"consensus\",\"votingStrategy\":\"quorum\""};
+    (void)state;
+    (void)client;
+    int min = 2 + (int)s_below (self, 2);
+    s_add (to, "\"coordinationId\":\"j%llu\",\"objective\":\"%s\"",
+           (unsigned long long)++self->coordinations, s_word (self));
+    s_add (to, "%s", more[s_below (self, sizeof more / sizeof *more)]);
+    s_add (to, "\"minAgents\":%d,\"maxAgents\":%d", min,
+           min + (int)s_below (self, 2));
+    s_add (to, "\"gatherTimeout\":%llu,\"timeout\":%llu",
+           (unsigned long long)(1 + s_below (self, 3000)),
+           (unsigned long long)(1 + s_below (self, 60000)));
+}
+
+static void
+s_coordination_ref (support_random_t *self, const covey_state_t *state,
+                    s_json_t *to, char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"coordinationId\":\"j%llu\"",
+           (unsigned long long)s_recent (self, self->coordinations));
+}
+
+/*  From one that was asked, and mostly has not answered.                    */
+static void
+s_answer (support_random_t *self, const covey_state_t *state, s_json_t *to,
+          char client[16])
+{
+    const covey_tree_t *open = &state->coordinations_open;
+    const covey_coordination_entry_t *entry = covey_tree_first (open);
+    for (uint64_t skip = s_below (self, open->count + 1); entry && skip; skip--)
+        entry = covey_tree_next (open, entry);
+    if (!entry) {
+        s_coordination_ref (self, state, to, client);
+        return;
+    }
+    const covey_team_t *team = entry->team;
+    s_add (to, "\"coordinationId\":\"%s\"", team->id);
+    for (size_t i = 0; i < team->invited_count; i++)
+        if (i == 0 || team->invited[i].state == COVEY_INVITED_ASKED)
+            snprintf (client, 16, "%s", team->invited[i].agent_id);
+}
+
 /* ---- the tables
  * ------------------------------------------------------------- */
 
@@ -473,18 +532,57 @@ static const struct {
     void (*params) (support_random_t *self, const covey_state_t *state,
                     s_json_t *to, char client[16]);
 } s_methods[] = {
-    {30, "task.submit", s_submit},     {6, "task.accept", s_report},
-    {3, "task.reject", s_report},      {6, "task.start", s_report},
-    {8, "task.progress", s_progress},  {16, "task.complete", s_complete},
-    {8, "task.fail", s_fail},          {3, "task.cancel", s_task_ref},
-    {3, "task.retry", s_task_ref},     {3, "swarm.form", s_form},
-    {3, "swarm.join", s_join},         {3, "swarm.leave", s_member},
-    {1, "swarm.disband", s_swarm_ref}, {5, "swarm.propose", s_propose},
-    {12, "swarm.vote", s_ballot},      {1, "swarm.withdraw", s_withdraw},
-    {16, "memory.put", s_put},         {5, "memory.incr", s_incr},
-    {5, "memory.delete", s_delete},    {3, "memory.share", s_share},
-    {1, "memory.retrieve", s_key},     {14, "mesh.claim.acquire", s_acquire},
-    {5, "mesh.claim.renew", s_claim},  {6, "mesh.claim.release", s_release},
+    {30, "task.submit", s_submit},
+    {6, "task.accept", s_report},
+    {3, "task.reject", s_report},
+    {6, "task.start", s_report},
+    {8, "task.progress", s_progress},
+    {16, "task.complete", s_complete},
+    {8, "task.fail", s_fail},
+    {3, "task.cancel", s_task_ref},
+    {3, "task.retry", s_task_ref},
+    {3, "swarm.form", s_form},
+    {3, "swarm.join", s_join},
+    {3, "swarm.leave", s_member},
+    {1, "swarm.disband", s_swarm_ref},
+    {5, "swarm.propose", s_propose},
+    {12, "swarm.vote", s_ballot},
+    {1, "swarm.withdraw", s_withdraw},
+    {16, "memory.put", s_put},
+    {5, "memory.incr", s_incr},
+    {5, "memory.delete", s_delete},
+    {3, "memory.share", s_share},
+    {1, "memory.retrieve", s_key},
+    {14, "mesh.claim.acquire", s_acquire},
+    {5, "mesh.claim.renew", s_claim},
+    {6, "mesh.claim.release", s_release},
+    {30, "task.submit", s_submit},
+    {6, "task.accept", s_report},
+    {3, "task.reject", s_report},
+    {6, "task.start", s_report},
+    {8, "task.progress", s_progress},
+    {16, "task.complete", s_complete},
+    {8, "task.fail", s_fail},
+    {3, "task.cancel", s_task_ref},
+    {3, "task.retry", s_task_ref},
+    {3, "swarm.form", s_form},
+    {3, "swarm.join", s_join},
+    {3, "swarm.leave", s_member},
+    {1, "swarm.disband", s_swarm_ref},
+    {5, "swarm.propose", s_propose},
+    {12, "swarm.vote", s_ballot},
+    {1, "swarm.withdraw", s_withdraw},
+    {16, "memory.put", s_put},
+    {5, "memory.incr", s_incr},
+    {5, "memory.delete", s_delete},
+    {3, "memory.share", s_share},
+    {1, "memory.retrieve", s_key},
+    {5, "mesh.coordinate", s_coordinate},
+    {20, "mesh.coordination.accept", s_answer},
+    {2, "mesh.coordination.reject", s_answer},
+    {1, "mesh.coordination.cancel", s_coordination_ref},
+    {1, "mesh.coordination.pause", s_coordination_ref},
+    {2, "mesh.coordination.resume", s_coordination_ref},
 };
 
 static Covey__Control__Command *
@@ -689,6 +787,8 @@ support_random_limits (covey_state_limits_t *limits)
     limits->claims_max = 12;
     limits->claim_bytes_max = 200;
     limits->claims_ended_max = 4;
+    limits->coordinations_max = 8;
+    limits->coordinations_ended_max = 4;
     limits->memory = (covey_memory_limits_t){.entries_max = 20,
                                              .bytes_max = 24 * 1024,
                                              .space_entries_max = 6,
