@@ -524,7 +524,7 @@ s_snapshot_row (s_file_t *self, sqlite3_stmt *query, void *arg,
     if (!snapshot->members ||
         sqlite3_column_int64 (query, 5) != s_snapshot_hash (snapshot))
         return s_damaged (self, err, "the snapshot at", snapshot->index);
-    covey_buf_init (&reading->state, snapshot->state_size);
+    covey_buf_init (&reading->state, snapshot->state_size + 1);
     covey_err_t code =
         s_each (self, "SELECT no, bytes, hash FROM pieces ORDER BY no",
                 s_piece_row, reading, err);
