@@ -51,7 +51,7 @@ s_stand (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->attempt = task->attempt;
     to->attempts_before = task->attempts_before;
     to->n_rejections = task->rejection_count;
-    to->rejections = (uint64_t *)task->rejections;
+    to->rejections = task->rejections;
     to->not_before = task->not_before_us;
     to->became_ready = task->ready_us;
     to->pause_requested = task->pause_requested;
@@ -187,10 +187,8 @@ s_take_standing (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->token = from->token;
     task->attempt = from->attempt;
     task->attempts_before = from->attempts_before;
-    task->rejection_count = (uint32_t)from->n_rejections;
-    if (from->n_rejections)
-        memcpy (task->rejections, from->rejections,
-                from->n_rejections * sizeof *task->rejections);
+    for (size_t i = 0; i < from->n_rejections; i++)
+        covey_task_note_rejection (task, from->rejections[i]);
     task->not_before_us = from->not_before;
     task->ready_us = from->became_ready;
     task->pause_requested = from->pause_requested;

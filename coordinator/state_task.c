@@ -60,7 +60,7 @@ s_on_reject (covey_state_t *self, covey_task_t *task,
                           "too many agents rejected it");
         return COVEY_OK;
     }
-    task->rejections[task->rejection_count++] = generation;
+    covey_task_note_rejection (task, generation);
     covey_state_requeue (self, task);
     return COVEY_OK;
 }

@@ -128,6 +128,7 @@ covey_task_destroy (covey_task_t **self_p)
     covey_blob_deinit (&self->result);
     covey_blob_deinit (&self->details);
     free (self->wish);
+    free (self->rejections);
     free (self->error_code);
     free (self->error);
     free (self->status);
@@ -144,6 +145,16 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->id);
     free (self);
     *self_p = NULL;
+}
+
+void
+covey_task_note_rejection (covey_task_t *self, uint64_t generation)
+{
+    assert (self->rejection_count < COVEY_TASK_REJECTIONS_MAX);
+    if (!self->rejections) /* few tasks need any                              */
+        self->rejections = covey_mem_new (COVEY_TASK_REJECTIONS_MAX *
+                                          sizeof *self->rejections);
+    self->rejections[self->rejection_count++] = generation;
 }
 
 bool

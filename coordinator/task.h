@@ -166,7 +166,7 @@ struct covey_task {
     uint64_t token;              /* of the last assignment                    */
     uint32_t attempt;            /* assignments that were not rejected        */
     uint32_t attempts_before;    /* those before the last retry command       */
-    uint64_t rejections[COVEY_TASK_REJECTIONS_MAX]; /* agents' generations    */
+    uint64_t *rejections; /* agents' generations, or NULL                     */
     uint32_t rejection_count;
     int64_t not_before_us; /* not ready before; 0: nothing stops it           */
     int64_t ready_us; /* when it could first be assigned; 0: not yet          */
@@ -189,6 +189,8 @@ covey_task_t *covey_task_new (const char *id, uint64_t seq);
 /*  It must be in no index and hold no timer.                                */
 void covey_task_destroy (covey_task_t **self_p);
 
+/*  There is room for COVEY_TASK_REJECTIONS_MAX.                             */
+void covey_task_note_rejection (covey_task_t *self, uint64_t generation);
 bool covey_task_was_rejected_by (const covey_task_t *self, uint64_t generation);
 /*  Is there another attempt after this one failed with `code` (or NULL)?    */
 bool covey_task_may_retry (const covey_task_t *self, const char *code);

@@ -77,7 +77,7 @@ s_new_task (s_world_t *w, size_t i)
         snprintf (id, sizeof id, "w%02zu", (size_t)s_below (w, WORKERS));
         covey_task_set (&task->assignee, id);
     } else if (s_below (w, 4) == 0)
-        task->rejections[task->rejection_count++] = 1 + s_below (w, WORKERS);
+        covey_task_note_rejection (task, 1 + s_below (w, WORKERS));
     covey_scheduler_queue (&w->scheduler, task);
     w->tasks[i] = task;
 }
