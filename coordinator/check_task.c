@@ -1,5 +1,6 @@
 /*  Bounds of what is asked about tasks.                                      */
 #include "coordinator/check_impl.h"
+#include "coordinator/share.h"
 #include "coordinator/task.h"
 
 #define ATTEMPTS_MAX 1000
@@ -79,6 +80,10 @@ covey_check_task_submit (const ProtobufCMessage *params, covey_errbuf_t *err)
     covey_check_payload (&c, "input", p->input);
     s_limits (&c, p);
     covey_check_name (&c, "idempotencyKey", p->idempotency_key);
+    covey_check_name (&c, "preferredHost", p->preferred_host);
+    covey_check_name (&c, "share", p->share);
+    if (p->has_weight)
+        covey_check_range (&c, "weight", p->weight, 1, COVEY_SHARE_WEIGHT_MAX);
     return c.code;
 }
 

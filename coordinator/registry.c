@@ -55,6 +55,7 @@ s_forget_description (covey_worker_t *worker)
 {
     free (worker->type);
     free (worker->name);
+    free (worker->node_name);
     covey_texts_deinit (&worker->capabilities);
     covey_texts_deinit (&worker->tags);
 }
@@ -110,6 +111,7 @@ s_describe (covey_worker_t *worker, const Covey__Control__AgentUp *up)
     s_forget_description (worker);
     worker->type = covey_str_dup (up->type ? up->type : "");
     worker->name = covey_str_dup (up->name ? up->name : "");
+    worker->node_name = covey_str_dup (up->node_name ? up->node_name : "");
     covey_texts_sort (&worker->capabilities, up->capabilities,
                       up->n_capabilities);
     covey_texts_copy (&worker->tags, up->tags, up->n_tags);

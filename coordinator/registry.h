@@ -30,12 +30,14 @@ typedef struct covey_worker {
     covey_link_t by_id;
     covey_link_t by_down;  /* while it is down, by `since`                    */
     covey_link_t in_kind;  /* while it can take a task                        */
+    covey_link_t in_host;  /* the same, by node                               */
     covey_link_t in_freed; /* can take more since the command at hand         */
     char *id;
     char *type;
     char *name;
     covey_texts_t capabilities; /* sorted                                     */
     covey_texts_t tags;
+    char *node_name; /* "" when it is not known                               */
     uint8_t node_id[16];
     uint8_t session_id[16];
     uint64_t generation;

@@ -17,6 +17,8 @@ static const struct {
      covey_state_load_client},
     {COVEY__SNAPSHOT__RECORD__KIND_WORKER, covey_state_save_workers,
      covey_state_load_worker},
+    {COVEY__SNAPSHOT__RECORD__KIND_SHARE, covey_state_save_shares,
+     covey_state_load_share},
     {COVEY__SNAPSHOT__RECORD__KIND_TASK, covey_state_save_tasks,
      covey_state_load_task},
     {COVEY__SNAPSHOT__RECORD__KIND_SWARM, covey_state_save_swarms,

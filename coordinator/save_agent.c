@@ -12,6 +12,7 @@ s_put (const covey_worker_t *worker, covey_saver_t *to)
     message.id = worker->id;
     message.type = worker->type;
     message.name = worker->name;
+    message.node_name = worker->node_name;
     message.n_capabilities = worker->capabilities.count;
     message.capabilities = worker->capabilities.items;
     message.n_tags = worker->tags.count;
@@ -67,6 +68,7 @@ covey_state_load_worker (covey_state_t *self,
                            "the snapshot is damaged: agent %.140s", from->id);
     worker->type = covey_str_dup (from->type);
     worker->name = covey_str_dup (from->name);
+    worker->node_name = covey_str_dup (from->node_name);
     covey_texts_sort (&worker->capabilities, from->capabilities,
                       from->n_capabilities);
     covey_texts_copy (&worker->tags, from->tags, from->n_tags);

@@ -23,6 +23,9 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->assignee = task->assignee;
     to->coordination = task->coordination;
     to->step = task->step;
+    to->host = task->host;
+    to->share = task->share;
+    to->weight = task->weight;
     to->n_required_capabilities = task->required.count;
     to->required_capabilities = task->required.items;
     to->priority = task->priority;
@@ -129,8 +132,11 @@ s_is_limit (int64_t ms, int64_t min)
 static bool
 s_is_good (const covey_state_t *self, const Covey__Snapshot__Task *from)
 {
-    return from->state < COVEY_TASK_STATES && from->seq <= self->task_seq &&
-           from->token <= self->token && from->ended_seq <= self->ended_seq &&
+    return from->state < COVEY_TASK_STATES &&
+           from->priority < COVEY_SHARE_PRIORITIES &&
+           from->weight <= COVEY_SHARE_WEIGHT_MAX &&
+           from->seq <= self->task_seq && from->token <= self->token &&
+           from->ended_seq <= self->ended_seq &&
            from->lease >= COVEY_TASK_LEASE_MIN_MS &&
            from->lease <= COVEY_TASK_LEASE_MAX_MS &&
            s_is_limit (from->queue_timeout, 0) &&
@@ -160,6 +166,9 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->assignee = covey_str_dup (from->assignee);
     task->coordination = covey_str_dup (from->coordination);
     task->step = covey_str_dup (from->step);
+    task->host = covey_str_dup (from->host);
+    task->share = covey_str_dup (from->share);
+    task->weight = from->weight;
     covey_texts_sort (&task->required, from->required_capabilities,
                       from->n_required_capabilities);
     task->priority = from->priority;

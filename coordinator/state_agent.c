@@ -136,6 +136,7 @@ covey_state_has_agent (const covey_state_t *self,
                0 &&
            strcmp (worker->type, up->type ? up->type : "") == 0 &&
            strcmp (worker->name, up->name ? up->name : "") == 0 &&
+           (!up->node_name || strcmp (worker->node_name, up->node_name) == 0) &&
            worker->slots == (up->has_task_slots ? up->task_slots : 1) &&
            s_has_all (&worker->capabilities, up->capabilities,
                       up->n_capabilities) &&

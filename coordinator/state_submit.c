@@ -96,6 +96,10 @@ s_describe (covey_state_t *self, covey_task_t *task,
     task->correlation_id =
         covey_str_dup (correlation && *correlation ? correlation : task->id);
     task->agent_type = covey_str_dup (submit->agent_type);
+    task->host = covey_str_dup (submit->preferred_host);
+    task->share =
+        covey_str_dup (submit->share ? submit->share : task->submitter);
+    task->weight = submit->has_weight ? submit->weight : 1;
     covey_texts_sort (&task->required, submit->required_capabilities,
                       submit->n_required_capabilities);
     task->priority = submit->has_priority ? (uint32_t)submit->priority

@@ -137,6 +137,8 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->assignee);
     free (self->coordination);
     free (self->step);
+    free (self->host);
+    free (self->share);
     free (self->correlation_id);
     free (self->submitter);
     free (self->key);

@@ -142,6 +142,9 @@ struct covey_task {
     char *assignee;   /* the one agent that may get it, or NULL: any          */
     char *coordination; /* the session that it is a step of, or NULL          */
     char *step;         /* which kind of step                                 */
+    char *host;      /* preferred node: name or id, or NULL                  */
+    char *share;     /* whose share it counts against; NULL: nobody's        */
+    uint32_t weight; /* of that share                                        */
     covey_texts_t required; /* capabilities, sorted                           */
     uint32_t priority;
     covey_retry_t retry;
@@ -162,6 +165,7 @@ struct covey_task {
     covey_task_state_t state;
     struct covey_worker *worker; /* who holds it                              */
     struct covey_lane *lane;     /* while it is ready                         */
+    struct covey_flow *flow;     /* in it                                     */
     char *agent;                 /* last holder, or NULL                      */
     uint64_t token;              /* of the last assignment                    */
     uint32_t attempt;            /* assignments that were not rejected        */

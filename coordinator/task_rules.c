@@ -77,6 +77,7 @@ covey_state_pause (covey_state_t *self, covey_task_t *task)
 static void
 s_assign (covey_state_t *self, covey_task_t *task, covey_worker_t *worker)
 {
+    covey_scheduler_charge (&self->scheduler, task);
     covey_state_unready (self, task);
     covey_scheduler_hide (&self->scheduler, worker);
     task->token = ++self->token;

@@ -118,6 +118,10 @@ s_fill_task (const covey_task_t *task, Covey__Control__TaskView *view)
     view->submitter = task->submitter;
     view->correlation_id = task->correlation_id;
     view->agent_type = task->agent_type;
+    view->preferred_host = task->host;
+    view->share = task->share;
+    view->has_weight = task->weight != 0;
+    view->weight = task->weight;
     view->n_required_capabilities = task->required.count;
     view->required_capabilities = task->required.items;
     s_fill_times (task, view);

@@ -75,6 +75,24 @@ s_add (s_json_t *to, const char *fmt, ...)
  * ------------------------------------------------------------------ */
 
 static void
+s_submit_more (support_random_t *self, s_json_t *to)
+{
+    static const char *const limits[] = {"queueTimeout", "runTimeout",
+                                         "totalTimeout", "keepResult"};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+        if (s_chance (self, 15))
+            s_add (to, "\"%s\":%llu", limits[i],
+                   (unsigned long long)(1 + s_below (self, 6000)));
+    if (s_chance (self, 15))
+        s_add (to, "\"delay\":%llu", (unsigned long long)s_below (self, 3000));
+    if (s_chance (self, 30))
+        s_add (to, "\"share\":\"%s\",\"weight\":%llu", s_word (self),
+               (unsigned long long)(1 + s_below (self, 5)));
+    if (s_chance (self, 15))
+        s_add (to, "\"preferredHost\":\"%s\"", s_word (self));
+}
+
+static void
 s_submit (support_random_t *self, const covey_state_t *state, s_json_t *to,
           char client[16])
 {
@@ -118,6 +136,7 @@ s_submit (support_random_t *self, const covey_state_t *state, s_json_t *to,
     if (s_chance (self, 10))
         s_add (to, "\"idempotencyKey\":\"k%llu\"",
                (unsigned long long)s_below (self, 20));
+    s_submit_more (self, to);
 }
 
 /*  A task that somebody holds, or NULL.                                     */
@@ -160,6 +179,9 @@ s_progress (support_random_t *self, const covey_state_t *state, s_json_t *to,
         s_add (to, "\"progress\":%d.5", (int)s_below (self, 99));
     if (s_chance (self, 50))
         s_add (to, "\"status\":\"at %s\"", s_word (self));
+    if (s_chance (self, 40))
+        s_add (to, "\"details\":{\"at\":%llu}",
+               (unsigned long long)s_below (self, 99));
 }
 
 static void
@@ -196,6 +218,14 @@ s_task_ref (support_random_t *self, const covey_state_t *state, s_json_t *to,
            (unsigned long long)s_recent (self, self->tasks));
     if (s_chance (self, 30))
         s_add (to, "\"reason\":\"%s\"", s_word (self));
+}
+
+static void
+s_grace (support_random_t *self, const covey_state_t *state, s_json_t *to,
+         char client[16])
+{
+    s_task_ref (self, state, to, client);
+    s_add (to, "\"grace\":%llu", (unsigned long long)s_below (self, 2000));
 }
 
 /* ---- swarms and votes
@@ -532,57 +562,25 @@ static const struct {
     void (*params) (support_random_t *self, const covey_state_t *state,
                     s_json_t *to, char client[16]);
 } s_methods[] = {
-    {30, "task.submit", s_submit},
-    {6, "task.accept", s_report},
-    {3, "task.reject", s_report},
-    {6, "task.start", s_report},
-    {8, "task.progress", s_progress},
-    {16, "task.complete", s_complete},
-    {8, "task.fail", s_fail},
-    {3, "task.cancel", s_task_ref},
-    {3, "task.retry", s_task_ref},
-    {3, "swarm.form", s_form},
-    {3, "swarm.join", s_join},
-    {3, "swarm.leave", s_member},
-    {1, "swarm.disband", s_swarm_ref},
-    {5, "swarm.propose", s_propose},
-    {12, "swarm.vote", s_ballot},
-    {1, "swarm.withdraw", s_withdraw},
-    {16, "memory.put", s_put},
-    {5, "memory.incr", s_incr},
-    {5, "memory.delete", s_delete},
-    {3, "memory.share", s_share},
-    {1, "memory.retrieve", s_key},
-    {14, "mesh.claim.acquire", s_acquire},
-    {5, "mesh.claim.renew", s_claim},
-    {6, "mesh.claim.release", s_release},
-    {30, "task.submit", s_submit},
-    {6, "task.accept", s_report},
-    {3, "task.reject", s_report},
-    {6, "task.start", s_report},
-    {8, "task.progress", s_progress},
-    {16, "task.complete", s_complete},
-    {8, "task.fail", s_fail},
-    {3, "task.cancel", s_task_ref},
-    {3, "task.retry", s_task_ref},
-    {3, "swarm.form", s_form},
-    {3, "swarm.join", s_join},
-    {3, "swarm.leave", s_member},
-    {1, "swarm.disband", s_swarm_ref},
-    {5, "swarm.propose", s_propose},
-    {12, "swarm.vote", s_ballot},
-    {1, "swarm.withdraw", s_withdraw},
-    {16, "memory.put", s_put},
-    {5, "memory.incr", s_incr},
-    {5, "memory.delete", s_delete},
-    {3, "memory.share", s_share},
-    {1, "memory.retrieve", s_key},
-    {5, "mesh.coordinate", s_coordinate},
-    {20, "mesh.coordination.accept", s_answer},
-    {2, "mesh.coordination.reject", s_answer},
-    {1, "mesh.coordination.cancel", s_coordination_ref},
-    {1, "mesh.coordination.pause", s_coordination_ref},
-    {2, "mesh.coordination.resume", s_coordination_ref},
+    /* clang-format off */
+    {30, "task.submit", s_submit}, {6, "task.accept", s_report},
+    {3, "task.reject", s_report}, {6, "task.start", s_report},
+    {8, "task.progress", s_progress}, {16, "task.complete", s_complete},
+    {8, "task.fail", s_fail}, {3, "task.cancel", s_task_ref},
+    {3, "task.retry", s_task_ref}, {3, "swarm.form", s_form},
+    {3, "swarm.join", s_join}, {3, "swarm.leave", s_member},
+    {1, "swarm.disband", s_swarm_ref}, {5, "swarm.propose", s_propose},
+    {12, "swarm.vote", s_ballot}, {1, "swarm.withdraw", s_withdraw},
+    {16, "memory.put", s_put}, {5, "memory.incr", s_incr},
+    {5, "memory.delete", s_delete}, {3, "memory.share", s_share},
+    {1, "memory.retrieve", s_key}, {14, "mesh.claim.acquire", s_acquire},
+    {5, "mesh.claim.renew", s_claim}, {6, "mesh.claim.release", s_release},
+    {5, "mesh.coordinate", s_coordinate}, {20, "mesh.coordination.accept", s_answer},
+    {2, "mesh.coordination.reject", s_answer}, {1, "mesh.coordination.cancel", s_coordination_ref},
+    {1, "mesh.coordination.pause", s_coordination_ref}, {2, "mesh.coordination.resume", s_coordination_ref},
+    {4, "task.yield", s_report}, {4, "task.pause", s_task_ref},
+    {4, "task.resume", s_task_ref}, {3, "task.cancel", s_grace},
+    /* clang-format on */
 };
 
 static Covey__Control__Command *
@@ -667,7 +665,7 @@ s_agent (support_random_t *self, const covey_state_t *state)
         command.agent_up = &up;
         up.agent_id = id;
         up.type = (char *)s_word (self);
-        up.name = (char *)s_word (self);
+        up.name = up.node_name = (char *)s_word (self);
         up.n_capabilities = up.n_tags = 1 + s_below (self, 2);
         up.capabilities = up.tags = capabilities;
         up.node_id = (ProtobufCBinaryData){sizeof node, node};
