@@ -80,6 +80,12 @@ typedef struct {
     size_t count;
 } covey_entry_list_t;
 
+/*  What a call that waits for an event wants to know of it.                 */
+typedef struct {
+    const char *id; /* of a task, vote or key, borrowed; NULL: nothing waits */
+    bool is_prefix; /* the id only begins so                                 */
+} covey_watched_t;
+
 typedef struct {
     uint32_t handle; /* ascending in the table                                */
     int priority;
@@ -91,7 +97,7 @@ typedef struct {
     covey_errbuf_t text;
     bool is_held; /* history comes first, live events wait in `held`          */
     covey_entry_list_t held;
-    const char *watch; /* covey_task_wait: id in the event, or NULL           */
+    covey_watched_t watched; /* events are only counted                       */
     uint32_t watch_hits;
 } covey_subscription_t;
 
@@ -375,12 +381,12 @@ covey_err_t covey_i_response_json (const covey_event_t *response,
 
 covey_subscription_t *covey_i_agent_subscription (const covey_agent_t *self,
                                                   uint32_t handle);
-/*  Without lock: like covey_agent_subscribe, and sees only events about the
-    task or proposal `watch`.                                                 */
+/*  Without lock: like covey_agent_subscribe, and only counts events about what
+    is watched, whose id must live as long as the subscription.               */
 covey_err_t covey_i_agent_watch (covey_agent_t *self, const int *types,
-                                 size_t type_count, const char *watch,
-                                 int timeout_ms, uint32_t *handle_p,
-                                 covey_errbuf_t *err);
+                                 size_t type_count,
+                                 const covey_watched_t *watched, int timeout_ms,
+                                 uint32_t *handle_p, covey_errbuf_t *err);
 void covey_i_agent_subscribe_swarm (covey_agent_t *self);
 void covey_i_subscription_destroy (covey_subscription_t **self_p);
 

@@ -129,19 +129,25 @@ s_follow_clock (covey_agent_t *self, const covey_peek_t *view)
                           text);
 }
 
-/*  Does the event speak of the task or proposal `id`? All of these types have
-    it as field 1.                                                            */
+/*  Does the event speak of this task, vote or key? All of these types have it
+   as field 1, which comes first. */
 static bool
-s_is_about (const covey_peek_t *view, const char *id)
+s_is_about (const covey_peek_t *view, const covey_watched_t *watched)
 {
-    size_t size = strlen (id);
     const uint8_t *data = (const uint8_t *)view->data.text;
-    if (size < 128)
-        return view->data.size >= size + 2 && data[0] == 0x0a &&
-               data[1] == size && memcmp (data + 2, id, size) == 0;
-    return view->data.size >= size + 3 && data[0] == 0x0a &&
-           data[1] == (0x80 | (size & 0x7f)) && data[2] == size >> 7 &&
-           memcmp (data + 3, id, size) == 0;
+    size_t left = view->data.size, wanted = strlen (watched->id);
+    if (left < 2 || data[0] != 0x0a)
+        return false;
+    size_t size = data[1] & 0x7f, head = 2;
+    if (data[1] & 0x80) {
+        if (left < 3)
+            return false;
+        size |= (size_t)data[2] << 7; /* names are shorter than 16 KiB        */
+        head = 3;
+    }
+    return (watched->is_prefix ? size >= wanted : size == wanted) &&
+           left - head >= size &&
+           memcmp (data + head, watched->id, wanted) == 0;
 }
 
 /*  Which of the matching subscriptions want it from the inbox? Watches only
@@ -163,8 +169,8 @@ s_keep_handles (covey_agent_t *self, const covey_peek_t *view,
             covey_i_agent_subscription (self, handles[i]);
         if (!sub)
             continue; /* it was on its way when we unsubscribed               */
-        if (sub->watch) {
-            if (s_is_about (view, sub->watch)) {
+        if (sub->watched.id) {
+            if (s_is_about (view, &sub->watched)) {
                 sub->watch_hits++;
                 covey_i_agent_wake (self);
             }

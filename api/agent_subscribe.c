@@ -197,7 +197,7 @@ s_subscribe (covey_agent_t *self, const covey_filter_t *filter,
         sub->fn = like->fn;
         sub->arg = like->arg;
         sub->is_held = like->is_held;
-        sub->watch = like->watch;
+        sub->watched = like->watched;
         s_fill (wire, handle, filter, observe);
         rc = covey_session_subscribe (self->session, &wire->message);
         if (rc) {
@@ -217,11 +217,11 @@ s_subscribe (covey_agent_t *self, const covey_filter_t *filter,
 
 covey_err_t
 covey_i_agent_watch (covey_agent_t *self, const int *types, size_t type_count,
-                     const char *watch, int timeout_ms, uint32_t *handle_p,
-                     covey_errbuf_t *err)
+                     const covey_watched_t *watched, int timeout_ms,
+                     uint32_t *handle_p, covey_errbuf_t *err)
 {
     covey_filter_t filter = {.types = types, .type_count = type_count};
-    covey_subscription_t like = {.watch = watch};
+    covey_subscription_t like = {.watched = *watched};
     return s_subscribe (self, &filter, &like, true, timeout_ms, handle_p, err);
 }
 

@@ -90,26 +90,24 @@ s_left (int64_t until_ms)
     return left_ms > 0 ? (int)left_ms : 0;
 }
 
-/*  Until an event speaks of it, or it is time to look anyway.                */
-static void
-s_await_hit (covey_agent_t *self, uint32_t handle, uint32_t *hits,
-             int64_t until_ms)
+bool
+covey_i_await_hit (covey_agent_t *self, uint32_t handle, uint32_t *hits,
+                   int64_t until_ms)
 {
-    int64_t look_ms = covey_clock_mono_ms () + LOOK_MS;
-    if (look_ms > until_ms)
-        look_ms = until_ms;
+    bool is_hit;
     covey_i_agent_lock (self);
     for (;;) {
         const covey_subscription_t *sub =
             covey_i_agent_subscription (self, handle);
-        if (!sub || sub->watch_hits != *hits ||
-            covey_clock_mono_ms () >= look_ms) {
-            *hits = sub ? sub->watch_hits : *hits;
+        is_hit = !sub || sub->watch_hits != *hits;
+        if (sub)
+            *hits = sub->watch_hits;
+        if (is_hit || covey_clock_mono_ms () >= until_ms)
             break;
-        }
-        covey_i_agent_wait (self, look_ms);
+        covey_i_agent_wait (self, until_ms);
     }
     covey_i_agent_unlock (self);
+    return is_hit;
 }
 
 covey_err_t
@@ -119,8 +117,9 @@ covey_i_await_state (covey_agent_t *self, const covey_await_t *await,
     int64_t until_ms = covey_i_deadline (timeout_ms);
     uint32_t handle, hits = 0;
     /* Subscribed before the first look: its end cannot fall between. */
+    const covey_watched_t watched = {.id = await->id};
     covey_err_t rc =
-        covey_i_agent_watch (self, await->types, await->type_count, await->id,
+        covey_i_agent_watch (self, await->types, await->type_count, &watched,
                              timeout_ms, &handle, covey_errbuf ());
     if (rc)
         return rc;
@@ -142,7 +141,9 @@ covey_i_await_state (covey_agent_t *self, const covey_await_t *await,
                              await->id, timeout_ms);
             break;
         }
-        s_await_hit (self, handle, &hits, until_ms);
+        int64_t look_ms = covey_clock_mono_ms () + LOOK_MS;
+        covey_i_await_hit (self, handle, &hits,
+                           look_ms < until_ms ? look_ms : until_ms);
     }
     covey_i_agent_lock (self);
     bool is_attached = covey_i_agent_subscription (self, handle) != NULL;

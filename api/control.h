@@ -22,6 +22,11 @@ covey_err_t covey_i_control_json (covey_agent_t *self, const char *method,
                                   const char *json, int timeout_ms,
                                   char **result_p);
 
+/*  Sleep until the subscription `handle` saw an event since `*hits`, which is
+    brought up to date, or is gone: true; or until the time: false.           */
+bool covey_i_await_hit (covey_agent_t *self, uint32_t handle, uint32_t *hits,
+                        int64_t until_ms);
+
 /*  Something that ends in one of `states`, and the events that tell.         */
 typedef struct {
     const char *what; /* for messages                                         */

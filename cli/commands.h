@@ -39,6 +39,15 @@ extern const covey_cli_command_t covey_cmd_vote_show;
 extern const covey_cli_command_t covey_cmd_vote_list;
 extern const covey_cli_command_t covey_cmd_votes;
 extern const covey_cli_command_t covey_cmd_outcome;
+extern const covey_cli_command_t covey_cmd_memory_put;
+extern const covey_cli_command_t covey_cmd_memory_get;
+extern const covey_cli_command_t covey_cmd_memory_incr;
+extern const covey_cli_command_t covey_cmd_memory_delete;
+extern const covey_cli_command_t covey_cmd_memory_share;
+extern const covey_cli_command_t covey_cmd_memory_list;
+extern const covey_cli_command_t covey_cmd_memory_history;
+extern const covey_cli_command_t covey_cmd_memory_watch;
+extern const covey_cli_command_t covey_cmd_memory_namespaces;
 extern const covey_cli_command_t covey_cmd_help;
 extern const covey_cli_command_t covey_cmd_version;
 

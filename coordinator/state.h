@@ -103,7 +103,7 @@ covey_state_memory_history (const covey_state_t *self,
 covey_err_t covey_state_memory_list (const covey_state_t *self,
                                      const Covey__Control__MemoryQuery *query,
                                      covey_buf_t *to, covey_errbuf_t *err);
-/*  STATE: what changed behind that revision is not known in full any more.  */
+/*  LIMIT: what changed behind that revision is not known in full any more.  */
 covey_err_t
 covey_state_memory_changes (const covey_state_t *self,
                             const Covey__Control__MemoryFollow *follow,

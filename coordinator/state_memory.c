@@ -241,18 +241,18 @@ s_add (covey_state_t *self, const Covey__Control__MemoryIncr *incr,
                            "bits: it cannot be counted on",
                            incr->key);
     if (__builtin_add_overflow (value, by, &sum))
-        return covey_fail (self->err, COVEY_LIMIT,
+        return covey_fail (self->err, COVEY_STATE,
                            "key %.200s is %lld: %lld more does not fit in 64 "
                            "bits",
                            incr->key, (long long)value, (long long)by);
     if (incr->has_min && sum < incr->min)
-        return covey_fail (self->err, COVEY_LIMIT,
+        return covey_fail (self->err, COVEY_STATE,
                            "key %.200s is %lld: %lld more is below the minimum "
                            "of %lld",
                            incr->key, (long long)value, (long long)by,
                            (long long)incr->min);
     if (incr->has_max && sum > incr->max)
-        return covey_fail (self->err, COVEY_LIMIT,
+        return covey_fail (self->err, COVEY_STATE,
                            "key %.200s is %lld: %lld more is above the maximum "
                            "of %lld",
                            incr->key, (long long)value, (long long)by,

@@ -251,11 +251,17 @@ covey_state_memory_changes (const covey_state_t *self,
     if (follow->tag && memory->tag_floor > floor)
         floor = memory->tag_floor;
     if (follow->after < floor)
-        return covey_fail (err, COVEY_STATE,
+        return covey_fail (err, COVEY_LIMIT,
                            "changes behind revision %llu are not all kept, "
                            "only those behind %llu: list, and go on from there",
                            (unsigned long long)follow->after,
                            (unsigned long long)floor);
+    if (follow->after > memory->revision)
+        return covey_fail (err, COVEY_LIMIT,
+                           "revision %llu has not been given, the last one is "
+                           "%llu: list, and go on from there",
+                           (unsigned long long)follow->after,
+                           (unsigned long long)memory->revision);
     const s_look_t look = {.with_value = follow->has_values && follow->values,
                            .tag = follow->tag};
     s_page_t page;

@@ -976,6 +976,151 @@ COVEY_EXPORT covey_err_t covey_vote_wait (covey_agent_t *self,
                                           int timeout_ms, char **result_p);
 
 /* ------------------------------------------------------------------------ */
+/*  Shared memory: docs/memory.md                                             */
+
+/*  A version of a key. Everything in it belongs to what it came from, or, in a
+    callback, is valid during the call.                                       */
+typedef struct {
+    const char *key;
+    uint64_t revision;
+    uint64_t previous; /* revision that it replaced; 0: none                  */
+    covey_content_t content;
+    const void *value; /* with a NUL behind it; NULL: a deletion, or values
+                          were not asked for                                  */
+    size_t size;       /* of the value, in bytes                              */
+    const char *access_level; /* "read", "write", "admin"                     */
+    const char *owner;
+    const char *author; /* who wrote this version                             */
+    const char *const *tags;
+    size_t tag_count;
+    int64_t expires_us; /* 0: never                                           */
+    int64_t written_us;
+    const char *reason; /* of a deletion: "deleted", "expired"; else NULL     */
+    const char *correlation_id;  /* of the request that wrote it, "" without  */
+    const uint8_t *causation_id; /* its event id, [16] or NULL                */
+} covey_memory_info_t;
+
+/*  How to write. All zero: the defaults.                                    */
+typedef struct {
+    bool create;       /* only if there is no value: else EXISTS              */
+    uint64_t expected; /* only if the key is at this revision: else CONFLICT;
+                          0: whatever it is                                   */
+    const char *access_level; /* NULL: as it is; new keys "read", new counters
+                                 "write"                                      */
+    int64_t ttl_ms;           /* 0: stays                                     */
+    const char *const *tags;  /* at most 64                                   */
+    size_t tag_count;
+    int history;          /* versions to keep, 1 to 64; 0: as it is, or 8     */
+    const char *agent_id; /* for whom; only callers that are no agents of the
+                             mesh (clients) may name another one. NULL: self  */
+} covey_memory_options_t;
+
+/*  Store a value of at most 65,536 bytes; the put says what the entry is: tags
+    and time to live that it does not name are gone. `options` and `revision_p`
+    may be NULL. DENIED: the key's level; LIMIT: a bound, covey_error () names
+    it; EXISTS, CONFLICT: see the options.                                    */
+COVEY_EXPORT covey_err_t covey_memory_put (
+    covey_agent_t *self, const char *key, covey_content_t content,
+    const void *value, size_t size, const covey_memory_options_t *options,
+    int timeout_ms, uint64_t *revision_p);
+
+/*  The value of a key: an object of the caller's. NOTFOUND: it has none.    */
+typedef struct covey_memory_value covey_memory_value_t;
+COVEY_EXPORT covey_err_t covey_memory_get (covey_agent_t *self, const char *key,
+                                           int timeout_ms,
+                                           covey_memory_value_t **value_p);
+COVEY_EXPORT const covey_memory_info_t *
+covey_memory_value_info (const covey_memory_value_t *self);
+COVEY_EXPORT void covey_memory_value_destroy (covey_memory_value_t **self_p);
+
+/*  Add to a whole number, in one step; a key without a value counts from 0. The
+    sum must be within `min` and `max` and 64 bits: else STATE, and nothing
+    changes (INT64_MIN, INT64_MAX: no bound). Of the options, level and tags
+    are for a counter that is new; `create`, `expected`, `history` mean nothing.
+    `options` and `value_p` may be NULL.                                      */
+COVEY_EXPORT covey_err_t covey_memory_incr (
+    covey_agent_t *self, const char *key, int64_t by, int64_t min, int64_t max,
+    const covey_memory_options_t *options, int timeout_ms, int64_t *value_p);
+
+/*  Delete a key with its history; `expected` 0: whatever revision it has.   */
+COVEY_EXPORT covey_err_t covey_memory_delete (covey_agent_t *self,
+                                              const char *key,
+                                              uint64_t expected,
+                                              int timeout_ms);
+
+/*  Send memory:shared with the value to `targets`, or without any to all who
+    subscribed; and change the level, unless it is NULL. By the owner, or by
+    anybody at level admin (else DENIED). NOAGENT: a target is not there, nobody
+    got it.                                                                   */
+COVEY_EXPORT covey_err_t covey_memory_share (
+    covey_agent_t *self, const char *key, const char *const *targets,
+    size_t target_count, const char *access_level, int timeout_ms);
+
+/*  Which keys: what is NULL or 0 does not restrict.                         */
+typedef struct {
+    const char *prefix;
+    const char *tag;
+    bool no_values; /* values stay where they are                             */
+    size_t limit;   /* of a list: the first so many                           */
+    uint64_t after; /* of a watch: go on behind this revision, no snapshot    */
+} covey_memory_query_t;
+
+typedef covey_err_t (covey_memory_fn) (covey_agent_t *agent,
+                                       const covey_memory_info_t *info,
+                                       void *arg);
+
+/*  Calls `fn`, in this thread, for each key that matches, in their order; all
+    as it was at one moment. `query` may be NULL. An error from `fn` ends it and
+    is returned.                                                              */
+COVEY_EXPORT covey_err_t covey_memory_list (covey_agent_t *self,
+                                            const covey_memory_query_t *query,
+                                            int timeout_ms, covey_memory_fn *fn,
+                                            void *arg);
+/*  The versions of a key that are kept, the newest first.                   */
+COVEY_EXPORT covey_err_t covey_memory_history (covey_agent_t *self,
+                                               const char *key, int timeout_ms,
+                                               covey_memory_fn *fn, void *arg);
+
+/*  A watch: what is there, SYNCED when that was all (also when it was nothing),
+    then every change in the order of revisions, none twice. A key that changed
+    faster than it was followed comes with the versions that are kept;
+   `previous` tells. It survives lost connections and changes of the leader. */
+typedef enum {
+    COVEY_CHANGE_STORED,    /* a value was written                            */
+    COVEY_CHANGE_DELETED,   /* or its time was over: info->reason             */
+    COVEY_CHANGE_UNTAGGED,  /* it has no longer the tag that is watched       */
+    COVEY_CHANGE_SYNCED,    /* the snapshot is complete; no info              */
+    COVEY_CHANGE_RESTARTED, /* changes were missed that nobody keeps any more:
+                               forget what you know, the snapshot comes again;
+                               no info                                        */
+} covey_change_kind_t;
+
+/*  "stored", "deleted", "untagged", "synced", "restarted".                  */
+COVEY_EXPORT const char *covey_change_kind_name (int kind);
+
+typedef struct {
+    covey_change_kind_t kind;
+    bool is_initial;   /* part of the snapshot                                */
+    uint64_t revision; /* where another watch could go on (`after`), once the
+                          snapshot is complete                                */
+    const covey_memory_info_t *info;
+} covey_memory_change_t;
+
+typedef struct covey_memory_watch covey_memory_watch_t;
+
+/*  Returns when nothing can be missed any more. `query` may be NULL. The agent
+    must outlive the watch.                                                   */
+COVEY_EXPORT covey_err_t
+covey_memory_watch_new (covey_agent_t *self, const covey_memory_query_t *query,
+                        int timeout_ms, covey_memory_watch_t **watch_p);
+COVEY_EXPORT void covey_memory_watch_destroy (covey_memory_watch_t **self_p);
+/*  The next change, valid until the next call or destroy; from one thread at a
+    time. TIMEOUT: none came. After any error the watch is where it was.      */
+COVEY_EXPORT covey_err_t
+covey_memory_watch_next (covey_memory_watch_t *self, int timeout_ms,
+                         const covey_memory_change_t **change_p);
+
+/* ------------------------------------------------------------------------ */
 /*  The store                                                                 */
 
 /*  Calls `fn` for each event that matches, in order. Events carry their

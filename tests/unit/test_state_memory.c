@@ -229,14 +229,14 @@ test_counters_have_bounds_and_do_not_wrap (void **state)
     S_CALL (c, "ann", "memory.incr", OK, "{\"key\":\"n\",\"by\":-3}");
     assert_int_equal (support_reply_int (c, "value"), -3);
     assert_string_equal (support_reply (c, "accessLevel"), "write");
-    S_CALL (c, "bob", "memory.incr", LIMIT,
+    S_CALL (c, "bob", "memory.incr", STATE,
             "{\"key\":\"n\",\"by\":5,\"max\":1}");
     assert_non_null (strstr (c->err.text, "above the maximum of 1"));
-    S_CALL (c, "bob", "memory.incr", LIMIT,
+    S_CALL (c, "bob", "memory.incr", STATE,
             "{\"key\":\"n\",\"by\":-5,\"min\":-7}");
     S_CALL (c, "bob", "memory.incr", OK,
             "{\"key\":\"n\",\"by\":4,\"min\":1,\"max\":1}");
-    S_CALL (c, "bob", "memory.incr", LIMIT,
+    S_CALL (c, "bob", "memory.incr", STATE,
             "{\"key\":\"n\",\"by\":\"9223372036854775807\"}");
     assert_non_null (strstr (c->err.text, "64 bits"));
     S_CALL (c, "bob", "memory.incr", OK,
@@ -402,10 +402,11 @@ test_followers_get_each_change_once_or_are_told_to_begin_anew (void **state)
         S_CALL (c, "ann", "memory.put", OK, "{\"key\":\"c%d\",\"value\":1}", i);
         S_CALL (c, "ann", "memory.delete", OK, "{\"key\":\"c%d\"}", i);
     }
-    S_CALL (c, "ann", "memory.changes", STATE, "{\"after\":4}");
+    S_CALL (c, "ann", "memory.changes", LIMIT, "{\"after\":4}");
     assert_non_null (strstr (c->err.text, "behind 5"));
     S_CALL (c, "ann", "memory.changes", OK, "{\"after\":5}");
     assert_int_equal (support_reply_int (c, "revision"), 7);
+    S_CALL (c, "ann", "memory.changes", LIMIT, "{\"after\":10}");
     s_end (c);
 }
 
