@@ -307,14 +307,19 @@ s_start_persister (covey_node_t *self, const covey_settings_t *settings)
                                       covey_errbuf ());
 }
 
+/*  A node that joins others, or met some, is part of a mesh that has a log, or
+    had one: another one of its own would decide what was decided there.      */
 static covey_err_t
-s_start_coordinator (covey_node_t *self)
+s_start_coordinator (covey_node_t *self, const covey_addressbook_t *known)
 {
     covey_coordinator_config_t config = {
         .node_id = self->id,
         .node_name = self->name,
         .endpoint = covey_node_actor_inproc (self->actor),
         .data_dir = self->dir ? covey_datadir_path (self->dir) : NULL,
+        .found = !covey_options_count (self->options, "join") && !known->count,
+        .election_ms = covey_options_int (self->options, "election-timeout"),
+        .replace_ms = covey_options_int (self->options, "replace-after"),
         .log = self->log};
     return covey_coordinator_actor_new (&config, SERVICE_MS, &self->coordinator,
                                         covey_errbuf ());
@@ -348,7 +353,7 @@ s_start_all (covey_node_t *self, covey_settings_t *settings)
     if (rc == COVEY_OK && settings->is_persister)
         rc = s_start_persister (self, settings);
     if (rc == COVEY_OK && settings->is_coordinator)
-        rc = s_start_coordinator (self);
+        rc = s_start_coordinator (self, &known);
     return rc;
 }
 

@@ -114,8 +114,8 @@ s_check_roles (const covey_options_t *values, covey_settings_t *settings,
 {
     size_t count = covey_options_count (values, "roles");
     if (count == 0) {
-        bool is_first = covey_options_count (values, "join") == 0;
-        settings->is_coordinator = settings->is_persister = is_first;
+        settings->is_coordinator = true; /* of one that joins: a spare        */
+        settings->is_persister = covey_options_count (values, "join") == 0;
         return COVEY_OK;
     }
     for (size_t i = 0; i < count; i++) {

@@ -109,9 +109,29 @@
          .kind = COVEY_OPT_LIST,                                               \
          .max = COVEY_NAME_MAX,                                                \
          .value = "ROLE",                                                      \
-         .doc =                                                                \
-             "coordinator, persister or none; default: those it had when "     \
-             "it met others, or both for a node that joins nobody, or none"},  \
+         .doc = "coordinator, persister or none; default: those it had when "  \
+                "it met others; else both, or coordinator alone, as a spare, " \
+                "for a node that joins others"},                               \
+        {.flag = "election-timeout",                                           \
+         .env = "COVEY_ELECTION_TIMEOUT",                                      \
+         .key = "electionTimeout",                                             \
+         .kind = COVEY_OPT_MS,                                                 \
+         .def = "500",                                                         \
+         .min = 50,                                                            \
+         .max = 60000,                                                         \
+         .value = "MS",                                                        \
+         .doc = "silence of the coordinator that leads after which another "   \
+                "one is elected; the same on all nodes"},                      \
+        {.flag = "replace-after",                                              \
+         .env = "COVEY_REPLACE_AFTER",                                         \
+         .key = "replaceAfter",                                                \
+         .kind = COVEY_OPT_MS,                                                 \
+         .def = "5m",                                                          \
+         .min = 0,                                                             \
+         .max = 604800000,                                                     \
+         .value = "MS",                                                        \
+         .doc = "a coordinator that is silent for so long is replaced by a "   \
+                "spare one; 0: never"},                                        \
         {.flag = "session-tcp",                                                \
          .env = "COVEY_SESSION_TCP",                                           \
          .key = "sessionTcp",                                                  \

@@ -17,6 +17,7 @@
                        */
 #define REOPEN_MS 200 /* between two tries to open a session            */
 #define DRAIN_MS 500  /* for the last answers, when it ends             */
+#define YIELD_MS 2000 /* for another one to lead */
 #define IDLE_MS 1000
 
 typedef struct {
@@ -56,6 +57,7 @@ s_on_opened (void *arg, const Covey__Wire__Welcome *welcome)
     if (!self->told)
         zstr_send (self->pipe, "OPEN");
     self->told = true;
+    covey_coordinator_tell_rank (&self->core);
 }
 
 static void
@@ -106,8 +108,19 @@ s_on_reached (void *arg, uint64_t ticket, covey_level_t level, int64_t offset)
 static void
 s_on_service (void *arg, const covey_frame_t *frame)
 {
+    covey_coordinator_t *core = &((s_actor_t *)arg)->core;
     if (frame->kind == COVEY_FRAME_VIEW)
-        covey_coordinator_on_view (&((s_actor_t *)arg)->core, frame);
+        covey_coordinator_on_view (core, frame);
+    else if (frame->kind == COVEY_FRAME_CONTROL)
+        covey_coordinator_on_control (core, frame);
+}
+
+/*  The node is about to leave: another one may as well lead now.            */
+static void
+s_on_draining (void *arg, uint32_t left_ms)
+{
+    (void)left_ms;
+    covey_coordinator_yield (&((s_actor_t *)arg)->core);
 }
 
 static void
@@ -154,6 +167,7 @@ s_new_session (s_actor_t *self)
                                            .subscribed = s_on_subscribed,
                                            .undelivered = s_on_undelivered,
                                            .gap = s_on_gap,
+                                           .draining = s_on_draining,
                                            .service = s_on_service};
     core->session =
         covey_session_new (&hello, covey_id_new ().bytes, &callbacks);
@@ -186,13 +200,15 @@ s_read_clocks (covey_coordinator_t *core)
 }
 
 static long
-s_timeout_ms (const s_actor_t *self)
+s_timeout_ms (s_actor_t *self)
 {
-    const covey_coordinator_t *core = &self->core;
+    covey_coordinator_t *core = &self->core;
     int64_t next_ms = core->now_ms + IDLE_MS;
     int64_t wishes[] = {
-        covey_coordinator_next_ms (core), covey_session_next_ms (core->session),
-        core->inbox_count ? core->now_ms + COVEY_POSTBOX_RETRY_MS : INT64_MAX};
+        covey_coordinator_next_ms (core),
+        covey_session_next_ms (core->session),
+        core->inbox_count ? core->now_ms + COVEY_POSTBOX_RETRY_MS : INT64_MAX,
+    };
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++)
         if (wishes[i] < next_ms)
             next_ms = wishes[i];
@@ -240,6 +256,7 @@ s_turn (s_actor_t *self)
     covey_session_tick (core->session, core->now_ms);
     covey_coordinator_tick (core);
     covey_coordinator_serve (core);
+    covey_coordinator_pump (core);
     covey_postbox_pump (&core->postbox, core->session, core->now_ms);
     covey_session_flush (core->session, core->now_ms);
 }
@@ -259,8 +276,24 @@ s_wait (s_actor_t *self, long timeout_ms)
         s_on_dealer (self);
 }
 
+/*  A leader lets another one lead: what it took has an outcome then, and is
+    answered.                                                                 */
+static void
+s_step_down (s_actor_t *self)
+{
+    covey_coordinator_t *core = &self->core;
+    int64_t until_ms = core->now_ms + YIELD_MS;
+    covey_coordinator_yield (core);
+    while (core->yields && core->now_ms < until_ms) {
+        covey_coordinator_pump (core);
+        covey_session_flush (core->session, core->now_ms);
+        if (core->yields)
+            s_wait (self, COVEY_POSTBOX_RETRY_MS);
+    }
+}
+
 /*  The last answers and facts get a moment to reach the node; what does not
-    is told again after the next start.                                       */
+    is told again after the next start, or by the next leader.                */
 static void
 s_drain (s_actor_t *self)
 {
@@ -298,6 +331,7 @@ s_run (zsock_t *pipe, void *args)
         s_wait (self, s_timeout_ms (self));
     }
     s_turn (self);
+    s_step_down (self);
     s_drain (self);
     zsock_destroy (&self->dealer);
 }
@@ -330,7 +364,7 @@ covey_coordinator_actor_new (const covey_coordinator_config_t *config,
 {
     covey_coordinator_actor_t *self = covey_mem_new (sizeof *self);
     covey_coordinator_init (&self->shell.core, config);
-    covey_err_t code = covey_coordinator_recover (&self->shell.core, err);
+    covey_err_t code = covey_coordinator_open (&self->shell.core, err);
     if (!code) {
         self->thread = zactor_new (s_run, &self->shell);
         code = self->thread

@@ -1,4 +1,5 @@
-/*  What the node says of agents becomes commands: up, down, load.            */
+/*  What the node says: of agents, which the leader turns into commands, and of
+    nodes. A follower keeps it for the day it leads.                          */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,64 +7,80 @@
 #include "base/str.h"
 #include "coordinator/coordinator_impl.h"
 
+/*  True: a command about it is under way.                                   */
 static bool
-s_is_gone (const Covey__Wire__AgentInfo *info)
+s_submit (covey_coordinator_t *self, covey_roster_entry_t *entry,
+          Covey__Control__Command *command)
 {
-    return (info->has_gone && info->gone) ||
-           (info->has_state &&
-            (info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_LOST ||
-             info->state == COVEY__WIRE__AGENT_STATE__AGENT_STATE_TERMINATED));
-}
-
-/*  Clients and services take no tasks; what has no proper identity is not
-    followed.                                                                 */
-static bool
-s_is_worker (const Covey__Wire__AgentInfo *info)
-{
-    return !(info->has_client && info->client) &&
-           !(info->service && *info->service) && info->has_session_id &&
-           info->session_id.len == 16 && info->has_node_id &&
-           info->node_id.len == 16 &&
-           covey_str_is_agent_id (info->agent_id, strlen (info->agent_id));
-}
-
-static void
-s_stage_down (covey_coordinator_t *self, Covey__Control__AgentDown *down,
-              const uint8_t *session_id)
-{
-    down->session_id.data = (uint8_t *)session_id;
-    down->session_id.len = 16;
-    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
-    command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
-    command.agent_down = down;
-    covey_coordinator_stage (self, &command);
-}
-
-static void
-s_on_gone (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
-{
-    /* The end of a session that was replaced changes nothing: when the node
-       names the session, the state itself sees to that. */
-    const uint8_t *session = info->session_id.data;
-    if (!info->has_session_id || info->session_id.len != 16) {
-        covey_coordinator_flush (self);
-        session = covey_state_agent_session (self->state, info->agent_id);
+    covey_errbuf_t err;
+    covey_coordinator_item_t *item =
+        covey_coordinator_item_new (self, COVEY_ITEM_OF_AGENT);
+    item->agent = entry;
+    if (covey_coordinator_submit (self, item, command, &err)) {
+        covey_coordinator_item_destroy (&item);
+        return false;
     }
-    if (!session)
-        return;
+    covey_roster_sent (&self->roster, entry);
+    return true;
+}
+
+static bool
+s_take_down (covey_coordinator_t *self, covey_roster_entry_t *entry)
+{
+    const Covey__Wire__AgentInfo *info = entry->info;
+    const uint8_t *known =
+        covey_state_agent_session (self->state, info->agent_id);
+    bool named = info->has_session_id && info->session_id.len == 16;
+    /* The end of a session that was replaced changes nothing. */
+    if (!known || (named && memcmp (known, info->session_id.data, 16) != 0)) {
+        covey_roster_drop (&self->roster, entry);
+        return true;
+    }
     Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
     down.agent_id = info->agent_id;
+    down.session_id.data = (uint8_t *)known;
+    down.session_id.len = 16;
     down.reason = info->reason;
     down.has_graceful = true;
     down.graceful = info->has_graceful && info->graceful;
     down.has_last_seen = info->has_last_seen;
     down.last_seen = info->last_seen;
-    s_stage_down (self, &down, session);
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
+    command.agent_down = &down;
+    return s_submit (self, entry, &command);
 }
 
-static void
-s_stage_load (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
+static bool
+s_bring_up (covey_coordinator_t *self, covey_roster_entry_t *entry)
 {
+    const Covey__Wire__AgentInfo *info = entry->info;
+    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
+    up.agent_id = info->agent_id;
+    up.type = info->type;
+    up.name = info->name;
+    up.n_capabilities = info->n_capabilities;
+    up.capabilities = info->capabilities;
+    up.n_tags = info->n_tags;
+    up.tags = info->tags;
+    up.node_id = info->node_id;
+    up.session_id = info->session_id;
+    up.has_task_slots = info->has_task_slots;
+    up.task_slots = info->task_slots;
+    if (covey_state_has_agent (self->state, &up)) {
+        covey_roster_pass (&self->roster, entry);
+        return true;
+    }
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_UP;
+    command.agent_up = &up;
+    return s_submit (self, entry, &command);
+}
+
+static bool
+s_load (covey_coordinator_t *self, covey_roster_entry_t *entry)
+{
+    const Covey__Wire__AgentInfo *info = entry->info;
     Covey__Control__AgentLoad load = COVEY__CONTROL__AGENT_LOAD__INIT;
     load.agent_id = info->agent_id;
     load.session_id = info->session_id;
@@ -77,173 +94,92 @@ s_stage_load (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
     load.available_capacity = info->available_capacity;
     load.has_current_tasks = info->has_current_tasks;
     load.current_tasks = info->current_tasks;
-    if (covey_state_has_load (self->state, &load))
-        return;
+    if (covey_state_has_load (self->state, &load)) {
+        covey_roster_pass (&self->roster, entry);
+        return true;
+    }
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_LOAD;
     command.agent_load = &load;
-    covey_coordinator_stage (self, &command);
+    return s_submit (self, entry, &command);
 }
 
+/*  Agents that went while nobody listened: up in the state, and nobody sees
+    them.                                                                     */
 static void
-s_on_up (covey_coordinator_t *self, const Covey__Wire__AgentInfo *info)
+s_miss (covey_coordinator_t *self)
 {
-    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
-    up.agent_id = info->agent_id;
-    up.type = info->type;
-    up.name = info->name;
-    up.n_capabilities = info->n_capabilities;
-    up.capabilities = info->capabilities;
-    up.n_tags = info->n_tags;
-    up.tags = info->tags;
-    up.node_id = info->node_id;
-    up.session_id = info->session_id;
-    up.has_task_slots = info->has_task_slots;
-    up.task_slots = info->task_slots;
-    if (!covey_state_has_agent (self->state, &up)) {
-        Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
-        command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_UP;
-        command.agent_up = &up;
-        covey_coordinator_stage (self, &command);
-    }
-    s_stage_load (self, info);
-}
-
-/* ---- full views -------------------------------------------------------------
- */
-
-static int
-s_compare_texts (const void *a, const void *b)
-{
-    return strcmp (*(const char *const *)a, *(const char *const *)b);
-}
-
-static void
-s_forget_seen (covey_coordinator_t *self)
-{
-    for (size_t i = 0; i < self->seen_count; i++)
-        free (self->seen[i]);
-    self->seen_count = 0;
-    self->view_is_full = false;
-}
-
-/*  A full view may come in several frames: who is in it is known at the end. */
-static void
-s_see (covey_coordinator_t *self, const char *agent_id)
-{
-    if (!self->view_is_full)
-        return;
-    self->seen = covey_mem_room (self->seen, self->seen_count,
-                                 &self->seen_capacity, sizeof *self->seen);
-    self->seen[self->seen_count++] = covey_str_dup (agent_id);
-}
-
-/*  Agents that went while nobody listened: up in the state, not in the view. */
-static void
-s_take_down_missing (covey_coordinator_t *self)
-{
-    size_t gone_count = 0, capacity = 0;
-    char **gone = NULL;
-    if (self->seen_count)
-        qsort (self->seen, self->seen_count, sizeof *self->seen,
-               s_compare_texts);
+    size_t count = 0, capacity = 0;
+    char **missing = NULL;
     for (const char *id = covey_state_agent_after (self->state, NULL); id;
-         id = covey_state_agent_after (self->state, id)) {
-        if (self->seen_count && bsearch (&id, self->seen, self->seen_count,
-                                         sizeof *self->seen, s_compare_texts))
-            continue;
-        gone = covey_mem_room (gone, gone_count, &capacity, sizeof *gone);
-        gone[gone_count++] = covey_str_dup (id);
-    }
-    for (size_t i = 0; i < gone_count; i++) {
-        const uint8_t *session =
-            covey_state_agent_session (self->state, gone[i]);
-        Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
-        down.agent_id = gone[i];
-        down.reason = (char *)"it was gone when the coordinator came back";
-        if (session)
-            s_stage_down (self, &down, session);
-        free (gone[i]);
-    }
-    free (gone);
-}
-
-static void
-s_follow (covey_coordinator_t *self, const Covey__Wire__View *view)
-{
-    /* Compared with the state, so the state must be up to date. */
-    covey_coordinator_flush (self);
-    if (view->has_full && view->full) {
-        s_forget_seen (self);
-        self->view_is_full = true;
-    }
-    for (size_t i = 0; i < view->n_agents; i++) {
-        const Covey__Wire__AgentInfo *info = view->agents[i];
-        if (s_is_gone (info))
-            s_on_gone (self, info);
-        else if (s_is_worker (info)) {
-            s_see (self, info->agent_id);
-            s_on_up (self, info);
+         id = covey_state_agent_after (self->state, id))
+        if (!covey_roster_find (&self->roster, id)) {
+            missing =
+                covey_mem_room (missing, count, &capacity, sizeof *missing);
+            missing[count++] = covey_str_dup (id);
         }
+    for (size_t i = 0; i < count; i++) {
+        Covey__Wire__AgentInfo info = COVEY__WIRE__AGENT_INFO__INIT;
+        info.agent_id = missing[i];
+        info.has_gone = info.gone = true;
+        info.reason = (char *)"it was gone when the coordinator came back";
+        covey_roster_put (&self->roster, &info);
+        free (missing[i]);
     }
-    covey_coordinator_flush (self);
-    if (self->view_is_full && !(view->has_more && view->more)) {
-        s_take_down_missing (self);
-        covey_coordinator_flush (self);
-        s_forget_seen (self);
-    }
+    free (missing);
 }
 
-/*  For when the log can be written again; to follow a view twice does no harm.
-    Too many: the session is begun anew then, and everything is told again.   */
-static void
-s_hold (covey_coordinator_t *self, const covey_frame_t *frame)
+void
+covey_coordinator_follow (covey_coordinator_t *self)
 {
-    if (self->held_count >= COVEY_COORDINATOR_HELD_MAX ||
-        self->held_bytes + frame->header_size >
-            COVEY_COORDINATOR_HELD_BYTES_MAX) {
-        self->held_too_many = true;
-        return;
+    if (self->missing_ms && self->now_ms >= self->missing_ms &&
+        self->roster.complete) {
+        self->missing_ms = 0;
+        s_miss (self);
     }
-    self->held = covey_mem_room (self->held, self->held_count,
-                                 &self->held_capacity, sizeof *self->held);
-    covey_frame_t *copy = &self->held[self->held_count++];
-    *copy = *frame;
-    copy->header = covey_mem_dup (frame->header, frame->header_size);
-    self->held_bytes += frame->header_size;
+    covey_roster_entry_t *entry;
+    bool goes = true;
+    while (goes && !covey_postbox_has_backlog (&self->postbox) &&
+           (entry = covey_roster_due (&self->roster)))
+        goes = entry->gone                         ? s_take_down (self, entry)
+               : entry->step == COVEY_ROSTER_IS_UP ? s_bring_up (self, entry)
+                                                   : s_load (self, entry);
+}
+
+void
+covey_coordinator_forget_gone (covey_coordinator_t *self)
+{
+    covey_roster_entry_t *next,
+        *entry = covey_tree_first (&self->roster.entries);
+    for (; entry; entry = next) {
+        next = covey_tree_next (&self->roster.entries, entry);
+        if (entry->gone && !entry->flying &&
+            !covey_state_agent_session (self->state, entry->info->agent_id))
+            covey_roster_drop (&self->roster, entry);
+    }
 }
 
 void
 covey_coordinator_on_view (covey_coordinator_t *self,
                            const covey_frame_t *frame)
 {
-    if (self->replog) {
-        Covey__Wire__View *view = (Covey__Wire__View *)covey_wire_unpack (
-            &covey__wire__view__descriptor, frame->header, frame->header_size);
-        if (!view)
-            return;
-        s_follow (self, view);
-        protobuf_c_message_free_unpacked (&view->base, NULL);
+    Covey__Wire__View *view = (Covey__Wire__View *)covey_wire_unpack (
+        &covey__wire__view__descriptor, frame->header, frame->header_size);
+    if (!view)
+        return;
+    if (view->has_full && view->full) {
+        covey_roster_begin (&self->roster);
+        covey_fellows_begin (&self->fellows);
     }
-    if (!self->replog)
-        s_hold (self, frame);
-}
-
-void
-covey_coordinator_follow_held (covey_coordinator_t *self)
-{
-    covey_frame_t *held = self->held;
-    size_t count = self->held_count;
-    bool too_many = self->held_too_many;
-    self->held = NULL;
-    self->held_count = self->held_capacity = self->held_bytes = 0;
-    self->held_too_many = false;
-    for (size_t i = 0; i < count; i++) {
-        if (!too_many)
-            covey_coordinator_on_view (self, &held[i]);
-        free ((void *)held[i].header);
+    for (size_t i = 0; i < view->n_nodes; i++)
+        covey_fellows_node (&self->fellows, view->nodes[i]);
+    for (size_t i = 0; i < view->n_agents; i++) {
+        covey_fellows_service (&self->fellows, view->agents[i]);
+        covey_roster_put (&self->roster, view->agents[i]);
     }
-    free (held);
-    if (too_many)
-        covey_session_close (self->session, "too much was said meanwhile");
+    if (!(view->has_more && view->more)) {
+        covey_roster_end (&self->roster);
+        covey_fellows_end (&self->fellows);
+    }
+    protobuf_c_message_free_unpacked (&view->base, NULL);
 }

@@ -159,8 +159,12 @@ static const covey_method_t s_methods[] = {
      covey_check_coordination_ref, 0, s_read_coordination},
     {"mesh.coordination.list", PARAMS (list_query), NULL, 0,
      s_read_coordinations},
-    /* answered by the shell, which knows who leads */
-    {"mesh.coordinator", PARAMS (empty), NULL, 0, NULL},
+    /* the shell's, which knows who leads: coordinator_admin.c */
+    {"mesh.coordinator", PARAMS (coordinator_query), NULL, 0, NULL},
+    {"mesh.coordinator.list", PARAMS (coordinator_query), NULL, 0, NULL},
+    {"mesh.coordinator.add", PARAMS (coordinator_ref), NULL, 0, NULL},
+    {"mesh.coordinator.remove", PARAMS (coordinator_ref), NULL, 0, NULL},
+    {"mesh.coordinator.transfer", PARAMS (coordinator_transfer), NULL, 0, NULL},
 };
 
 const covey_method_t *
@@ -195,6 +199,59 @@ covey_method_find (const char *name, const covey_method_t **method_p,
                        nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/* ---- how fresh --------------------------------------------------------------
+ */
+
+static const char *const s_levels[] = {[COVEY_READ_DEFAULT] = "default",
+                                       [COVEY_READ_STALE] = "stale",
+                                       [COVEY_READ_LINEARIZABLE] =
+                                           "linearizable"};
+
+/*  The text of the field `consistency`; NULL: not given, or there is none.  */
+static const char *
+s_consistency (const ProtobufCMessage *params)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name (params->descriptor,
+                                                         "consistency");
+    if (!field)
+        return NULL;
+    const char *text;
+    memcpy (&text, (const char *)params + field->offset, sizeof text);
+    return text;
+}
+
+covey_consistency_t
+covey_method_consistency (const covey_method_t *self,
+                          const ProtobufCMessage *params)
+{
+    const char *text = self->op ? NULL : s_consistency (params);
+    for (size_t i = 0; text && i < sizeof s_levels / sizeof *s_levels; i++)
+        if (strcmp (text, s_levels[i]) == 0)
+            return (covey_consistency_t)i;
+    return COVEY_READ_DEFAULT;
+}
+
+static covey_err_t
+s_check_consistency (const covey_method_t *self, const ProtobufCMessage *params,
+                     covey_errbuf_t *err)
+{
+    const char *text = s_consistency (params);
+    if (!text)
+        return COVEY_OK;
+    if (self->op)
+        return covey_fail (err, COVEY_INVALID,
+                           "consistency: %s changes something; only methods "
+                           "that read have it",
+                           self->name);
+    if (strcmp (text, s_levels[covey_method_consistency (self, params)]) == 0)
+        return COVEY_OK;
+    return covey_fail (err, COVEY_INVALID,
+                       "consistency: \"%.40s\" must be stale, default or "
+                       "linearizable",
+                       text);
+}
+
 covey_err_t
 covey_method_params (const covey_method_t *self, const char *json, size_t size,
                      ProtobufCMessage **params_p, covey_errbuf_t *err)
@@ -205,7 +262,9 @@ covey_method_params (const covey_method_t *self, const char *json, size_t size,
              : covey_json_read (self->params, "{}", 2, &params, err);
     if (code)
         return code;
-    code = self->check ? self->check (params, err) : COVEY_OK;
+    code = s_check_consistency (self, params, err);
+    if (!code && self->check)
+        code = self->check (params, err);
     if (code) {
         protobuf_c_message_free_unpacked (params, NULL);
         return code;

@@ -24,6 +24,13 @@ typedef struct {
     covey_method_read_fn *read; /* of a question                              */
 } covey_method_t;
 
+/*  How fresh the answer to a question has to be.                            */
+typedef enum {
+    COVEY_READ_DEFAULT,     /* as the one that leads knows it                 */
+    COVEY_READ_STALE,       /* as any coordinator knows it                    */
+    COVEY_READ_LINEARIZABLE /* and a majority says that it leads              */
+} covey_consistency_t;
+
 /*  NOTFOUND with the nearest name.                                          */
 covey_err_t covey_method_find (const char *name,
                                const covey_method_t **method_p,
@@ -36,6 +43,9 @@ const covey_method_t *covey_method_at (size_t index);
 covey_err_t covey_method_params (const covey_method_t *self, const char *json,
                                  size_t size, ProtobufCMessage **params_p,
                                  covey_errbuf_t *err);
+/*  What checked params ask for.                                             */
+covey_consistency_t covey_method_consistency (const covey_method_t *self,
+                                              const ProtobufCMessage *params);
 /*  Put params into a command; it borrows them.                              */
 void covey_method_fill (const covey_method_t *self, ProtobufCMessage *params,
                         Covey__Control__Command *command);

@@ -78,6 +78,22 @@ s_push_front (covey_postbox_t *self, covey_postbox_entry_t *entry)
     self->waiting_count++;
 }
 
+static void
+s_put (covey_postbox_t *self, void *bytes, size_t size, size_t target_count,
+       uint64_t index)
+{
+    covey_postbox_entry_t *entry = covey_mem_new (sizeof *entry);
+    entry->index = index;
+    entry->order = ++self->made;
+    entry->target_count = target_count;
+    entry->size = size;
+    entry->bytes = bytes;
+    if (index)
+        covey_tree_insert (&self->facts, entry);
+    s_push_back (&self->waiting, &self->waiting_last, entry);
+    self->waiting_count++;
+}
+
 covey_err_t
 covey_postbox_put (covey_postbox_t *self, const covey_event_t *event,
                    uint64_t index, covey_errbuf_t *err)
@@ -91,17 +107,43 @@ covey_postbox_put (covey_postbox_t *self, const covey_event_t *event,
         covey_buf_deinit (&packed);
         return code;
     }
-    covey_postbox_entry_t *entry = covey_mem_new (sizeof *entry);
-    entry->index = index;
-    entry->order = ++self->made;
-    entry->target_count = covey_event_target_count (event);
-    entry->size = packed.size;
-    entry->bytes = packed.data; /* the buffer's memory moves here */
-    if (index)
-        covey_tree_insert (&self->facts, entry);
-    s_push_back (&self->waiting, &self->waiting_last, entry);
-    self->waiting_count++;
+    /* the buffer's memory moves there */
+    s_put (self, packed.data, packed.size, covey_event_target_count (event),
+           index);
     return COVEY_OK;
+}
+
+void
+covey_postbox_put_packed (covey_postbox_t *self, const void *event, size_t size,
+                          uint64_t index)
+{
+    covey_peek_t view;
+    if (covey_peek (event, size, &view) == COVEY_OK)
+        s_put (self, covey_mem_dup (event, size), size, view.target_count,
+               index);
+}
+
+void
+covey_postbox_drop_facts (covey_postbox_t *self)
+{
+    covey_postbox_entry_t *waiting = self->waiting;
+    self->waiting = self->waiting_last = NULL;
+    self->waiting_count = 0;
+    while (waiting) {
+        covey_postbox_entry_t *entry = waiting;
+        waiting = entry->next;
+        if (entry->index) {
+            s_free (self, entry);
+            continue;
+        }
+        s_push_back (&self->waiting, &self->waiting_last, entry);
+        self->waiting_count++;
+    }
+    /* Those without verdict are told, or dropped when that is a refusal. */
+    for (covey_postbox_entry_t *entry = self->flying; entry;
+         entry = entry->next)
+        if (covey_link_is_in (&entry->by_index))
+            covey_tree_remove (&self->facts, entry);
 }
 
 void

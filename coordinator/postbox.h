@@ -50,6 +50,11 @@ void covey_postbox_pump (covey_postbox_t *self, covey_session_t *session,
     good, `text` should be logged.                                            */
 bool covey_postbox_verdict (covey_postbox_t *self, uint64_t ticket,
                             covey_err_t code, int64_t now_ms);
+/*  A packed fact, which passed here before.                                 */
+void covey_postbox_put_packed (covey_postbox_t *self, const void *event,
+                               size_t size, uint64_t index);
+/*  Another one tells the facts from now on: those that wait are dropped.    */
+void covey_postbox_drop_facts (covey_postbox_t *self);
 /*  The session is gone for good: everything waits for the next one.         */
 void covey_postbox_recall (covey_postbox_t *self);
 

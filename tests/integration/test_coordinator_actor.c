@@ -30,7 +30,8 @@ s_start (fixture_t *self)
         .node_id = covey_id_new (),
         .node_name = "alpha",
         .endpoint = covey_node_actor_inproc (self->node),
-        .data_dir = self->dir};
+        .data_dir = self->dir,
+        .found = true};
     if (covey_coordinator_actor_new (&config, 10000, &self->coordinator, &err))
         fail_msg ("coordinator: %s", err.text);
 }
@@ -336,7 +337,8 @@ test_a_log_that_cannot_be_written_refuses_until_it_can (void **state)
                      "{\"taskId\":\"t2\",\"taskType\":\"x\"}"));
     char question[64];
     snprintf (question, sizeof question, "%.10s",
-              s_ask (self, self->boss, "task.show", "{\"taskId\":\"t1\"}"));
+              s_ask (self, self->boss, "task.show",
+                     "{\"taskId\":\"t1\",\"consistency\":\"stale\"}"));
     assert_int_equal (setrlimit (RLIMIT_FSIZE, &before), 0);
     assert_string_equal (answer, "NOCOORDINATOR");
     assert_string_equal (question, "{\"id\":\"t1\"");

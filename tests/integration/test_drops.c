@@ -357,6 +357,26 @@ journals_that_no_persister_is_here_for (void **state)
 }
 
 /*  One publish too many waits until its deadline; the others until taken.   */
+/*  Nobody of that id is in the mesh.                                        */
+static void
+words_between_coordinators_without_a_way (void **state)
+{
+    fixture_t *self = *state;
+    s_open (self);
+    Covey__Wire__Hello hello = COVEY__WIRE__HELLO__INIT;
+    hello.service = (char *)COVEY_SERVICE_COORDINATOR;
+    support_agent_t *coordinator =
+        support_agent_at (&self->crowd, covey_node_actor_inproc (self->node),
+                          COVEY_SERVICE_COORDINATOR, &hello);
+    covey_id_t nobody = covey_id_new ();
+    Covey__Wire__Control header = COVEY__WIRE__CONTROL__INIT;
+    header.node_id.data = nobody.bytes;
+    header.node_id.len = sizeof nobody.bytes;
+    covey_session_send_item (coordinator->session, COVEY_FRAME_CONTROL,
+                             &header.base, "x", 1);
+    s_expect (self, COVEY_DROP_CONTROL, 1);
+}
+
 static void
 times_in_queues_are_measured (void **state)
 {
@@ -409,6 +429,7 @@ main (void)
         CASE (notices_for_an_agent_that_is_not_here),
         CASE (repairs_that_do_not_fit_on_a_link),
         CASE (journals_that_no_persister_is_here_for),
+        CASE (words_between_coordinators_without_a_way),
         CASE (times_in_queues_are_measured),
         cmocka_unit_test (no_cause_was_forgotten),
     };

@@ -68,7 +68,7 @@ node two
 s2=$node_session two=$node_pid
 check "two finds one again" until_true 20 is_of "$s2" one state alive
 check "one sees two again" until_true 20 is_of "$s1" two state alive
-check "two is no second coordinator" is_of "$s2" two roles '[]'
+check "two is a spare coordinator, and no second persister" is_of "$s2" two roles "['coordinator']"
 stop "$two"
 echo "garbage" >"$dir/two/peers"
 node two --roles none

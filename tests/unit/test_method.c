@@ -93,6 +93,8 @@ test_the_page_has_every_method_and_every_param (void **state)
             *end = '\0';
         for (unsigned f = 0; f < method->params->n_fields; f++) {
             char field[300];
+            if (strcmp (method->params->fields[f].name, "consistency") == 0)
+                continue; /* told once, for all that read                     */
             s_json_name (method->params->fields[f].name, field);
             if (!strstr (heading, field))
                 fail_msg ("docs/methods.md does not tell %s of %s", field,
@@ -104,6 +106,46 @@ test_the_page_has_every_method_and_every_param (void **state)
     free (page);
 }
 
+static void
+test_how_fresh_is_said_by_questions_and_only_by_them (void **state)
+{
+    (void)state;
+    const covey_method_t *method;
+    for (size_t i = 0; (method = covey_method_at (i)); i++) {
+        bool has = protobuf_c_message_descriptor_get_field_by_name (
+            method->params, "consistency");
+        if (method->read && !has)
+            fail_msg ("%s reads, but %s has no field `optional string "
+                      "consistency = 15`",
+                      method->name, method->params->name);
+    }
+    covey_errbuf_t err;
+    ProtobufCMessage *params = NULL;
+    static const char *const levels[] = {"default", "stale", "linearizable"};
+    assert_int_equal (covey_method_find ("task.list", &method, &err), COVEY_OK);
+    for (int level = 0; level < 3; level++) {
+        char json[64];
+        snprintf (json, sizeof json, "{\"consistency\":\"%s\"}", levels[level]);
+        assert_int_equal (
+            covey_method_params (method, json, strlen (json), &params, &err),
+            COVEY_OK);
+        assert_int_equal (covey_method_consistency (method, params), level);
+        protobuf_c_message_free_unpacked (params, NULL);
+    }
+    static const char odd[] = "{\"consistency\":\"strong\"}";
+    assert_int_equal (
+        covey_method_params (method, odd, strlen (odd), &params, &err),
+        COVEY_INVALID);
+    assert_non_null (strstr (err.text, "linearizable"));
+    static const char order[] = "{\"swarmId\":\"s\",\"consistency\":\"stale\"}";
+    assert_int_equal (covey_method_find ("swarm.disband", &method, &err),
+                      COVEY_OK);
+    assert_int_equal (
+        covey_method_params (method, order, strlen (order), &params, &err),
+        COVEY_INVALID);
+    assert_non_null (strstr (err.text, "changes something"));
+}
+
 int
 main (void)
 {
@@ -113,6 +155,7 @@ main (void)
         cmocka_unit_test (
             test_a_method_without_params_takes_nothing_and_an_empty_object),
         cmocka_unit_test (test_the_page_has_every_method_and_every_param),
+        cmocka_unit_test (test_how_fresh_is_said_by_questions_and_only_by_them),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

@@ -38,10 +38,12 @@ defaults_make_a_first_node (void **state)
 }
 
 static void
-node_that_joins_has_no_roles_unless_given (void **state)
+node_that_joins_is_a_spare_coordinator_unless_told_otherwise (void **state)
 {
     (void)state;
     assert_int_equal (CHECK ("join", "10.0.0.1:7400"), COVEY_OK);
+    assert_true (settings.is_coordinator && !settings.is_persister);
+    assert_int_equal (CHECK ("join", "10.0.0.1", "roles", "none"), COVEY_OK);
     assert_false (settings.is_coordinator || settings.is_persister);
     assert_int_equal (CHECK ("join", "10.0.0.1", "roles", "persister"),
                       COVEY_OK);
@@ -175,7 +177,8 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (defaults_make_a_first_node),
-        cmocka_unit_test (node_that_joins_has_no_roles_unless_given),
+        cmocka_unit_test (
+            node_that_joins_is_a_spare_coordinator_unless_told_otherwise),
         cmocka_unit_test (addresses_are_split_into_host_and_port),
         cmocka_unit_test (port_zero_and_explicit_ports_are_kept),
         cmocka_unit_test (contradictions_are_named),
