@@ -42,32 +42,13 @@ s_set_defaults (covey_replog_config_t *config)
         config->message_max = COVEY_EVENT_MAX; /* leaves room for a header */
 }
 
+/*  The rest is read when libraft starts: an error ends the reading.          */
 static covey_err_t
 s_read_meta (void *arg, const covey_replog_meta_t *meta, covey_errbuf_t *err)
 {
     (void)err;
     *(covey_replog_meta_t *)arg = *meta;
-    return COVEY_OK;
-}
-
-static covey_err_t
-s_ignore_snapshot (void *arg, const covey_replog_snapshot_t *snapshot,
-                   covey_errbuf_t *err)
-{
-    (void)arg;
-    (void)snapshot;
-    (void)err;
-    return COVEY_OK;
-}
-
-static covey_err_t
-s_ignore_entry (void *arg, const covey_replog_entry_t *entry,
-                covey_errbuf_t *err)
-{
-    (void)arg;
-    (void)entry;
-    (void)err;
-    return COVEY_OK;
+    return COVEY_CANCELED;
 }
 
 static uint64_t
@@ -110,21 +91,22 @@ s_found (covey_replog_t *self, covey_errbuf_t *err)
     return code;
 }
 
-/*  A store that is new, or that a log of one version before was moved into
-    (it has entries and a cluster, but nobody yet).                           */
+/*  A store that is new gets an identity; one that belongs to no log founds one,
+    when it shall.                                                            */
 static covey_err_t
 s_make_identity (covey_replog_t *self, covey_errbuf_t *err)
 {
-    covey_replog_reader_t reader = {.arg = &self->meta,
-                                    .meta = s_read_meta,
-                                    .snapshot = s_ignore_snapshot,
-                                    .entry = s_ignore_entry};
+    covey_replog_reader_t reader = {.arg = &self->meta, .meta = s_read_meta};
     covey_err_t code = self->store->klass->read (self->store, &reader, err);
-    if (code || self->meta.member_id != 0)
+    bool found =
+        self->config.found && covey_id_is_zero (self->meta.cluster.bytes);
+    if (code && code != COVEY_CANCELED)
         return code;
-    self->meta.member_id = s_random_id (self);
-    if (self->config.found)
-        code = s_found (self, err);
+    if (self->meta.member_id != 0 && !found)
+        return COVEY_OK;
+    if (self->meta.member_id == 0)
+        self->meta.member_id = s_random_id (self);
+    code = found ? s_found (self, err) : COVEY_OK;
     if (!code)
         code = self->store->klass->set_meta (self->store, &self->meta, err);
     return code ? code : self->store->klass->commit (self->store, err);
@@ -455,8 +437,9 @@ covey_replog_pump (covey_replog_t *self, int64_t now_ms, covey_errbuf_t *err)
 int64_t
 covey_replog_next_ms (const covey_replog_t *self)
 {
-    bool ready = self->command_sent < self->command_count || self->change ||
-                 self->yielding;
+    bool waits = covey_replog_change_waits (self);
+    bool ready = (self->command_sent < self->command_count && !waits) ||
+                 (self->change && !self->change_seen) || self->yielding;
     if (self->inbox_count > 0 || (ready && covey_replog_is_idle (self)))
         return self->now_ms;
     if (self->question_count > 0 &&

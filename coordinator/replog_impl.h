@@ -140,7 +140,7 @@ struct covey_replog {
     uint64_t change_ticket, change_member;
     covey_id_t change_node;
     int64_t change_until_ms;
-    bool change_sent, change_done;
+    bool change_seen, change_sent, change_done;
     int change_status;
     covey_replog_command_t *commands; /* ring                                 */
     size_t command_first, command_count, command_sent;

@@ -223,7 +223,7 @@ s_begin (covey_replog_t *self, covey_replog_change_t change, uint64_t member_id,
     self->change = change;
     self->change_member = member_id;
     self->change_ticket = ticket;
-    self->change_sent = self->change_done = false;
+    self->change_seen = self->change_sent = self->change_done = false;
     self->change_until_ms = self->now_ms + self->config.election_ms;
 }
 
@@ -373,6 +373,7 @@ covey_replog_change_step (covey_replog_t *self)
         s_adopt_change (self);
     if (!self->change || self->change_sent || !may)
         return;
+    self->change_seen = true;
     bool known = s_find (self, self->change_member, &at) != NULL;
     if (!known && self->change != COVEY_REPLOG_CHANGE_ADD) {
         covey_replog_end_change (self, COVEY_NOTFOUND,
@@ -416,9 +417,10 @@ covey_replog_change_settled (covey_replog_t *self)
     if (!self->change_sent || !self->change_done)
         return;
     self->change_sent = self->change_done = false;
-    if (self->change_status == 0 && self->change == COVEY_REPLOG_CHANGE_ADD)
+    if (self->change_status == 0 && self->change == COVEY_REPLOG_CHANGE_ADD) {
         self->change = COVEY_REPLOG_CHANGE_LISTEN;
-    else if (self->change_status == 0)
+        self->change_seen = false;
+    } else if (self->change_status == 0)
         covey_replog_end_change (self, COVEY_OK, "");
     else
         covey_replog_end_change (

@@ -37,7 +37,8 @@ typedef struct {
     size_t state_size;
 } covey_replog_snapshot_t;
 
-/*  What is read; pointers live until `each` returns.                        */
+/*  What is read; pointers live until the call returns. An error ends the
+   reading and is its result. */
 typedef struct {
     void *arg;
     covey_err_t (*meta) (void *arg, const covey_replog_meta_t *meta,

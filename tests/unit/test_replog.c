@@ -401,6 +401,23 @@ test_a_wiped_member_comes_back_as_somebody_else (void **state)
 }
 
 static void
+test_who_waited_may_found_a_log_later (void **state)
+{
+    (void)state;
+    s_net = support_replog_new (1);
+    s_net->members[0].config.found = false;
+    support_replog_open (s_net, 0);
+    uint64_t id = covey_replog_member_id (s_net->members[0].log);
+    support_replog_run (s_net, 1000);
+    assert_false (covey_replog_is_leader (s_net->members[0].log));
+    support_replog_close (s_net, 0);
+    s_net->members[0].config.found = true;
+    support_replog_open (s_net, 0);
+    support_replog_command (s_net, "a");
+    assert_true (id == covey_replog_member_id (s_net->members[0].log));
+}
+
+static void
 test_messages_of_others_are_refused_and_counted (void **state)
 {
     (void)state;
@@ -457,6 +474,7 @@ main (void)
         TEST (test_who_yields_is_followed_by_another),
         TEST (test_an_only_voter_does_not_yield),
         TEST (test_a_wiped_member_comes_back_as_somebody_else),
+        TEST (test_who_waited_may_found_a_log_later),
         TEST (test_messages_of_others_are_refused_and_counted),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
