@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 
 static uint64_t s_ticket = 0;
 
@@ -103,8 +104,7 @@ support_replog_t *
 support_replog_new (int count)
 {
     support_replog_t *self = covey_mem_new (sizeof *self);
-    snprintf (self->dir, sizeof self->dir, "/tmp/covey-replog-XXXXXX");
-    assert_non_null (mkdtemp (self->dir));
+    support_dir_make (self->dir);
     self->now_ms = 1000;
     self->count = count;
     for (int i = 0; i < count; i++) {
@@ -112,7 +112,9 @@ support_replog_new (int count)
         member->net = self;
         member->i = i;
         memset (member->node_id.bytes, 'a' + i, 16);
-        snprintf (member->path, sizeof member->path, "%s/%d.db", self->dir, i);
+        char path[sizeof member->path];
+        snprintf (path, sizeof path, "%s/%d.db", self->dir, i);
+        covey_str_copy (member->path, sizeof member->path, path);
         covey_buf_init (&member->state, SIZE_MAX);
         member->config = (covey_replog_config_t){.node_id = member->node_id,
                                                  .seed = 100u + (unsigned)i,
@@ -127,15 +129,13 @@ void
 support_replog_destroy (support_replog_t **self_p)
 {
     support_replog_t *self = *self_p;
-    char command[128];
     for (int i = 0; i < self->count; i++) {
         support_replog_close (self, i);
         covey_buf_deinit (&self->members[i].state);
     }
     for (size_t i = 0; i < self->mail_count; i++)
         free (self->mail[i].data);
-    snprintf (command, sizeof command, "rm -rf %s", self->dir);
-    assert_int_equal (system (command), 0);
+    support_dir_remove (self->dir);
     free (self);
     *self_p = NULL;
 }

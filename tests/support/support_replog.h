@@ -9,6 +9,7 @@
 #include "coordinator/replog.h"
 #include "coordinator/replog_store.h"
 #include "coordinator/replog_wire.h"
+#include "tests/support/support_dir.h"
 
 #define SUPPORT_REPLOG_MEMBERS 5
 #define SUPPORT_REPLOG_MAIL 20000
@@ -44,7 +45,7 @@ typedef struct {
 } support_replog_member_t;
 
 struct support_replog {
-    char dir[64];
+    char dir[SUPPORT_DIR_SIZE];
     int64_t now_ms;
     int count;
     support_replog_member_t members[SUPPORT_REPLOG_MEMBERS];
