@@ -82,6 +82,20 @@ covey_check_task_submit (const ProtobufCMessage *params, covey_errbuf_t *err)
     covey_check_name (&c, "idempotencyKey", p->idempotency_key);
     covey_check_name (&c, "preferredHost", p->preferred_host);
     covey_check_name (&c, "share", p->share);
+    covey_check_name (&c, "parent", p->parent);
+    if (!c.code && covey_task_dependency_policy (p->dependency_policy) < 0)
+        return covey_fail (err, COVEY_INVALID,
+                           "dependencyPolicy \"%.40s\" is none of fail, "
+                           "ignore, wait",
+                           p->dependency_policy);
+    if (!c.code && covey_task_parent_policy (p->parent_policy) < 0)
+        return covey_fail (err, COVEY_INVALID,
+                           "parentPolicy \"%.40s\" is none of cancel, "
+                           "request, abandon",
+                           p->parent_policy);
+    if (!c.code && p->parent_policy && !p->parent)
+        return covey_fail (err, COVEY_INVALID,
+                           "parentPolicy is given without parent");
     if (p->has_weight)
         covey_check_range (&c, "weight", p->weight, 1, COVEY_SHARE_WEIGHT_MAX);
     return c.code;
@@ -129,4 +143,30 @@ covey_check_task_cancel (const ProtobufCMessage *params, covey_errbuf_t *err)
     if (p->has_grace)
         covey_check_range (&c, "grace", p->grace, 0, COVEY_TASK_LEASE_MAX_MS);
     return c.code;
+}
+
+covey_err_t
+covey_check_task_batch (const ProtobufCMessage *params, covey_errbuf_t *err)
+{
+    const Covey__Control__TaskBatch *p =
+        (const Covey__Control__TaskBatch *)params;
+    covey_check_t c = {COVEY_OK, err};
+    covey_check_name (&c, "idempotencyKey", p->idempotency_key);
+    if (c.code)
+        return c.code;
+    if (p->n_tasks == 0 || p->n_tasks > COVEY_TASK_BATCH_MAX)
+        return covey_fail (err, COVEY_LIMIT,
+                           "tasks has %zu entries, allowed are 1 to %d",
+                           p->n_tasks, COVEY_TASK_BATCH_MAX);
+    for (size_t i = 0; i < p->n_tasks; i++) {
+        covey_errbuf_t why;
+        covey_err_t code = covey_check_task_submit (&p->tasks[i]->base, &why);
+        if (!code && p->tasks[i]->idempotency_key)
+            code = covey_fail (&why, COVEY_INVALID,
+                               "idempotencyKey is for all tasks together: give "
+                               "it beside tasks");
+        if (code)
+            return covey_fail (err, code, "tasks[%zu]: %.400s", i, why.text);
+    }
+    return COVEY_OK;
 }

@@ -33,6 +33,7 @@ typedef enum {
     COVEY_SHOW_VOTE,
     COVEY_SHOW_MEMORY,       /* id: the revision, a blank, the key            */
     COVEY_SHOW_MEMORY_VALUE, /* the same, with its value                      */
+    COVEY_SHOW_BATCH, /* id: number of the first task, blank, how many   */
     COVEY_SHOW_CLAIM = 16,
     COVEY_SHOW_SESSION = 24
 } covey_show_t;

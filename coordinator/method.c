@@ -67,6 +67,8 @@ s_check_claim (const covey_state_t *state, const char *caller,
 static const covey_method_t s_methods[] = {
     {"task.submit", PARAMS (task_submit), covey_check_task_submit,
      OP (TASK_SUBMIT), NULL},
+    {"task.batch", PARAMS (task_batch), covey_check_task_batch, OP (TASK_BATCH),
+     NULL},
     {"task.accept", PARAMS (task_report), covey_check_task_report,
      OP (TASK_ACCEPT), NULL},
     {"task.reject", PARAMS (task_report), covey_check_task_report,

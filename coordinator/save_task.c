@@ -26,6 +26,11 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->host = task->host;
     to->share = task->share;
     to->weight = task->weight;
+    to->dependency_policy = task->dependency_policy;
+    to->parent = task->parent_id;
+    to->parent_policy = task->parent_policy;
+    to->under_parent = task->parent != NULL;
+    to->batch = task->batch;
     to->n_required_capabilities = task->required.count;
     to->required_capabilities = task->required.items;
     to->priority = task->priority;
@@ -135,8 +140,10 @@ s_is_good (const covey_state_t *self, const Covey__Snapshot__Task *from)
     return from->state < COVEY_TASK_STATES &&
            from->priority < COVEY_SHARE_PRIORITIES &&
            from->weight <= COVEY_SHARE_WEIGHT_MAX &&
-           from->seq <= self->task_seq && from->token <= self->token &&
-           from->ended_seq <= self->ended_seq &&
+           from->dependency_policy <= COVEY_TASK_DEPENDENCY_WAIT &&
+           from->parent_policy <= COVEY_TASK_PARENT_ABANDON &&
+           from->batch <= COVEY_TASK_BATCH_MAX && from->seq <= self->task_seq &&
+           from->token <= self->token && from->ended_seq <= self->ended_seq &&
            from->lease >= COVEY_TASK_LEASE_MIN_MS &&
            from->lease <= COVEY_TASK_LEASE_MAX_MS &&
            s_is_limit (from->queue_timeout, 0) &&
@@ -169,6 +176,11 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->host = covey_str_dup (from->host);
     task->share = covey_str_dup (from->share);
     task->weight = from->weight;
+    task->dependency_policy =
+        (covey_task_dependency_policy_t)from->dependency_policy;
+    task->parent_id = covey_str_dup (from->parent);
+    task->parent_policy = (covey_task_parent_policy_t)from->parent_policy;
+    task->batch = from->batch;
     covey_texts_sort (&task->required, from->required_capabilities,
                       from->n_required_capabilities);
     task->priority = from->priority;
@@ -238,12 +250,28 @@ s_take_edges (covey_state_t *self, covey_task_t *task,
         if (edge->done)
             continue;
         covey_task_t *on = covey_state_find_task (self, edge->id);
-        if (!on || covey_task_state_is_ended (on->state) ||
+        if (!on || on->state == COVEY_TASK_STATE_COMPLETED ||
+            !covey_state_may_come (on) ||
             !covey_tree_insert (&on->dependants, edge))
             return false;
         edge->on = on;
         task->waits_for++;
     }
+    return true;
+}
+
+static bool
+s_take_parent (covey_state_t *self, covey_task_t *task,
+               const Covey__Snapshot__Task *from)
+{
+    if (!from->under_parent)
+        return true;
+    covey_task_t *parent =
+        from->parent ? covey_state_find_task (self, from->parent) : NULL;
+    if (!parent || parent == task || covey_task_state_is_ended (task->state) ||
+        !covey_tree_insert (&parent->children, task))
+        return false;
+    task->parent = parent;
     return true;
 }
 
@@ -339,7 +367,8 @@ covey_state_load_task (covey_state_t *self,
     /* From here on the state owns it, and frees it whatever is wrong. */
     covey_tree_insert (&self->tasks, task);
     good = !task->key || covey_tree_insert (&self->by_key, task);
-    good = good && s_take_edges (self, task, from);
+    good = good && s_take_edges (self, task, from) &&
+           s_take_parent (self, task, from);
     if (good && covey_task_state_is_ended (task->state))
         good = s_take_end (self, task, from);
     else if (good) {

@@ -214,6 +214,8 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_agent_load (self, c->agent_load);
         case COVEY__CONTROL__COMMAND__OP_TASK_SUBMIT:
             return covey_state_on_submit (self, c->task_submit);
+        case COVEY__CONTROL__COMMAND__OP_TASK_BATCH:
+            return covey_state_on_batch (self, c->task_batch);
         case COVEY__CONTROL__COMMAND__OP_TASK_CANCEL:
             return covey_state_on_cancel (self, c->task_cancel);
         case COVEY__CONTROL__COMMAND__OP_TASK_RETRY:

@@ -96,6 +96,7 @@ struct covey_state {
     uint32_t ordinal; /* of ids made by this command                          */
     covey_show_t show;
     const char *show_id;
+    char made_id[64]; /* where that is made up                                */
     char shown[COVEY_SHOW_ID_MAX + 1]; /* a show_id that is made up          */
 };
 
@@ -125,6 +126,17 @@ covey_err_t covey_state_on_pause (covey_state_t *self,
                                   const Covey__Control__TaskRef *ref);
 covey_err_t covey_state_on_resume (covey_state_t *self,
                                    const Covey__Control__TaskRef *ref);
+
+covey_err_t covey_state_on_batch (covey_state_t *self,
+                                  const Covey__Control__TaskBatch *batch);
+/*  May this one be taken, with `count` at once? Its dependencies apart.     */
+covey_err_t covey_state_may_submit (covey_state_t *self,
+                                    const Covey__Control__TaskSubmit *submit,
+                                    size_t count);
+/*  Take it: it was checked. `submitter` NULL: the caller.                   */
+covey_task_t *covey_state_submit (covey_state_t *self,
+                                  const Covey__Control__TaskSubmit *submit,
+                                  const char *submitter);
 
 /*  Who works on it shall stop; it is taken away when `grace_ms` are over,
     never when that is negative.                                              */
@@ -172,6 +184,13 @@ void covey_state_end_task (covey_state_t *self, covey_task_t *task,
 bool covey_state_wait_for (covey_state_t *self, covey_dependency_t *edge,
                            covey_task_t *on);
 void covey_state_wait_no_more (covey_task_t *task);
+/*  It fails because of what it waits for.                                   */
+void covey_state_fail_for (covey_state_t *self, covey_task_t *waiter,
+                           const covey_task_t *on);
+/*  Not completed: can it still be, if only because a person tries again?    */
+bool covey_state_may_come (const covey_task_t *task);
+/*  It has no parent any more.                                               */
+void covey_state_orphan (covey_task_t *task);
 /*  A try failed: again in so many ms, failed, or parked.                    */
 void covey_state_after_failure (covey_state_t *self, covey_task_t *task,
                                 bool retryable, int64_t delay_ms);

@@ -330,13 +330,18 @@ s_check_again (covey_state_t *self, const covey_task_t *task)
         if (edge->done)
             continue;
         const covey_task_t *on = covey_state_find_task (self, edge->id);
+        if (!on && task->dependency_policy == COVEY_TASK_DEPENDENCY_IGNORE)
+            continue;
         if (!on)
             return covey_fail (self->err, COVEY_STATE,
                                "task %s waits for %s, which is not kept any "
                                "more",
                                task->id, edge->id);
         if (covey_task_state_is_ended (on->state) &&
-            on->state != COVEY_TASK_STATE_COMPLETED)
+            on->state != COVEY_TASK_STATE_COMPLETED &&
+            task->dependency_policy != COVEY_TASK_DEPENDENCY_IGNORE &&
+            !(task->dependency_policy == COVEY_TASK_DEPENDENCY_WAIT &&
+              covey_state_may_come (on)))
             return covey_fail (self->err, COVEY_STATE,
                                "task %s waits for %s, which is %s: try that "
                                "one again first",
@@ -366,6 +371,12 @@ covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
     task->attempts_before = task->attempt;
     task->rejection_count = 0;
     task->ready_us = task->not_before_us = 0;
+    covey_task_t *parent =
+        task->parent_id ? covey_state_find_task (self, task->parent_id) : NULL;
+    if (parent && !covey_task_state_is_ended (parent->state)) {
+        task->parent = parent;
+        covey_tree_insert (&parent->children, task);
+    }
     /* A deadline that has passed would end it at once: a person decided that
        it runs all the same. */
     if (task->deadline_us && task->deadline_us <= self->now_us)
@@ -373,9 +384,14 @@ covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
     covey_state_arm_end (self, task);
     for (size_t i = 0; i < task->dependency_count; i++) {
         covey_dependency_t *edge = &task->dependencies[i];
-        if (!edge->done)
-            covey_state_wait_for (self, edge,
-                                  covey_state_find_task (self, edge->id));
+        if (edge->done)
+            continue;
+        covey_task_t *on = covey_state_find_task (self, edge->id);
+        if (task->dependency_policy == COVEY_TASK_DEPENDENCY_IGNORE &&
+            (!on || covey_task_state_is_ended (on->state)))
+            edge->done = true;
+        else
+            covey_state_wait_for (self, edge, on);
     }
     covey_fact_retried (self, task);
     covey_state_show_task (self, task);

@@ -55,6 +55,42 @@ covey_task_state_is_ended (covey_task_state_t state)
     return state >= COVEY_TASK_STATE_COMPLETED;
 }
 
+static const char *const s_dependency_policies[] = {"fail", "ignore", "wait"};
+static const char *const s_parent_policies[] = {"cancel", "request", "abandon"};
+
+static int
+s_policy (const char *const *names, const char *name)
+{
+    for (int i = 0; name && i < 3; i++)
+        if (strcmp (names[i], name) == 0)
+            return i;
+    return name ? -1 : 0;
+}
+
+int
+covey_task_dependency_policy (const char *name)
+{
+    return s_policy (s_dependency_policies, name);
+}
+
+const char *
+covey_task_dependency_policy_name (int policy)
+{
+    return s_dependency_policies[policy];
+}
+
+int
+covey_task_parent_policy (const char *name)
+{
+    return s_policy (s_parent_policies, name);
+}
+
+const char *
+covey_task_parent_policy_name (int policy)
+{
+    return s_parent_policies[policy];
+}
+
 static const char *const s_names[COVEY_TASK_STATES] = {
     "queued",    "assigned", "accepted",  "started", "paused",
     "completed", "failed",   "cancelled", "parked"};
@@ -97,6 +133,13 @@ s_compare_edges (const void *a, const void *b)
                                            : x->waiter->seq > y->waiter->seq;
 }
 
+static int
+s_compare_children (const void *a, const void *b)
+{
+    const covey_task_t *x = a, *y = b;
+    return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
 covey_task_t *
 covey_task_new (const char *id, uint64_t seq)
 {
@@ -109,6 +152,8 @@ covey_task_new (const char *id, uint64_t seq)
     self->keep_ms = -1;
     covey_tree_init (&self->dependants, offsetof (covey_dependency_t, link),
                      s_compare_edges);
+    covey_tree_init (&self->children, offsetof (covey_task_t, in_parent),
+                     s_compare_children);
     return self;
 }
 
@@ -137,6 +182,7 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->assignee);
     free (self->coordination);
     free (self->step);
+    free (self->parent_id);
     free (self->host);
     free (self->share);
     free (self->correlation_id);

@@ -25,6 +25,7 @@
 #define COVEY_TASK_MAX_DELAY_MS 60000
 #define COVEY_TASK_DELAY_MAX_MS 86400000
 #define COVEY_TASK_REJECTIONS_MAX 64
+#define COVEY_TASK_BATCH_MAX 1000
 #define COVEY_TASK_LIMIT_MAX_MS INT64_C (31536000000) /* a year */
 /*  What a task and a dependency count for beside their texts: numbers that do
     not change with the machine, because replicas decide by them.             */
@@ -53,6 +54,28 @@ typedef enum {
     COVEY_TASK_STATE_PARKED = 8
 } covey_task_state_t;
 #define COVEY_TASK_STATES 9
+
+/*  What a task does when one that it depends on fails, is cancelled or parked;
+    `wait`: a failed or parked one may be tried again, a cancelled one not.   */
+typedef enum {
+    COVEY_TASK_DEPENDENCY_FAIL,
+    COVEY_TASK_DEPENDENCY_IGNORE,
+    COVEY_TASK_DEPENDENCY_WAIT
+} covey_task_dependency_policy_t;
+
+/*  What becomes of a task when its parent is completed, failed or cancelled;
+    `request`: who works on it is asked to stop and may take its time.        */
+typedef enum {
+    COVEY_TASK_PARENT_CANCEL,
+    COVEY_TASK_PARENT_REQUEST,
+    COVEY_TASK_PARENT_ABANDON
+} covey_task_parent_policy_t;
+
+/*  Names of policies; -1 for a name that is none, the default for NULL.     */
+int covey_task_dependency_policy (const char *name);
+const char *covey_task_dependency_policy_name (int policy);
+int covey_task_parent_policy (const char *name);
+const char *covey_task_parent_policy_name (int policy);
 
 typedef enum {
     COVEY_TASK_ON_ASSIGN,
@@ -129,6 +152,10 @@ struct covey_task {
     covey_timer_t wake;  /* held: lease; queued: delay, or wait for an agent*/
     covey_timer_t limit; /* held: the end of the attempt, or of a grace    */
     covey_timer_t deadline; /* ended: when it is forgotten                    */
+    covey_link_t in_parent;
+    covey_task_t *parent;     /* while both live                              */
+    covey_tree_t children;    /* that live, by age                            */
+    uint32_t batch;           /* tasks that came with it, it is their first   */
     covey_task_t *next_ended; /* in a cascade of ends                         */
 
     /* as submitted */
@@ -145,6 +172,9 @@ struct covey_task {
     char *host;      /* preferred node: name or id, or NULL                  */
     char *share;     /* whose share it counts against; NULL: nobody's        */
     uint32_t weight; /* of that share                                        */
+    covey_task_dependency_policy_t dependency_policy;
+    char *parent_id; /* or NULL                                               */
+    covey_task_parent_policy_t parent_policy;
     covey_texts_t required; /* capabilities, sorted                           */
     uint32_t priority;
     covey_retry_t retry;

@@ -157,6 +157,7 @@ s_bury (covey_state_t *self, covey_task_t *task, covey_task_state_t state)
     covey_state_count_out (self, task);
     covey_state_unready (self, task);
     covey_state_wait_no_more (task);
+    covey_state_orphan (task);
     covey_timers_disarm (&self->timers, &task->deadline);
     task->pause_requested = task->cancel_requested = false;
     covey_task_set (&task->wish, NULL);
@@ -170,31 +171,89 @@ s_bury (covey_state_t *self, covey_task_t *task, covey_task_state_t state)
     covey_state_step_ended (self, task);
 }
 
+/*  What this edge waited for does not matter any more.                      */
+static void
+s_done (covey_state_t *self, covey_dependency_t *edge)
+{
+    covey_task_t *waiter = edge->waiter;
+    covey_tree_remove (&edge->on->dependants, edge);
+    edge->on = NULL;
+    edge->done = true;
+    if (--waiter->waits_for == 0 && waiter->state == COVEY_TASK_STATE_QUEUED)
+        covey_state_settle (self, waiter);
+}
+
 static void
 s_completed (covey_state_t *self, covey_task_t *task)
 {
     covey_dependency_t *edge;
-    while ((edge = covey_tree_first (&task->dependants))) {
-        covey_tree_remove (&task->dependants, edge);
-        edge->on = NULL;
-        edge->done = true;
-        covey_task_t *waiter = edge->waiter;
-        if (--waiter->waits_for == 0 &&
-            waiter->state == COVEY_TASK_STATE_QUEUED)
-            covey_state_settle (self, waiter);
-    }
+    while ((edge = covey_tree_first (&task->dependants)))
+        s_done (self, edge);
 }
 
-/*  What waits for a task that failed, fails.                                */
+void
+covey_state_fail_for (covey_state_t *self, covey_task_t *waiter,
+                      const covey_task_t *on)
+{
+    covey_errbuf_t text;
+    (void)covey_fail (&text, COVEY_STATE, "dependency %s is %s", on->id,
+                      covey_task_state_name (on->state));
+    covey_state_fail (self, waiter, COVEY_TASK_DEPENDENCY, text.text);
+}
+
+bool
+covey_state_may_come (const covey_task_t *task)
+{
+    return !covey_task_state_is_ended (task->state) ||
+           task->state == COVEY_TASK_STATE_FAILED ||
+           task->state == COVEY_TASK_STATE_PARKED;
+}
+
+void
+covey_state_orphan (covey_task_t *task)
+{
+    if (task->parent)
+        covey_tree_remove (&task->parent->children, task);
+    task->parent = NULL;
+}
+
+static bool
+s_goes_on_waiting (const covey_task_t *task, const covey_task_t *on)
+{
+    return task->dependency_policy == COVEY_TASK_DEPENDENCY_WAIT &&
+           covey_state_may_come (on);
+}
+
+/*  A task has ended otherwise: what waits for it decides by its policy.     */
 static void
 s_failed (covey_state_t *self, covey_task_t *task)
 {
-    covey_dependency_t *edge;
-    while ((edge = covey_tree_first (&task->dependants))) {
-        covey_errbuf_t text;
-        (void)covey_fail (&text, COVEY_STATE, "dependency %s is %s", task->id,
-                          covey_task_state_name (task->state));
-        covey_state_fail (self, edge->waiter, COVEY_TASK_DEPENDENCY, text.text);
+    covey_dependency_t *next, *edge = covey_tree_first (&task->dependants);
+    for (; edge; edge = next) {
+        covey_task_t *waiter = edge->waiter;
+        next = covey_tree_next (&task->dependants, edge);
+        if (waiter->dependency_policy == COVEY_TASK_DEPENDENCY_IGNORE)
+            s_done (self, edge);
+        else if (!s_goes_on_waiting (waiter, task))
+            covey_state_fail_for (self, waiter, task);
+    }
+}
+
+static void
+s_end_children (covey_state_t *self, covey_task_t *task)
+{
+    covey_task_t *child;
+    covey_errbuf_t text;
+    (void)covey_fail (&text, COVEY_CANCELED, "its parent %s is %s", task->id,
+                      covey_task_state_name (task->state));
+    while ((child = covey_tree_first (&task->children))) {
+        covey_state_orphan (child);
+        if (child->parent_policy == COVEY_TASK_PARENT_ABANDON)
+            continue;
+        if (child->parent_policy == COVEY_TASK_PARENT_REQUEST && child->worker)
+            covey_state_ask_cancel (self, child, text.text, -1);
+        else
+            covey_state_cancel (self, child, text.text);
     }
 }
 
@@ -216,6 +275,8 @@ covey_state_end_task (covey_state_t *self, covey_task_t *task,
             s_completed (self, task);
         else
             s_failed (self, task);
+        if (task->state != COVEY_TASK_STATE_PARKED)
+            s_end_children (self, task);
         covey_task_t *next = task->next_ended;
         task->next_ended = NULL;
         task = next;

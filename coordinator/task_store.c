@@ -160,6 +160,17 @@ void
 covey_state_drop_task (covey_state_t *self, covey_task_t *task)
 {
     assert (covey_task_state_is_ended (task->state));
+    covey_dependency_t *edge;
+    while ((edge = covey_tree_first (&task->dependants))) {
+        covey_errbuf_t text;
+        (void)covey_fail (&text, COVEY_STATE,
+                          "dependency %s was %s and is not kept any more",
+                          task->id, covey_task_state_name (task->state));
+        covey_state_fail (self, edge->waiter, COVEY_TASK_DEPENDENCY, text.text);
+    }
+    covey_task_t *child;
+    while ((child = covey_tree_first (&task->children)))
+        covey_state_orphan (child);
     covey_tree_remove (s_ended_of (self, task), task);
     self->ended_bytes -= task->bytes;
     covey_tree_remove (&self->tasks, task);
@@ -193,6 +204,10 @@ covey_state_deinit_tasks (covey_state_t *self)
         if (task->worker)
             covey_state_release (self, task);
         covey_state_wait_no_more (task);
+        covey_state_orphan (task);
+        covey_task_t *child;
+        while ((child = covey_tree_first (&task->children)))
+            covey_state_orphan (child);
         covey_dependency_t *edge;
         while ((edge = covey_tree_first (&task->dependants))) {
             covey_tree_remove (&task->dependants, edge);

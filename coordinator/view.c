@@ -157,6 +157,8 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
         const covey_task_t *task = covey_state_find_task (self, id);
         if (task)
             return covey_view_task (self, task, false, to);
+    } else if (show == COVEY_SHOW_BATCH) {
+        return covey_view_batch (self, id, to);
     } else if (show == COVEY_SHOW_SWARM) {
         const covey_swarm_entry_t *entry = covey_state_find_swarm (self, id);
         if (entry)

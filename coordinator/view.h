@@ -8,6 +8,9 @@
 /*  A larger result is not shown: its base64 would not fit into an answer.   */
 #define COVEY_VIEW_RESULT_MAX (700u << 10)
 
+/*  The tasks of a batch that are still kept.                                */
+covey_err_t covey_view_batch (const covey_state_t *state, const char *id,
+                              covey_buf_t *to);
 covey_err_t covey_view_task (const covey_state_t *state,
                              const covey_task_t *task, bool with_result,
                              covey_buf_t *to);

@@ -120,6 +120,13 @@ s_fill_task (const covey_task_t *task, Covey__Control__TaskView *view)
     view->agent_type = task->agent_type;
     view->preferred_host = task->host;
     view->share = task->share;
+    if (task->dependency_count)
+        view->dependency_policy = (char *)covey_task_dependency_policy_name (
+            (int)task->dependency_policy);
+    view->parent = task->parent_id;
+    if (task->parent_id)
+        view->parent_policy =
+            (char *)covey_task_parent_policy_name ((int)task->parent_policy);
     view->has_weight = task->weight != 0;
     view->weight = task->weight;
     view->n_required_capabilities = task->required.count;
@@ -217,6 +224,29 @@ covey_state_tasks (const covey_state_t *self,
             break;
         last = task->id;
         covey_err_t code = covey_view_task (self, task, false, to);
+        if (code)
+            return code;
+    }
+    return covey_view_list_end (&list, last);
+}
+
+covey_err_t
+covey_view_batch (const covey_state_t *state, const char *id, covey_buf_t *to)
+{
+    unsigned long long first = 0, count = 0;
+    (void)sscanf (id, "%llu %llu", &first, &count);
+    covey_view_list_t list;
+    covey_view_list_begin (&list, "tasks", COVEY_TASK_BATCH_MAX, to);
+    const char *last = NULL;
+    uint64_t after = first - 1;
+    for (covey_task_t *task =
+             covey_tree_after (&state->by_seq, &after, s_key_seq);
+         task && task->seq < first + count;
+         task = covey_tree_next (&state->by_seq, task)) {
+        if (!covey_view_list_has_room (&list))
+            break;
+        last = task->id;
+        covey_err_t code = covey_view_task (state, task, false, to);
         if (code)
             return code;
     }

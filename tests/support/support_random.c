@@ -90,6 +90,10 @@ s_submit_more (support_random_t *self, s_json_t *to)
                (unsigned long long)(1 + s_below (self, 5)));
     if (s_chance (self, 15))
         s_add (to, "\"preferredHost\":\"%s\"", s_word (self));
+    s_add (to, "\"dependencyPolicy\":\"%s\"",
+           s_chance (self, 60) ? "wait" : "ignore");
+    if (s_chance (self, 15))
+        s_add (to, "\"parent\":\"t%d\"", (int)s_recent (self, self->tasks));
 }
 
 static void
