@@ -212,17 +212,15 @@ covey_memory_incr (covey_agent_t *self, const char *key, int64_t by,
         return rc;
     covey_i_memory_t memory;
     covey_i_memory_init (&memory, view);
-    bool has = memory.value &&
-               covey_str_to_int (memory.value, INT64_MIN, INT64_MAX, &by);
-    if (has && value_p)
+    if (!memory.value ||
+        !covey_str_to_int (memory.value, INT64_MIN, INT64_MAX, &by))
+        rc = covey_fail (covey_errbuf (), COVEY_VERSION,
+                         "the coordinator's answer to memory.incr has no sum");
+    else if (value_p)
         *value_p = by;
     covey_i_memory_deinit (&memory);
     s_free_view (view);
-    return has ? COVEY_OK
-               : covey_fail (covey_errbuf (), COVEY_CONFLICT,
-                             "key %.200s was counted on, but others did so "
-                             "too before the answer came: get it",
-                             key);
+    return rc;
 }
 
 covey_err_t

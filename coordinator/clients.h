@@ -33,13 +33,14 @@ typedef enum {
     COVEY_SHOW_VOTE,
     COVEY_SHOW_MEMORY,       /* id: the revision, a blank, the key            */
     COVEY_SHOW_MEMORY_VALUE, /* the same, with its value                      */
-    COVEY_SHOW_BATCH, /* id: number of the first task, blank, how many   */
+    COVEY_SHOW_BATCH,   /* id: number of the first task, blank, how many   */
+    COVEY_SHOW_COUNTER, /* id: the revision, the sum, the key            */
     COVEY_SHOW_CLAIM = 16,
     COVEY_SHOW_SESSION = 24
 } covey_show_t;
 
 /*  An id of what is shown has at most so many bytes.                        */
-#define COVEY_SHOW_ID_MAX (COVEY_NAME_MAX + 24)
+#define COVEY_SHOW_ID_MAX (COVEY_NAME_MAX + 48)
 
 typedef struct {
     covey_err_t code;

@@ -65,6 +65,9 @@ covey_state_destroy (covey_state_t **self_p)
     covey_state_t *self = *self_p;
     if (!self)
         return;
+    /* No part may touch the timer of another one that is freed already. */
+    while (covey_timers_take (&self->timers, INT64_MAX))
+        ;
     covey_state_deinit_tasks (self);
     covey_state_deinit_swarms (self);
     covey_memory_deinit (&self->memory);

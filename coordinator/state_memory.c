@@ -79,9 +79,11 @@ static void
 s_show (covey_state_t *self, covey_show_t show,
         const covey_memory_version_t *version)
 {
-    snprintf (self->shown, sizeof self->shown, "%llu %.*s",
-              (unsigned long long)version->revision, COVEY_NAME_MAX,
-              version->entry->key);
+    /* The value of a counter is its digits, with a NUL behind them. */
+    const char *sum = show == COVEY_SHOW_COUNTER ? version->data : NULL;
+    snprintf (self->shown, sizeof self->shown, "%llu %s%s%.*s",
+              (unsigned long long)version->revision, sum ? sum : "",
+              sum ? " " : "", COVEY_NAME_MAX, version->entry->key);
     self->show = show;
     self->show_id = self->shown;
 }
@@ -295,7 +297,7 @@ s_on_incr (covey_state_t *self, const Covey__Control__MemoryIncr *incr)
     write.size =
         (size_t)snprintf (digits, sizeof digits, "%lld", (long long)sum);
     write.data = digits;
-    return s_store (self, incr->key, &write, COVEY_SHOW_MEMORY_VALUE);
+    return s_store (self, incr->key, &write, COVEY_SHOW_COUNTER);
 }
 
 /* ---- sharing and reading ----------------------------------------------------

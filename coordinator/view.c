@@ -172,9 +172,9 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
         const covey_vote_entry_t *entry = covey_state_find_vote (self, id);
         if (entry)
             return covey_view_vote (entry->proposal, true, to);
-    } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE)
-        return covey_view_memory (self, id, show == COVEY_SHOW_MEMORY_VALUE,
-                                  to);
+    } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE ||
+               show == COVEY_SHOW_COUNTER)
+        return covey_view_memory (self, show, id, to);
     if (show == COVEY_SHOW_CLAIM && covey_claims_find (&self->claims, id))
         return covey_state_claim (self, id, to, NULL);
     covey_buf_putc (to, '{');

@@ -19,9 +19,9 @@ covey_err_t covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to);
 covey_err_t covey_view_vote (const covey_proposal_t *vote, bool whole,
                              covey_buf_t *to);
 
-/*  The version that an answer shows: COVEY_SHOW_MEMORY.                     */
-covey_err_t covey_view_memory (const covey_state_t *state, const char *id,
-                               bool with_value, covey_buf_t *to);
+/*  The version that an answer shows: COVEY_SHOW_MEMORY and those behind it.  */
+covey_err_t covey_view_memory (const covey_state_t *state, covey_show_t show,
+                               const char *id, covey_buf_t *to);
 
 /*  {"outcome": ..., "reason": ...} of a decision that is not the proposal
     itself; NULL when it is, or when there is none. The caller frees it.      */

@@ -86,25 +86,44 @@ s_put (const covey_memory_version_t *v, const s_look_t *look, covey_buf_t *to)
     return covey_json_write (&view.base, to);
 }
 
+/*  A version that is not kept any more: what the answer itself knows. `sum` is
+    that of a counter, or NULL.                                               */
+static covey_err_t
+s_put_superseded (const char *key, uint64_t revision, const char *sum,
+                  size_t size, covey_buf_t *to)
+{
+    Covey__Control__MemoryView view = COVEY__CONTROL__MEMORY_VIEW__INIT;
+    Covey__V1__Payload value = COVEY__V1__PAYLOAD__INIT;
+    view.key = (char *)(uintptr_t)key;
+    view.has_revision = true;
+    view.revision = revision;
+    view.has_superseded = view.superseded = true;
+    if (sum) {
+        value.has_content_type = value.has_data = true;
+        value.content_type = COVEY__V1__CONTENT_TYPE__JSON;
+        value.data = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)sum};
+        view.value = &value;
+    }
+    return covey_json_write (&view.base, to);
+}
+
 covey_err_t
-covey_view_memory (const covey_state_t *state, const char *id, bool with_value,
-                   covey_buf_t *to)
+covey_view_memory (const covey_state_t *state, covey_show_t show,
+                   const char *id, covey_buf_t *to)
 {
     char *key;
     uint64_t revision = strtoull (id, &key, 10);
     key += *key == ' ';
+    const char *sum = show == COVEY_SHOW_COUNTER ? key : NULL;
+    size_t size = sum ? strcspn (sum, " ") : 0;
+    key += size + (sum && sum[size] ? 1 : 0);
     const covey_memory_entry_t *entry =
         covey_memory_find_any (&state->memory, key);
     const covey_memory_version_t *v =
         entry ? covey_memory_at (entry, revision) : NULL;
-    if (v && v->revision == revision)
-        return s_put (v, &(s_look_t){.with_value = with_value}, to);
-    Covey__Control__MemoryView view = COVEY__CONTROL__MEMORY_VIEW__INIT;
-    view.key = key;
-    view.has_revision = true;
-    view.revision = revision;
-    view.has_superseded = view.superseded = true;
-    return covey_json_write (&view.base, to);
+    if (!v || v->revision != revision)
+        return s_put_superseded (key, revision, sum, size, to);
+    return s_put (v, &(s_look_t){.with_value = show != COVEY_SHOW_MEMORY}, to);
 }
 
 covey_err_t

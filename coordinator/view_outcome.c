@@ -20,6 +20,7 @@ s_kind (covey_show_t show)
             return "vote";
         case COVEY_SHOW_MEMORY:
         case COVEY_SHOW_MEMORY_VALUE:
+        case COVEY_SHOW_COUNTER:
             return "memory";
         case COVEY_SHOW_CLAIM:
             return "claim";

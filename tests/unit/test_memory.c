@@ -293,7 +293,7 @@ test_totals_are_bounded_in_all_and_in_each_namespace (void **state)
     /* what a write pushes out of the history makes room for it */
     for (int i = 0; i < COVEY_MEMORY_HISTORY; i++)
         assert_int_equal (s_put (&memory, &limits, "a/2", 1, &err), COVEY_OK);
-    size_t bytes = memory.bytes;
+    size_t bytes = limits.bytes_max = memory.bytes;
     for (int i = 0; i < 100; i++)
         assert_int_equal (s_put (&memory, &limits, "a/2", 1, &err), COVEY_OK);
     assert_int_equal (memory.bytes, bytes);
