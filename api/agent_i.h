@@ -347,7 +347,7 @@ covey_err_t covey_i_agent_ask_for (covey_agent_t *self,
 void covey_i_agent_forget_request (covey_agent_t *self,
                                    covey_pending_t *pending);
 
-/* agent_outcome.c --------------------------------------------------------- */
+/* agent_mesh.c ------------------------------------------------------------ */
 
 #define COVEY_HINT_MAX (2 * COVEY_NAME_MAX + 128)
 

@@ -35,6 +35,7 @@ static const covey_cli_command_t *const s_commands[] = {
     &covey_cmd_vote_show,
     &covey_cmd_vote_list,
     &covey_cmd_vote_withdraw,
+    &covey_cmd_limits,
     &covey_cmd_outcome,
     &covey_cmd_memory_put,
     &covey_cmd_memory_get,

@@ -38,6 +38,7 @@ extern const covey_cli_command_t covey_cmd_vote_withdraw;
 extern const covey_cli_command_t covey_cmd_vote_show;
 extern const covey_cli_command_t covey_cmd_vote_list;
 extern const covey_cli_command_t covey_cmd_votes;
+extern const covey_cli_command_t covey_cmd_limits;
 extern const covey_cli_command_t covey_cmd_outcome;
 extern const covey_cli_command_t covey_cmd_memory_put;
 extern const covey_cli_command_t covey_cmd_memory_get;

@@ -36,7 +36,8 @@ typedef enum {
     COVEY_SHOW_BATCH,   /* id: number of the first task, blank, how many   */
     COVEY_SHOW_COUNTER, /* id: the revision, the sum, the key            */
     COVEY_SHOW_CLAIM = 16,
-    COVEY_SHOW_SESSION = 24
+    COVEY_SHOW_SESSION = 24,
+    COVEY_SHOW_LIMITS = 28
 } covey_show_t;
 
 /*  An id of what is shown has at most so many bytes.                        */

@@ -89,4 +89,7 @@ void covey_fact_coordination_update (covey_state_t *state,
                                      const covey_team_t *team);
 void covey_fact_coordinated (covey_state_t *state, const covey_team_t *team);
 
+/*  Limits were set.                                                         */
+void covey_fact_limits (covey_state_t *state);
+
 #endif

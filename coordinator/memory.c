@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "coordinator/limits.h"
 
 /* ---- orders -----------------------------------------------------------------
  */
@@ -364,35 +365,38 @@ covey_memory_check_room (const covey_memory_t *self, const char *key,
     size_t more = entry && covey_memory_is_live (entry) ? 0 : 1;
     size_t before = space ? space->entries : 0;
     if (self->entries.count + more > limits->entries_max)
-        return covey_fail (err, COVEY_LIMIT,
-                           "the shared memory has %zu keys, at most %zu are "
-                           "allowed: delete some, or give them a ttl",
-                           self->entries.count, limits->entries_max);
+        return covey_fail (
+            err, COVEY_LIMIT,
+            "the shared memory has %zu keys: delete some, or give "
+            "them a ttl" COVEY_LIMIT_HINT ("memoryEntries"),
+            self->entries.count, (unsigned long long)limits->entries_max);
     if (before + more > limits->space_entries_max)
-        return covey_fail (err, COVEY_LIMIT,
-                           "the namespace \"%.100s\" has %zu keys, at most %zu "
-                           "are allowed: delete some, or give them a ttl",
-                           space ? space->name : "", before,
-                           limits->space_entries_max);
+        return covey_fail (
+            err, COVEY_LIMIT,
+            "the namespace \"%.100s\" has %zu keys: delete some, "
+            "or give them a ttl" COVEY_LIMIT_HINT ("namespaceEntries"),
+            space ? space->name : "", before,
+            (unsigned long long)limits->space_entries_max);
     uint32_t history = write->history ? write->history
                        : entry        ? entry->history
                                       : COVEY_MEMORY_HISTORY;
     size_t size = s_measure (key, write);
     size_t freed = entry ? s_freed (entry, history) : 0;
     if (self->bytes - freed + size > limits->bytes_max)
-        return covey_fail (err, COVEY_LIMIT,
-                           "the shared memory has %zu bytes and this needs %zu "
-                           "more, at most %zu are allowed: delete values, or "
-                           "keep less history",
-                           self->bytes - freed, size, limits->bytes_max);
+        return covey_fail (
+            err, COVEY_LIMIT,
+            "the shared memory has %zu bytes and this needs %zu "
+            "more: delete values, or keep less history" COVEY_LIMIT_HINT (
+                "memoryBytes"),
+            self->bytes - freed, size, (unsigned long long)limits->bytes_max);
     size_t bytes = (space ? space->bytes : 0) - freed;
     if (bytes + size > limits->space_bytes_max)
         return covey_fail (err, COVEY_LIMIT,
                            "the namespace \"%.100s\" has %zu bytes and this "
-                           "needs %zu more, at most %zu are allowed: delete "
-                           "values, or keep less history",
+                           "needs %zu more: delete values, or keep less "
+                           "history" COVEY_LIMIT_HINT ("namespaceBytes"),
                            space ? space->name : "", bytes, size,
-                           limits->space_bytes_max);
+                           (unsigned long long)limits->space_bytes_max);
     return COVEY_OK;
 }
 

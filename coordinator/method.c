@@ -44,6 +44,17 @@ READ (s_read_claims, covey_state_claims, ClaimQuery)
 READ (s_read_memory_spaces, covey_state_memory_spaces, ListQuery)
 
 static covey_err_t
+s_read_limits (const covey_state_t *state, const char *caller,
+               const ProtobufCMessage *params, covey_buf_t *to,
+               covey_errbuf_t *err)
+{
+    (void)caller;
+    (void)params;
+    (void)err; /* they always fit */
+    return covey_state_show_limits (state, to);
+}
+
+static covey_err_t
 s_read_outcome (const covey_state_t *state, const char *caller,
                 const ProtobufCMessage *params, covey_buf_t *to,
                 covey_errbuf_t *err)
@@ -143,6 +154,9 @@ static const covey_method_t s_methods[] = {
     {"mesh.claim.check", PARAMS (claim_check), covey_check_claim_check, 0,
      s_check_claim},
     {"mesh.registry", PARAMS (list_query), NULL, 0, s_read_agents},
+    {"mesh.limits", PARAMS (mesh_limits_query), NULL, 0, s_read_limits},
+    {"mesh.setLimits", PARAMS (mesh_limits), covey_check_mesh_limits,
+     OP (MESH_LIMITS), NULL},
     {"mesh.outcome", PARAMS (outcome_query), covey_check_outcome_query, 0,
      s_read_outcome},
     {"mesh.coordinate", PARAMS (coordinate), covey_check_coordinate,

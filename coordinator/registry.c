@@ -122,14 +122,11 @@ s_describe (covey_worker_t *worker, const Covey__Control__AgentUp *up)
     memcpy (worker->session_id, up->session_id.data, sizeof worker->session_id);
 }
 
-covey_err_t
+covey_worker_t *
 covey_registry_up (covey_registry_t *self, const Covey__Control__AgentUp *up,
-                   uint64_t generation, int64_t now_us,
-                   covey_worker_t **worker_p)
+                   uint64_t generation, int64_t now_us)
 {
     covey_worker_t *worker = covey_registry_find (self, up->agent_id);
-    if (!(worker && worker->up) && self->up_count >= COVEY_REGISTRY_MAX)
-        return COVEY_LIMIT;
     if (!worker)
         worker = covey_registry_add (self, up->agent_id);
     assert (!worker->kind);
@@ -144,8 +141,7 @@ covey_registry_up (covey_registry_t *self, const Covey__Control__AgentUp *up,
         worker->capacity = 100;
         self->up_count++;
     }
-    *worker_p = worker;
-    return COVEY_OK;
+    return worker;
 }
 
 void

@@ -6,7 +6,8 @@
     Up, down  by session: the end of a session that was replaced means nothing
     Memory    the registry owns its workers; down ones are kept, bounded, so
               that people can see what became of an agent
-    Limits    COVEY_REGISTRY_MAX up, COVEY_REGISTRY_DOWN_MAX down
+    Limits    who is up is counted, and bounded by the state's limits;
+              COVEY_REGISTRY_DOWN_MAX down
 */
 #ifndef COVEY_REGISTRY_H_INCLUDED
 #define COVEY_REGISTRY_H_INCLUDED
@@ -14,7 +15,6 @@
 #include "coordinator/task.h"
 #include "proto/control.pb-c.h"
 
-#define COVEY_REGISTRY_MAX 100000
 #define COVEY_REGISTRY_DOWN_MAX 10000
 #define COVEY_WORKER_SLOTS_MAX 1024
 
@@ -70,12 +70,11 @@ covey_worker_t *covey_registry_find_up (const covey_registry_t *self,
 covey_worker_t *covey_registry_add (covey_registry_t *self,
                                     const char *agent_id);
 /*  A session began. An older session of the same agent must have been taken
-    down before. LIMIT: COVEY_REGISTRY_MAX. The same session again changes
-    what the agent says of itself and keeps the generation.                   */
-covey_err_t covey_registry_up (covey_registry_t *self,
-                               const Covey__Control__AgentUp *up,
-                               uint64_t generation, int64_t now_us,
-                               covey_worker_t **worker_p);
+    down before. The same session again changes what the agent says of itself
+    and keeps the generation.                                                 */
+covey_worker_t *covey_registry_up (covey_registry_t *self,
+                                   const Covey__Control__AgentUp *up,
+                                   uint64_t generation, int64_t now_us);
 /*  It must hold no task and have left the scheduler.                        */
 void covey_registry_down (covey_registry_t *self, covey_worker_t *worker,
                           bool graceful, int64_t now_us);

@@ -13,6 +13,8 @@ static const struct {
     covey_save_fn *save;
     covey_load_fn *load;
 } s_parts[] = {
+    {COVEY__SNAPSHOT__RECORD__KIND_LIMITS, covey_state_save_limits,
+     covey_state_load_limits},
     {COVEY__SNAPSHOT__RECORD__KIND_CLIENT, covey_state_save_clients,
      covey_state_load_client},
     {COVEY__SNAPSHOT__RECORD__KIND_WORKER, covey_state_save_workers,

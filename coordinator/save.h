@@ -13,7 +13,7 @@
               its tree) and covey_state_load_NAME (one record into the state
               and its indexes; what it names must be there already, else
               CORRUPT); a line in the table of save.c behind what it refers to;
-              operations in tests/support/support_random.c, which shows whether
+              operations in tests/support/support_random_ops.c, which shows if
               something was forgotten. Digests follow by themselves: they are
               the sum of these records
 */
@@ -53,13 +53,13 @@ typedef covey_err_t (covey_load_fn) (covey_state_t *self,
                                      const Covey__Snapshot__Record *record,
                                      covey_errbuf_t *err);
 
-covey_save_fn covey_state_save_clients, covey_state_save_workers,
-    covey_state_save_tasks, covey_state_save_swarms, covey_state_save_votes,
-    covey_state_save_memory, covey_state_save_claims,
+covey_save_fn covey_state_save_limits, covey_state_save_clients,
+    covey_state_save_workers, covey_state_save_tasks, covey_state_save_swarms,
+    covey_state_save_votes, covey_state_save_memory, covey_state_save_claims,
     covey_state_save_coordinations;
-covey_load_fn covey_state_load_client, covey_state_load_worker,
-    covey_state_load_task, covey_state_load_swarm, covey_state_load_vote,
-    covey_state_load_memory, covey_state_load_claim,
+covey_load_fn covey_state_load_limits, covey_state_load_client,
+    covey_state_load_worker, covey_state_load_task, covey_state_load_swarm,
+    covey_state_load_vote, covey_state_load_memory, covey_state_load_claim,
     covey_state_load_coordination;
 covey_save_fn covey_state_save_shares;
 covey_load_fn covey_state_load_share;

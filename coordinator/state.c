@@ -8,36 +8,6 @@
 #include "coordinator/state_impl.h"
 #include "proto/event.h"
 
-void
-covey_state_limits_init (covey_state_limits_t *self)
-{
-    *self = (covey_state_limits_t){
-        .tasks_max = 100000,
-        .task_bytes_max = 512u << 20,
-        .ended_max = 100000,
-        .ended_bytes_max = 256u << 20,
-        .ended_us = 86400000000, /* a day */
-        .parked_max = 10000,
-        .swarms_max = 10000,
-        .swarms_ended_max = 1000,
-        .votes_open_max = 10000,
-        .votes_decided_max = 10000,
-        .memory_value_max = COVEY_MEMORY_VALUE_MAX,
-        .memory = {.entries_max = 100000,
-                   .bytes_max = 256u << 20,
-                   .space_entries_max = 50000,
-                   .space_bytes_max = 128u << 20,
-                   .ended_max = 10000},
-        .claims_max = 10000,
-        .claim_bytes_max = 32u << 20,
-        .claims_ended_max = 1000,
-        .coordinations_max = 1000,
-        .coordination_bytes_max = 256u << 20,
-        .coordinations_ended_max = 1000,
-        .coordination_ended_bytes_max = 64u << 20,
-    };
-}
-
 covey_state_t *
 covey_state_new (const covey_state_limits_t *limits)
 {
@@ -254,6 +224,8 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
         case COVEY__CONTROL__COMMAND__OP_COORDINATION_PAUSE:
         case COVEY__CONTROL__COMMAND__OP_COORDINATION_RESUME:
             return covey_state_on_coordination (self, c);
+        case COVEY__CONTROL__COMMAND__OP_MESH_LIMITS:
+            return covey_state_on_limits (self, c->mesh_limits);
         default:
             return s_on_report (self, c);
     }

@@ -8,39 +8,15 @@
               command itself
     Once      (client id, request id) is executed once; again it gets the same
               verdict. A refusal with EAGAIN is no verdict
-    Limits    covey_state_limits_t; see also registry.h, clients.h, swarm/
+    Limits    limits.h; see also registry.h, clients.h, swarm/
 */
 #ifndef COVEY_STATE_H_INCLUDED
 #define COVEY_STATE_H_INCLUDED
 
 #include "base/buf.h"
 #include "coordinator/effects.h"
-#include "coordinator/memory.h"
+#include "coordinator/limits.h"
 #include "proto/control.pb-c.h"
-
-typedef struct {
-    size_t tasks_max;      /* not ended; more get EAGAIN                    */
-    size_t task_bytes_max; /* of those: texts and payloads                  */
-    size_t ended_max;      /* ended tasks that are kept                     */
-    size_t ended_bytes_max;
-    int64_t ended_us; /* for how long                                  */
-    size_t parked_max;
-    size_t swarms_max;       /* active                                        */
-    size_t swarms_ended_max; /* disbanded ones that are kept                  */
-    size_t votes_open_max;
-    size_t votes_decided_max;
-    size_t memory_value_max; /* bytes of one value                    */
-    covey_memory_limits_t memory;
-    size_t claims_max;       /* held and waiting ones                         */
-    size_t claim_bytes_max;  /* of those: texts                               */
-    size_t claims_ended_max; /* ended ones that are kept                      */
-    size_t coordinations_max; /* that have not ended                          */
-    size_t coordination_bytes_max;
-    size_t coordinations_ended_max; /* that are kept                          */
-    size_t coordination_ended_bytes_max;
-} covey_state_limits_t;
-
-void covey_state_limits_init (covey_state_limits_t *self);
 
 typedef struct covey_state covey_state_t;
 
@@ -111,6 +87,9 @@ covey_state_memory_changes (const covey_state_t *self,
 covey_err_t covey_state_memory_spaces (const covey_state_t *self,
                                        const Covey__Control__ListQuery *query,
                                        covey_buf_t *to, covey_errbuf_t *err);
+/*  The limits, and how much of them is used.                                */
+covey_err_t covey_state_show_limits (const covey_state_t *self,
+                                     covey_buf_t *to);
 /*  What became of a request; its client is the caller unless it says another.*/
 covey_err_t covey_state_outcome (const covey_state_t *self, const char *caller,
                                  const Covey__Control__OutcomeQuery *query,

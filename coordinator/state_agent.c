@@ -34,18 +34,20 @@ covey_state_on_agent_up (covey_state_t *self, const Covey__Control__AgentUp *up)
                            up->agent_id);
     covey_worker_t *worker =
         covey_registry_find_up (&self->registry, up->agent_id);
+    if (!worker && self->registry.up_count >= self->limits.agents_max)
+        return covey_fail (
+            self->err, COVEY_LIMIT,
+            "agent %s is not registered: %zu are up" COVEY_LIMIT_HINT (
+                "agents"),
+            up->agent_id, self->registry.up_count,
+            (unsigned long long)self->limits.agents_max);
     bool same = worker && memcmp (worker->session_id, up->session_id.data,
                                   sizeof worker->session_id) == 0;
     if (worker && !same)
         s_take_down (self, worker, false, "a new session took its place");
     if (same)
         covey_scheduler_leave (&self->scheduler, worker);
-    covey_err_t code = covey_registry_up (&self->registry, up, self->index,
-                                          self->now_us, &worker);
-    if (code)
-        return covey_fail (self->err, code,
-                           "agent %s is not registered: there are %d already",
-                           up->agent_id, COVEY_REGISTRY_MAX);
+    worker = covey_registry_up (&self->registry, up, self->index, self->now_us);
     covey_scheduler_enter (&self->scheduler, worker);
     covey_state_freed (self, worker);
     if (same)

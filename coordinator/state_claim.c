@@ -155,12 +155,18 @@ static covey_err_t
 s_check_room (covey_state_t *self, const char *holder)
 {
     const covey_claims_t *claims = &self->claims;
-    if (claims->live.count >= self->limits.claims_max ||
-        claims->bytes >= self->limits.claim_bytes_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "there are %zu claims, more are not taken; release "
-                           "some",
-                           claims->live.count);
+    const covey_state_limits_t *limits = &self->limits;
+    if (claims->live.count >= limits->claims_max)
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "there are %zu claims: release some" COVEY_LIMIT_HINT ("claims"),
+            claims->live.count, (unsigned long long)limits->claims_max);
+    if (claims->bytes >= limits->claim_bytes_max)
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "claims have %zu bytes: release some" COVEY_LIMIT_HINT (
+                "claimBytes"),
+            claims->bytes, (unsigned long long)limits->claim_bytes_max);
     size_t count = 0;
     for (covey_claim_entry_t *e = covey_claims_of (claims, holder); e;
          e = covey_claims_of_next (claims, e))

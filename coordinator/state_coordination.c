@@ -34,14 +34,16 @@ s_check (covey_state_t *self, const Covey__Control__Coordinate *ask)
                            ask->leader);
     if (open >= limits->coordinations_max)
         return covey_fail (self->err, COVEY_EAGAIN,
-                           "%zu coordinations are under way, more are not "
-                           "taken; try again later",
-                           open);
+                           "%zu coordinations are under way" COVEY_LIMIT_HINT (
+                               "coordinations"),
+                           open, (unsigned long long)limits->coordinations_max);
     if (self->coordination_bytes >= limits->coordination_bytes_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "coordinations under way have %zu bytes, more are "
-                           "not taken; try again later",
-                           self->coordination_bytes);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "coordinations under way have %zu bytes" COVEY_LIMIT_HINT (
+                "coordinationBytes"),
+            self->coordination_bytes,
+            (unsigned long long)limits->coordination_bytes_max);
     return COVEY_OK;
 }
 

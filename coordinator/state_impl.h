@@ -215,6 +215,12 @@ void covey_state_arm_end (covey_state_t *self, covey_task_t *task);
 void covey_state_arm_run (covey_state_t *self, covey_task_t *task);
 void covey_state_task_due (covey_state_t *self, covey_timer_t *timer);
 
+/* ---- state_mesh.c ----------------------------------------------------------
+ */
+
+covey_err_t covey_state_on_limits (covey_state_t *self,
+                                   const Covey__Control__MeshLimits *wanted);
+
 /* ---- state_agent.c ----------------------------------------------------------
  */
 

@@ -184,11 +184,11 @@ s_on_put (covey_state_t *self, const Covey__Control__MemoryPut *put)
             s_check_revision (self, put->key, entry, put->has_expected_revision,
                               put->expected_revision);
     if (!code && put->value->data.len > self->limits.memory_value_max)
-        code =
-            covey_fail (self->err, COVEY_LIMIT,
-                        "value has %zu bytes, at most %zu are allowed: store "
-                        "parts, or a reference",
-                        put->value->data.len, self->limits.memory_value_max);
+        code = covey_fail (self->err, COVEY_LIMIT,
+                           "value has %zu bytes: store parts, or a "
+                           "reference" COVEY_LIMIT_HINT ("memoryValueBytes"),
+                           put->value->data.len,
+                           (unsigned long long)self->limits.memory_value_max);
     if (code)
         return code;
     covey_memory_write_t write = s_write (self, actor);

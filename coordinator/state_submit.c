@@ -27,15 +27,17 @@ covey_state_may_submit (covey_state_t *self,
 {
     const covey_state_limits_t *limits = &self->limits;
     if (self->live_count + count > limits->tasks_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "the queue is full: %zu tasks wait or run, more are "
-                           "not taken; try again later",
-                           self->live_count);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "the queue is full: %zu tasks wait or run" COVEY_LIMIT_HINT (
+                "tasks"),
+            self->live_count, (unsigned long long)limits->tasks_max);
     if (self->live_bytes >= limits->task_bytes_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "the queue is full: its tasks have %zu bytes, more "
-                           "are not taken; try again later",
-                           self->live_bytes);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "the queue is full: its tasks have %zu bytes" COVEY_LIMIT_HINT (
+                "taskBytes"),
+            self->live_bytes, (unsigned long long)limits->task_bytes_max);
     if (submit->task_id && covey_state_find_task (self, submit->task_id))
         return covey_fail (self->err, COVEY_EXISTS,
                            "task %s exists already; give an idempotencyKey if "

@@ -118,10 +118,10 @@ s_check_form (covey_state_t *self, const Covey__Control__SwarmForm *form)
 {
     size_t active = self->swarms.count - self->swarms_ended.count;
     if (active >= self->limits.swarms_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "there are %zu swarms, more are not taken: disband "
-                           "some",
-                           active);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "there are %zu swarms: disband some" COVEY_LIMIT_HINT ("swarms"),
+            active, (unsigned long long)self->limits.swarms_max);
     covey_swarm_entry_t *known =
         form->swarm_id ? covey_state_find_swarm (self, form->swarm_id) : NULL;
     if (known)

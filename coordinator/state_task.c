@@ -74,11 +74,13 @@ s_keep_details (covey_state_t *self, covey_task_t *task,
     if (details->data.len > task->details.size &&
         self->live_bytes - task->details.size + details->data.len >
             self->limits.task_bytes_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "details of %zu bytes are not kept: the tasks that "
-                           "wait or run have %zu bytes already; report without "
-                           "them",
-                           details->data.len, self->live_bytes);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "details of %zu bytes are not kept: the tasks that "
+            "wait or run have %zu bytes; report without them" COVEY_LIMIT_HINT (
+                "taskBytes"),
+            details->data.len, self->live_bytes,
+            (unsigned long long)self->limits.task_bytes_max);
     covey_blob_set (&task->details,
                     details->has_content_type ? (int)details->content_type : 0,
                     details->data.data, details->data.len);
@@ -321,10 +323,11 @@ static covey_err_t
 s_check_again (covey_state_t *self, const covey_task_t *task)
 {
     if (self->live_count >= self->limits.tasks_max)
-        return covey_fail (self->err, COVEY_EAGAIN,
-                           "the queue is full: %zu tasks wait or run; try "
-                           "again later",
-                           self->live_count);
+        return covey_fail (
+            self->err, COVEY_EAGAIN,
+            "the queue is full: %zu tasks wait or run" COVEY_LIMIT_HINT (
+                "tasks"),
+            self->live_count, (unsigned long long)self->limits.tasks_max);
     for (size_t i = 0; i < task->dependency_count; i++) {
         const covey_dependency_t *edge = &task->dependencies[i];
         if (edge->done)

@@ -95,9 +95,9 @@ s_check_propose (covey_state_t *self, const Covey__Control__Propose *propose,
                            propose->swarm_id);
     if (self->votes_open.count >= self->limits.votes_open_max)
         return covey_fail (self->err, COVEY_EAGAIN,
-                           "%zu votes are open, more are not taken; try again "
-                           "later",
-                           self->votes_open.count);
+                           "%zu votes are open" COVEY_LIMIT_HINT ("openVotes"),
+                           self->votes_open.count,
+                           (unsigned long long)self->limits.votes_open_max);
     if (propose->consensus_id &&
         covey_state_find_vote (self, propose->consensus_id))
         return covey_fail (self->err, COVEY_EXISTS,

@@ -153,6 +153,8 @@ covey_err_t
 covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
                   covey_buf_t *to)
 {
+    if (show == COVEY_SHOW_LIMITS)
+        return covey_state_show_limits (self, to);
     if (show == COVEY_SHOW_TASK) {
         const covey_task_t *task = covey_state_find_task (self, id);
         if (task)

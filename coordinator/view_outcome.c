@@ -22,6 +22,8 @@ s_kind (covey_show_t show)
         case COVEY_SHOW_MEMORY_VALUE:
         case COVEY_SHOW_COUNTER:
             return "memory";
+        case COVEY_SHOW_LIMITS:
+            return "limits";
         case COVEY_SHOW_CLAIM:
             return "claim";
         case COVEY_SHOW_SESSION:

@@ -678,6 +678,15 @@ COVEY_EXPORT covey_err_t covey_agent_outcome (covey_agent_t *self,
                                               const char *request_id,
                                               const char *client,
                                               int timeout_ms, char **outcome_p);
+
+/*  How much of everything the mesh takes, and how much of it is used, as JSON
+    (docs/methods.md, mesh.limits); with `limits_json`, as {"tasks": 200000},
+    those are set before. `result_p` may be NULL, else the caller frees it.
+    INVALID; DENIED: an agent that can get tasks cannot set them; NOCOORDINATOR,
+    TIMEOUT.                                                                  */
+COVEY_EXPORT covey_err_t covey_agent_limits (covey_agent_t *self,
+                                             const char *limits_json,
+                                             int timeout_ms, char **result_p);
 /*  The same without waiting: `fn` gets the response event (success or not;
     a timeout or a vanished agent comes as a response with success = false and
     code TIMEOUT or NOAGENT) exactly once, in the dispatching thread.         */

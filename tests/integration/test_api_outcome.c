@@ -90,12 +90,29 @@ test_a_timeout_says_how_to_ask (void **state)
     assert_true (s_has (ann, id, NULL, "\"shows\":\"task\""));
 }
 
+static void
+test_limits_are_seen_by_all_and_set_by_no_agent (void **state)
+{
+    (void)state;
+    char *json = NULL;
+    expect_ok (covey_agent_limits (ann, NULL, SUPPORT_WAIT_MS, &json));
+    assert_non_null (strstr (json, "\"limits\":{\"agents\":"));
+    covey_free (json);
+    expect_code (
+        covey_agent_limits (ann, "{\"tasks\":5}", SUPPORT_WAIT_MS, NULL),
+        DENIED);
+    expect_code (
+        covey_agent_limits (ann, "{\"taks\":5}", SUPPORT_WAIT_MS, NULL),
+        INVALID);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_the_same_request_is_executed_once),
         cmocka_unit_test (test_a_timeout_says_how_to_ask),
+        cmocka_unit_test (test_limits_are_seen_by_all_and_set_by_no_agent),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);
 }

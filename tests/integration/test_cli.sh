@@ -209,6 +209,11 @@ is "task show --wait: not completed" 1 "$(code_of covey task show t1 --wait)"
 is "task retry: not of a cancelled one" 1 "$(code_of covey task retry t1)"
 is "outcome of a request that never was" "unknown NOTFOUND" \
     "$(covey outcome never --json | look 'v[0]["state"] + " " + v[0]["code"]')"
+is "limits are set" "77777 True" \
+    "$(covey limits tasks=77777 --json | look 'str(v[0]["limits"]["tasks"]) + " " + str("tasks" in v[0]["used"])')"
+is "limits are shown" 1 "$(covey limits | grep -c '^tasks  *77777 ')"
+is "limits: no number" 2 "$(code_of covey limits tasks=many)"
+is "limits: no such name" 1 "$(code_of covey limits task=5)"
 is "outcome: an agent id is one" 2 "$(code_of covey outcome never --client 'no agent')"
 support_until count_is task:submitted 2
 has "the submissions are events" data.input.n 1 events --type task:submitted --text '"a"'

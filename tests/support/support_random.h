@@ -2,7 +2,7 @@
     of them sensible, some late, wrong or doubled
 
     Role      pure: the same seed and the same states give the same commands
-    New ops   a row in the table of support_random.c
+    New ops   a row in the table of support_random_ops.c
 */
 #ifndef COVEY_SUPPORT_RANDOM_H_INCLUDED
 #define COVEY_SUPPORT_RANDOM_H_INCLUDED

@@ -22,10 +22,7 @@ s_up (covey_registry_t *registry, const char *id, uint8_t session,
     up.capabilities = capabilities;
     up.session_id = (ProtobufCBinaryData){16, bytes};
     up.node_id = (ProtobufCBinaryData){16, node};
-    covey_worker_t *worker = NULL;
-    assert_int_equal (
-        covey_registry_up (registry, &up, generation, 1000, &worker), COVEY_OK);
-    return worker;
+    return covey_registry_up (registry, &up, generation, 1000);
 }
 
 static void
@@ -82,31 +79,6 @@ test_of_those_that_are_gone_the_oldest_are_forgotten (void **state)
     covey_registry_deinit (&registry);
 }
 
-static void
-test_more_agents_than_the_limit_are_refused (void **state)
-{
-    (void)state;
-    covey_registry_t registry;
-    covey_registry_init (&registry);
-    for (int i = 0; i < COVEY_REGISTRY_MAX; i++) {
-        char id[16];
-        snprintf (id, sizeof id, "a%d", i);
-        s_up (&registry, id, 1, 1);
-    }
-    uint8_t bytes[16] = {0};
-    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
-    up.agent_id = "one-more";
-    up.session_id = up.node_id = (ProtobufCBinaryData){16, bytes};
-    covey_worker_t *worker = NULL;
-    assert_int_equal (covey_registry_up (&registry, &up, 1, 1, &worker),
-                      COVEY_LIMIT);
-    assert_null (covey_registry_find (&registry, "one-more"));
-    up.agent_id = "a5"; /* one that is up may describe itself anew */
-    assert_int_equal (covey_registry_up (&registry, &up, 1, 1, &worker),
-                      COVEY_OK);
-    covey_registry_deinit (&registry);
-}
-
 int
 main (void)
 {
@@ -115,7 +87,6 @@ main (void)
         cmocka_unit_test (
             test_a_new_session_is_a_new_generation_and_the_same_one_is_not),
         cmocka_unit_test (test_of_those_that_are_gone_the_oldest_are_forgotten),
-        cmocka_unit_test (test_more_agents_than_the_limit_are_refused),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }

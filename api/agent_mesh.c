@@ -1,4 +1,5 @@
-/*  agent_outcome - which request it was, and what became of it               */
+/*  agent_mesh - what the coordinator knows of requests and of limits: which
+    request it was, what became of it, how much the mesh takes                */
 
 #include <assert.h>
 #include <string.h>
@@ -48,4 +49,19 @@ covey_agent_outcome (covey_agent_t *self, const char *request_id,
         covey_i_control (self, &call, &query.base, timeout_ms, outcome_p);
     covey_i_note_request (last);
     return rc;
+}
+
+covey_err_t
+covey_agent_limits (covey_agent_t *self, const char *limits_json,
+                    int timeout_ms, char **result_p)
+{
+    assert (self);
+    return limits_json
+               ? covey_i_control_json (self, "mesh.setLimits",
+                                       &covey__control__mesh_limits__descriptor,
+                                       limits_json, timeout_ms, result_p)
+               : covey_i_control_json (
+                     self, "mesh.limits",
+                     &covey__control__mesh_limits_query__descriptor, NULL,
+                     timeout_ms, result_p);
 }
