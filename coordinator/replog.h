@@ -79,7 +79,8 @@ typedef struct {
 
 typedef struct {
     covey_id_t node_id;
-    uint64_t seed;        /* of election timeouts and of new ids              */
+    uint64_t seed;        /* of election timeouts and of new ids: another one
+                             at each open                                     */
     bool found;           /* an empty store begins a log of its own; otherwise
                              it waits until a leader adds it                  */
     int64_t election_ms;  /* 0: the default. At least ten times a slow fsync  */

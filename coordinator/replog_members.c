@@ -315,12 +315,25 @@ s_on_changed (struct raft_change *request, int status)
     self->change_status = status;
 }
 
-/*  A spare takes part in majorities at once, so it has to have everything.   */
+static bool
+s_answers (const covey_replog_t *self, uint64_t member_id)
+{
+    for (size_t i = 0; i < COVEY_REPLOG_MEMBERS_MAX; i++)
+        if (self->peers[i].member_id == member_id)
+            return self->peers[i].heard_ms >= 0 &&
+                   self->now_ms - self->peers[i].heard_ms <=
+                       3 * self->config.heartbeat_ms;
+    return false;
+}
+
+/*  A spare takes part in majorities at once, so it has to be there and to have
+    everything.                                                               */
 static bool
 s_has_caught_up (const covey_replog_t *self, unsigned at)
 {
-    return self->raft.leader_state.progress[at].match_index ==
-           covey_replog_last_index (self);
+    return s_answers (self, self->change_member) &&
+           self->raft.leader_state.progress[at].match_index ==
+               covey_replog_last_index (self);
 }
 
 static int
@@ -403,7 +416,7 @@ covey_replog_change_waits (const covey_replog_t *self)
     if (!self->change || self->change_sent)
         return self->change != COVEY_REPLOG_CHANGE_NONE;
     return self->change == COVEY_REPLOG_CHANGE_PROMOTE &&
-           covey_replog_leads (self) &&
+           covey_replog_leads (self) && s_answers (self, self->change_member) &&
            s_find (self, self->change_member, &at) &&
            self->raft.leader_state.progress[at].match_index +
                    CAUGHT_UP_ENTRIES >=

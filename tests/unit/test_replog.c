@@ -323,8 +323,9 @@ test_a_spare_that_does_not_answer_is_not_promoted (void **state)
     s_start (2);
     assert_int_equal (support_replog_add (s_net, 1), COVEY_OK);
     uint64_t id = covey_replog_member_id (s_net->members[1].log);
+    support_replog_level (s_net); /* it has everything */
     support_replog_close (s_net, 1);
-    support_replog_command (s_net, "a");
+    support_replog_run (s_net, 200);
     covey_errbuf_t err;
     assert_int_equal (
         covey_replog_promote (s_net->members[0].log, id, 14000, &err),
