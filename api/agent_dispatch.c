@@ -114,6 +114,8 @@ s_on_failure (covey_agent_t *self, const covey_event_t *event, covey_err_t rc)
         (void)covey_task_fail (self, event, text, covey_err_name (rc), true);
     else if (type == COVEY_EVENT_REQUEST && !is_answered)
         (void)covey_agent_respond_error (self, event, "INTERNAL_ERROR", text);
+    else if (type == COVEY_EVENT_COORDINATION_REQUEST && !is_answered)
+        (void)covey_coordination_reject (self, event, text);
     covey_i_agent_lock (self);
 }
 
@@ -142,6 +144,31 @@ s_is_mine (const covey_agent_t *self, const covey_event_t *event)
         if (strcmp (covey_event_target (event, i), self->id) == 0)
             return true;
     return false;
+}
+
+/*  Asked to take part, and no handler for that: who works on tasks can. True:
+    it was answered for the agent.                                            */
+static bool
+s_take_part (covey_agent_t *self, const covey_event_t *event)
+{
+    if (covey_event_type (event) != COVEY_EVENT_COORDINATION_REQUEST ||
+        self->on_coordination.fn || self->is_receiving ||
+        !s_is_mine (self, event) ||
+        memcmp (self->answered, covey_event_id (event), 16) == 0)
+        return false;
+    const char *why = NULL;
+    if (!self->on_task.fn)
+        why = "the agent works on no tasks";
+    else if (self->is_draining)
+        why = "the agent is about to leave";
+    covey_i_agent_unlock (self);
+    /* When it fails, the session does without this agent. */
+    if (why)
+        (void)covey_coordination_reject (self, event, why);
+    else
+        (void)covey_coordination_accept (self, event);
+    covey_i_agent_lock (self);
+    return true;
 }
 
 /*  Wait for recv, which drops what it has no room for.                       */
@@ -229,7 +256,8 @@ s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
     for (size_t i = 0; i < count; i++)
         s_run (self, &calls[i], event);
     self->events_total++;
-    if (for_recv)
+    bool is_taken = entry->offset < 0 && s_take_part (self, event);
+    if (for_recv && !is_taken)
         s_keep_for_recv (self, &event);
     covey_event_destroy (&event);
     if (calls != few)

@@ -74,7 +74,8 @@ s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
                                   .endpoint = endpoint,
                                   .argv = argv,
                                   .vote_command =
-                                      covey_cli_text (cli, "vote-command")};
+                                      covey_cli_text (cli, "vote-command"),
+                                  .solo = covey_cli_flag (cli, "solo")};
     covey_errbuf_t err;
     covey_worker_t *worker =
         covey_worker_new (&setup, covey_cli_int (cli, "slots"));
@@ -168,6 +169,7 @@ static const covey_opt_t s_options[] = {
      .doc = "sh command that decides its ballots: the proposal comes on stdin; "
             "exit 0 approves, 1 rejects, 2 abstains; the first line of stdout "
             "is the reason"},
+    {.flag = "solo", .doc = "take no part in coordination sessions"},
     {.flag = NULL}};
 
 const covey_cli_command_t covey_cmd_agent_run = {
@@ -185,7 +187,9 @@ const covey_cli_command_t covey_cmd_agent_run = {
         "if it is UTF-8, else binary. A line \"NN% text\" on standard error "
         "reports progress, other lines of it are passed through. Exit status "
         "0 completes the task, any other fails it with the last line of "
-        "standard error as its error; it may be tried again.\n\n"
+        "standard error as its error; it may be tried again. Steps of "
+        "coordination sessions are tasks, too, unless --solo is given: see "
+        "covey help coordinate.\n\n"
         "A task that is cancelled, or given to another agent, ends its "
         "command: SIGTERM to its process group, SIGKILL two seconds later. "
         "SIGTERM or SIGINT ends the agent within five seconds; tasks that are "

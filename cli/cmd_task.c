@@ -8,8 +8,6 @@
 #include "cli/control.h"
 #include "cli/filter.h"
 #include "cli/listing.h"
-#include "proto/json.h"
-#include "proto/json_scan.h"
 
 #define WAIT_OPTIONS                                                          \
     {.flag = "wait",                                                          \
@@ -156,54 +154,19 @@ s_submit (covey_cli_t *cli, const char *input, const char *content)
     return exit_code;
 }
 
-/*  What stands on the command line must be JSON, so that a forgotten quote is
-    noticed. A file or a pipe may hold anything: what is not JSON goes as text,
-    what is not even text as binary. `*content_p` says which.                 */
-static int
-s_check_input (covey_cli_t *cli, const char *arg, char **text_p, size_t size,
-               const char **content_p)
-{
-    bool from_file = *arg == '@' || strcmp (arg, "-") == 0;
-    if (!from_file)
-        return covey_cli_check_json (cli, "--input", *text_p, size);
-    if (covey_json_is_valid (*text_p, size))
-        return COVEY_EXIT_OK;
-    covey_buf_t buf;
-    covey_buf_init (&buf, 6 * COVEY_PAYLOAD_MAX + 100);
-    if (covey_str_is_utf8 (*text_p, size)) {
-        *content_p = "text";
-        covey_json_quote (&buf, *text_p, size);
-    } else {
-        *content_p = "binary";
-        covey_buf_putc (&buf, '"');
-        covey_base64_write (*text_p, size, &buf);
-        covey_buf_putc (&buf, '"');
-    }
-    free (*text_p);
-    *text_p = covey_buf_steal (&buf);
-    covey_buf_deinit (&buf);
-    return *text_p ? COVEY_EXIT_OK
-                   : covey_cli_fail (cli, COVEY_EXIT_FAILED,
-                                     "--input: out of memory");
-}
-
 static int
 s_run_submit (covey_cli_t *cli)
 {
     const char *input = covey_cli_text (cli, "input");
     const char *content = NULL;
     char *text = NULL;
-    size_t size = 0;
     if (!covey_cli_text (cli, "type"))
         return covey_cli_fail (cli, COVEY_EXIT_USAGE,
                                "--type: is missing; usage: covey task submit "
                                "--type TYPE [--input JSON]");
     int exit_code = COVEY_EXIT_OK;
     if (input)
-        exit_code =
-            covey_cli_read (cli, input, true, COVEY_PAYLOAD_MAX, &text, &size);
-    if (!exit_code && text)
-        exit_code = s_check_input (cli, input, &text, size, &content);
+        exit_code = covey_control_read_input (cli, input, &text, &content);
     if (!exit_code)
         exit_code = covey_cli_connect (cli);
     if (!exit_code)

@@ -49,6 +49,13 @@ extern const covey_cli_command_t covey_cmd_memory_list;
 extern const covey_cli_command_t covey_cmd_memory_history;
 extern const covey_cli_command_t covey_cmd_memory_watch;
 extern const covey_cli_command_t covey_cmd_memory_namespaces;
+extern const covey_cli_command_t covey_cmd_coordinate;
+extern const covey_cli_command_t covey_cmd_coordinate_show;
+extern const covey_cli_command_t covey_cmd_coordinate_list;
+extern const covey_cli_command_t covey_cmd_coordinate_cancel;
+extern const covey_cli_command_t covey_cmd_coordinate_pause;
+extern const covey_cli_command_t covey_cmd_coordinate_resume;
+extern const covey_cli_command_t covey_cmd_coordinations;
 extern const covey_cli_command_t covey_cmd_help;
 extern const covey_cli_command_t covey_cmd_version;
 

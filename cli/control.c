@@ -9,6 +9,8 @@
 #include "base/id.h"
 #include "base/str.h"
 #include "cli/listing.h"
+#include "proto/json.h"
+#include "proto/json_scan.h"
 
 #define RETRY_MS 100
 
@@ -124,6 +126,45 @@ covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
         json_object_set_new (
             params, key,
             json_integer (covey_options_int (cli->options, option)));
+}
+
+static int
+s_check_input (covey_cli_t *cli, const char *arg, char **text_p, size_t size,
+               const char **content_p)
+{
+    bool from_file = *arg == '@' || strcmp (arg, "-") == 0;
+    if (!from_file)
+        return covey_cli_check_json (cli, "--input", *text_p, size);
+    if (covey_json_is_valid (*text_p, size))
+        return COVEY_EXIT_OK;
+    covey_buf_t buf;
+    covey_buf_init (&buf, 6 * COVEY_PAYLOAD_MAX + 100);
+    if (covey_str_is_utf8 (*text_p, size)) {
+        *content_p = "text";
+        covey_json_quote (&buf, *text_p, size);
+    } else {
+        *content_p = "binary";
+        covey_buf_putc (&buf, '"');
+        covey_base64_write (*text_p, size, &buf);
+        covey_buf_putc (&buf, '"');
+    }
+    free (*text_p);
+    *text_p = covey_buf_steal (&buf);
+    covey_buf_deinit (&buf);
+    return *text_p ? COVEY_EXIT_OK
+                   : covey_cli_fail (cli, COVEY_EXIT_FAILED,
+                                     "--input: out of memory");
+}
+
+int
+covey_control_read_input (covey_cli_t *cli, const char *arg, char **text_p,
+                          const char **content_p)
+{
+    size_t size = 0;
+    int exit_code =
+        covey_cli_read (cli, arg, true, COVEY_PAYLOAD_MAX, text_p, &size);
+    return exit_code ? exit_code
+                     : s_check_input (cli, arg, text_p, size, content_p);
 }
 
 json_t *

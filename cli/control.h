@@ -41,6 +41,12 @@ void covey_control_set_list (covey_cli_t *cli, json_t *params, const char *key,
 /*  A number option that was given.                                          */
 void covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
                             const char *option);
+/*  The value of an --input option, which the caller frees. What stands on the
+    command line must be JSON, so that a forgotten quote is noticed. A file or a
+    pipe may hold anything: what is not JSON goes as text, what is not even text
+    as binary; `*content_p` says which, and stays as it is for JSON.          */
+int covey_control_read_input (covey_cli_t *cli, const char *arg, char **text_p,
+                              const char **content_p);
 /*  "AGENT:WEIGHT" or "AGENT" as {"agentId":…,"weight":…}, or NULL, told why. */
 json_t *covey_control_member (covey_cli_t *cli, const char *option,
                               const char *text);

@@ -33,6 +33,7 @@ typedef struct {
     const char *endpoint;     /* of the node, for COVEY_ENDPOINT              */
     char *const *argv;        /* the command for tasks                        */
     const char *vote_command; /* for /bin/sh -c, or NULL                      */
+    bool solo; /* takes no part in coordination sessions                    */
 } covey_errand_setup_t;
 
 typedef enum {

@@ -104,7 +104,16 @@ covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
         {"COVEY_TASK_FENCING_TOKEN", token},
         {"COVEY_TASK_CORRELATION_ID", covey_event_correlation_id (event)}};
     memcpy (all + count, own, sizeof own);
-    return s_env_with (all, count + sizeof own / sizeof own[0]);
+    count += sizeof own / sizeof own[0];
+    const char *session = covey_event_metadata (event, "coordinationId");
+    if (*session) {
+        const s_variable_t step[] = {
+            {"COVEY_COORDINATION_ID", session},
+            {"COVEY_STEP", covey_event_metadata (event, "step")}};
+        memcpy (all + count, step, sizeof step);
+        count += sizeof step / sizeof step[0];
+    }
+    return s_env_with (all, count);
 }
 
 void
@@ -183,6 +192,21 @@ covey_errand_reject_params (const covey_event_t *assigned, const char *reason)
     s_begin (&to, assigned);
     covey_buf_puts (&to, ",\"reason\":");
     s_quote (&to, reason);
+    return s_end (&to);
+}
+
+char *
+covey_errand_coordination_params (const covey_event_t *request,
+                                  const char *reason)
+{
+    covey_buf_t to;
+    covey_buf_init (&to, PARAMS_MAX);
+    covey_buf_puts (&to, "{\"coordinationId\":");
+    s_quote (&to, covey_event_str (request, "coordinationId"));
+    if (reason) {
+        covey_buf_puts (&to, ",\"reason\":");
+        s_quote (&to, reason);
+    }
     return s_end (&to);
 }
 

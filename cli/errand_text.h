@@ -29,6 +29,9 @@ char *covey_errand_fail_params (const covey_event_t *assigned,
                                 bool retryable);
 char *covey_errand_reject_params (const covey_event_t *assigned,
                                   const char *reason);
+/*  {"coordinationId":…} and, when it is given, the reason.                  */
+char *covey_errand_coordination_params (const covey_event_t *request,
+                                        const char *reason);
 char *covey_errand_fail_large (const covey_event_t *assigned);
 /*  The result is JSON when it parses as JSON, else text when it is UTF-8,
     else binary. NULL: too large for a payload.                               */

@@ -150,6 +150,25 @@ s_on_swarm (covey_agent_t *agent, const covey_event_t *event, void *arg)
     return COVEY_OK;
 }
 
+/*  The answer is not waited for: the session tells by its steps.            */
+static covey_err_t
+s_on_coordination (covey_agent_t *agent, const covey_event_t *event, void *arg)
+{
+    covey_worker_t *self = arg;
+    const char *why = NULL;
+    if (self->setup.solo)
+        why = "the agent takes no part in coordinations";
+    else if (self->stop_at_ms)
+        why = "the agent shuts down";
+    char *params = covey_errand_coordination_params (event, why);
+    covey_err_t rc = covey_agent_ask (
+        agent, COVEY_SERVICE_COORDINATOR,
+        why ? "mesh.coordination.reject" : "mesh.coordination.accept", params,
+        COVEY_ERRAND_ASK_MS, s_on_answer_ignored, NULL);
+    free (params);
+    return rc;
+}
+
 static covey_err_t
 s_on_request (covey_agent_t *agent, const covey_event_t *event, void *arg)
 {
@@ -231,6 +250,7 @@ covey_worker_new (const covey_errand_setup_t *setup, int slots)
         abort ();
     covey_agent_on_task (setup->agent, s_on_task, self);
     covey_agent_on_swarm (setup->agent, s_on_swarm, self);
+    covey_agent_on_coordination (setup->agent, s_on_coordination, self);
     covey_agent_on_event (setup->agent, s_on_cancelled, self);
     covey_agent_on_request (setup->agent, s_on_request, self);
     covey_agent_on_notice (setup->agent, s_on_notice, self);

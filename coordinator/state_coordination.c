@@ -79,9 +79,9 @@ s_make (covey_state_t *self, const Covey__Control__Coordinate *ask)
                       ask->n_required_capabilities);
     const Covey__V1__Payload *input = ask->input;
     if (input)
-        covey_blob_set (&team->input,
-                        input->has_content_type ? (int)input->content_type : 0,
-                        input->data.data, input->data.len);
+        covey_team_keep (&team->input,
+                         input->has_content_type ? (int)input->content_type : 0,
+                         input->data.data, input->data.len);
     team->strategy = ask->has_strategy ? (covey_team_strategy_t)ask->strategy
                                        : COVEY_TEAM_PARALLEL;
     team->fail_fast = ask->has_on_failure &&

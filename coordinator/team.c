@@ -380,7 +380,8 @@ s_complete (covey_team_t *self)
         covey_step_state_t state = self->steps[i].state;
         if (state == COVEY_STEP_WAITING || state == COVEY_STEP_RUNNING) {
             self->steps[i].state = COVEY_STEP_FAILED;
-            covey_task_set (&self->steps[i].error, "the session ended");
+            if (!self->steps[i].error)
+                covey_task_set (&self->steps[i].error, "the session ended");
         }
         covey_blob_deinit (&self->steps[i].part);
         if (self->strategy != COVEY_TEAM_CONSENSUS)

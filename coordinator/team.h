@@ -203,6 +203,10 @@ size_t covey_team_count_steps (const covey_team_t *self,
                                covey_step_state_t state);
 /*  Agent in a seat, or NULL: it is empty.                                   */
 const char *covey_team_seat (const covey_team_t *self, size_t seat);
+/*  Keep a payload: a JSON string as the text that it is, so that who works on
+    it need not look which of the two it got.                                 */
+void covey_team_keep (covey_blob_t *to, int content, const void *data,
+                      size_t size);
 size_t covey_team_measure (const covey_team_t *self);
 
 const char *covey_team_strategy_name (covey_team_strategy_t strategy);

@@ -153,8 +153,8 @@ s_on_split (covey_team_t *self, size_t step)
     for (size_t i = 0; i < count; i++) {
         covey_step_t *part =
             covey_team_add_step (self, COVEY_STEP_PART, -1, (uint32_t)i + 1);
-        covey_blob_set (&part->part, split.content, parts[i].text,
-                        parts[i].size);
+        covey_team_keep (&part->part, split.content, parts[i].text,
+                         parts[i].size);
     }
     covey_blob_deinit (&split);
     free (parts);
@@ -173,8 +173,9 @@ covey_team_done (covey_team_t *self, size_t step, const covey_blob_t *result)
     assert (done->state == COVEY_STEP_RUNNING);
     done->state = COVEY_STEP_DONE;
     self->changed = true;
-    covey_blob_set (&done->result, result->content, result->data, result->size);
-    self->result_bytes += result->size;
+    covey_team_keep (&done->result, result->content, result->data,
+                     result->size);
+    self->result_bytes += done->result.size;
     if (self->strategy == COVEY_TEAM_SEQUENTIAL)
         s_forget_before (self, step);
     if (self->result_bytes > COVEY_PAYLOAD_MAX) {
@@ -193,8 +194,9 @@ covey_team_done (covey_team_t *self, size_t step, const covey_blob_t *result)
 void
 covey_team_failed (covey_team_t *self, size_t step, const char *error)
 {
-    const covey_step_t *failed = &self->steps[step];
+    covey_step_t *failed = &self->steps[step];
     assert (failed->state == COVEY_STEP_RUNNING && failed->seat >= 0);
+    covey_task_set (&failed->error, error);
     covey_team_unseat (self, failed->seat, error);
 }
 

@@ -26,6 +26,21 @@ covey_team_is_json (const covey_blob_t *blob)
 }
 
 void
+covey_team_keep (covey_blob_t *to, int content, const void *data, size_t size)
+{
+    covey_blob_set (to, content, data, size);
+    covey_slice_t value = covey_team_trim (to);
+    if (!covey_team_is_json (to) || !covey_json_is_string (value))
+        return;
+    size_t text_size = 0;
+    char *text = covey_json_text (value, &text_size);
+    if (!text)
+        abort ();
+    covey_blob_set (to, COVEY_CONTENT_TEXT, text, text_size);
+    free (text);
+}
+
+void
 covey_team_payload (const covey_blob_t *blob, Covey__V1__Payload *payload)
 {
     covey__v1__payload__init (payload);

@@ -487,8 +487,9 @@ COVEY_EXPORT const char *covey_agent_name (const covey_agent_t *self);
 /*  Handlers run in the thread that dispatches. The event is borrowed for the
     call. Return COVEY_OK, or an error: a task handler's error becomes
     task:failed (retryable), a request handler's error becomes an error
-    response (INTERNAL_ERROR) with covey_error () as its text, any other is
-    counted. A handler may use every call of this API but destroy.            */
+    response (INTERNAL_ERROR) with covey_error () as its text, a coordination
+    handler's error becomes a rejection, any other is counted. A handler may use
+   every call of this API but destroy.            */
 typedef covey_err_t (covey_handler_fn) (covey_agent_t *agent,
                                         const covey_event_t *event, void *arg);
 
@@ -951,6 +952,56 @@ COVEY_EXPORT covey_err_t covey_task_cancel (covey_agent_t *self,
                                             const char *reason, int timeout_ms);
 COVEY_EXPORT covey_err_t covey_task_retry (covey_agent_t *self,
                                            const char *task_id, int timeout_ms);
+
+/* ------------------------------------------------------------------------ */
+/*  Coordination sessions                                                     */
+
+/*  Ask the mesh for agents that reach an objective together, one after
+    another, all at once, under a leader, or by agreement
+   (docs/coordination.md):
+
+        covey_agent_coordinate (agent,
+   "{\"objective\":\"review\",\"minAgents\":2,"
+                                "\"strategy\":\"consensus\"}", 5000, &json)
+
+    Returns at once with the session as JSON (`*result_p` as above); its `id`
+    is what the other calls want. Refused with EAGAIN when too many are under
+    way. What happens to it is told by coordination:update events.            */
+COVEY_EXPORT covey_err_t covey_agent_coordinate (covey_agent_t *self,
+                                                 const char *session_json,
+                                                 int timeout_ms,
+                                                 char **result_p);
+COVEY_EXPORT covey_err_t covey_coordination_show (covey_agent_t *self,
+                                                  const char *coordination_id,
+                                                  int timeout_ms,
+                                                  char **result_p);
+/*  Waits until it is completed, with success or without: `success`, `result`,
+    `code` and `reason` of the JSON say which. TIMEOUT: it goes on.           */
+COVEY_EXPORT covey_err_t covey_coordination_wait (covey_agent_t *self,
+                                                  const char *coordination_id,
+                                                  int timeout_ms,
+                                                  char **result_p);
+/*  For who asked for it (DENIED for other agents); `reason` may be NULL. While
+    it is paused no step begins and its clocks stand still.                   */
+COVEY_EXPORT covey_err_t covey_coordination_cancel (covey_agent_t *self,
+                                                    const char *coordination_id,
+                                                    const char *reason,
+                                                    int timeout_ms);
+COVEY_EXPORT covey_err_t covey_coordination_pause (covey_agent_t *self,
+                                                   const char *coordination_id,
+                                                   int timeout_ms);
+COVEY_EXPORT covey_err_t covey_coordination_resume (covey_agent_t *self,
+                                                    const char *coordination_id,
+                                                    int timeout_ms);
+/*  The answer of an agent that was asked, in its handler (on_coordination) or
+    later with a copy of the coordination:request event. Its steps then come as
+    tasks. To reject later is to leave. An agent without that handler answers
+    by itself: it accepts when it has a task handler, else it rejects.
+    STATE: the session is over.                                               */
+COVEY_EXPORT covey_err_t
+covey_coordination_accept (covey_agent_t *self, const covey_event_t *request);
+COVEY_EXPORT covey_err_t covey_coordination_reject (
+    covey_agent_t *self, const covey_event_t *request, const char *reason);
 
 /* ------------------------------------------------------------------------ */
 /*  Swarms and votes                                                          */

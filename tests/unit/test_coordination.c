@@ -195,7 +195,7 @@ test_hierarchical_splits_works_and_merges (void **state)
     support_team_done (c, "a3", "[\"p1\",{\"p\":2},3]");
     assert_string_equal (support_team_step (c, "a1"), "part");
     assert_true (support_team_input_has (c, "a1", "\"number\":1,\"count\":3"));
-    assert_true (support_team_input_has (c, "a1", "\"data\":\"p1\""));
+    assert_true (support_team_input_has (c, "a1", "\"part\":\"p1\""));
     assert_true (support_team_input_has (c, "a2", "\"part\":{\"p\":2}"));
     assert_string_equal (support_team_step (c, "a3"), ""); /* it only leads */
     support_team_done (c, "a2", "22");
