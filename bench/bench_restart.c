@@ -21,6 +21,7 @@
 #define WINDOW 512
 #define WAIT_MS 60000
 #define STEPS 10
+#define ENDED 10000 /* tasks that are kept: so the memory soon stands still */
 
 static void
 s_node (int in, int out, void *arg)
@@ -52,6 +53,7 @@ s_start (s_keeper_t *self)
     self->node = bench_fork (s_node, self->data);
     bench_read_line (self->node.from_child, session, sizeof session);
     self->agent = covey_agent_new ("asker", "client");
+    bench_check (covey_agent_set_client (self->agent, true), "client");
     bench_check (covey_agent_connect (self->agent, session, WAIT_MS),
                  "connect");
     bench_check (covey_agent_start (self->agent), "agent");
@@ -184,6 +186,10 @@ main (void)
     if (!mkdtemp (self.data))
         bench_die (self.data, "cannot be made");
     s_start (&self);
+    snprintf (command, sizeof command, "{\"tasks\":%ld,\"endedTasks\":%d}",
+              tasks + WINDOW, ENDED);
+    bench_check (covey_agent_limits (self.agent, command, WAIT_MS, NULL),
+                 "limits");
     int64_t start_ns = bench_now_ns ();
     for (long i = 0; i < tasks; i++)
         s_submit (&self, "live", i);
@@ -198,6 +204,7 @@ main (void)
     s_wait_for_state (&self, tasks);
     bench_print ("restart.time", (double)(bench_now_ns () - start_ns) / 1e6,
                  "ms");
+    bench_print ("restart.cpu", bench_cpu_us (self.node.pid) / 1e3, "ms");
     s_print (&self, "with_live_tasks");
     s_endless (&self, commands);
     if (atomic_load (&self.failed))

@@ -15,7 +15,8 @@
               CORRUPT); a line in the table of save.c behind what it refers to;
               operations in tests/support/support_random_ops.c, which shows if
               something was forgotten. Digests follow by themselves: they are
-              the sum of these records
+              the sum of these records. Enumerations are saved as numbers: new
+              members go to their end
 */
 #ifndef COVEY_SAVE_H_INCLUDED
 #define COVEY_SAVE_H_INCLUDED
