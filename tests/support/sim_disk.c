@@ -151,6 +151,19 @@ sim_disk_first (const sim_disk_t *self)
     return self->count ? self->records[0].index : self->snapshot.head.index + 1;
 }
 
+uint64_t
+sim_disk_last_of (const sim_disk_t *self, uint8_t kind)
+{
+    const covey_replog_snapshot_t *head = &self->snapshot.head;
+    for (size_t i = self->count;
+         i-- > 0 && self->records[i].index > head->index;)
+        if (self->records[i].kind == kind)
+            return self->records[i].hash;
+    return head->index
+               ? covey_str_hash (head->members, head->members_size) * 31 + kind
+               : 0;
+}
+
 const sim_record_t *
 sim_disk_find (const sim_disk_t *self, uint64_t index)
 {
@@ -236,7 +249,7 @@ s_put_snapshot (covey_replog_store_t *store,
 {
     sim_disk_t *self = s_disk (store);
     disk_op_t op = {.kind = OP_SNAPSHOT, .index = first_kept};
-    if (first_kept > snapshot->index + 1)
+    if (first_kept > snapshot->index + 1 && first_kept <= self->staged_last)
         return s_misuse (self, "a gap behind the snapshot", err);
     covey_err_t code = s_stage (self, &op, err);
     if (code)
@@ -281,6 +294,25 @@ s_do_meta (sim_disk_t *self, const covey_replog_meta_t *meta)
         self->meta.voted_for = before.voted_for;
     }
     self->watch.meta (self->watch.arg, &before, meta);
+}
+
+/*  Terms in a log never go back, and it has none that its owner does not know.
+ */
+static void
+s_check_terms (sim_disk_t *self)
+{
+    uint64_t term = 0;
+    for (size_t i = 0; i < self->count; i++) {
+        if (self->records[i].index == self->snapshot.head.index + 1 &&
+            term < self->snapshot.head.term)
+            term = self->snapshot.head.term;
+        if (self->records[i].term < term)
+            self->watch.misuse (self->watch.arg, "terms go back in a log");
+        term = self->records[i].term;
+    }
+    if (term > self->meta.term)
+        self->watch.misuse (self->watch.arg, "a log knows more terms than its "
+                                             "owner");
 }
 
 static void
@@ -342,6 +374,7 @@ s_commit (covey_replog_store_t *store, covey_errbuf_t *err)
              self->ops[all - 1].kind == OP_APPEND)
         all--;
     s_harden (self, all);
+    s_check_terms (self);
     if (end == SIM_DISK_FINE)
         return COVEY_OK;
     s_forget_staged (self);

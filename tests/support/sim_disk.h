@@ -62,6 +62,9 @@ covey_replog_store_t *sim_disk_open (sim_disk_t *self);
 const covey_replog_meta_t *sim_disk_meta (const sim_disk_t *self);
 /*  On the disk: NULL when it is not, or is within the snapshot.             */
 const sim_record_t *sim_disk_find (const sim_disk_t *self, uint64_t index);
+/*  The hash of the last entry of a kind, or, when there is none, what it would
+    be for the members of the snapshot; 0: neither.                           */
+uint64_t sim_disk_last_of (const sim_disk_t *self, uint8_t kind);
 uint64_t sim_disk_last (const sim_disk_t *self);
 uint64_t sim_disk_first (const sim_disk_t *self);
 uint64_t sim_disk_snapshot (const sim_disk_t *self); /* its index, 0: none    */

@@ -131,6 +131,8 @@ void
 sim_member_want_pump (sim_member_t *member)
 {
     sim_replog_t *sim = member->sim;
+    if (sim->still)
+        return;
     if (!sim->config.lazy || covey_prng_below (&sim->prng, 3) == 0) {
         sim_replog_pump (sim, member->place);
         return;

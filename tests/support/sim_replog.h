@@ -163,6 +163,7 @@ struct sim_replog {
     bool (*hold) (void *arg, size_t from, size_t to, const void *data,
                   size_t size); /* true: it is taken and does not arrive      */
     void *hold_arg;
+    bool still; /* what is asked waits for the next pump                      */
 };
 
 sim_replog_t *sim_replog_new (const sim_replog_config_t *config, uint64_t seed);
@@ -198,6 +199,9 @@ bool sim_view_has (const sim_view_t *view, uint64_t id);
 /*  One leader, all its members up and equal, nothing under way: NULL; else what
     is missing.                                                               */
 const char *sim_replog_unrest (sim_replog_t *self);
+/*  The members that everybody counts with are those of the last such entry of
+    its log.                                                                  */
+void sim_replog_check_views (sim_replog_t *self);
 /*  The state after all commands, from the first one on, is that of `place`. */
 void sim_replog_check_replay (sim_replog_t *self, size_t place);
 bool sim_replog_is_broken (const sim_replog_t *self);

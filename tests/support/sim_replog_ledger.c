@@ -77,6 +77,7 @@ sim_book_deinit (sim_ledger_book_t *self)
     free (self->entries.pairs);
     free (self->leaders.pairs);
     free (self->facts.pairs);
+    free (self->lists.pairs);
     free (self->requests.pairs);
 }
 
@@ -124,6 +125,8 @@ sim_book_has_command (const sim_ledger_book_t *self, uint64_t above,
 void
 sim_book_entry (sim_ledger_book_t *self, const sim_record_t *record)
 {
+    if (record->index == 1)
+        self->list_kind = record->kind;
     const uint64_t *known = sim_map_put (&self->entries, record->index,
                                          record->term, record->hash, 0);
     if (known && known[0] != record->hash)
@@ -188,6 +191,15 @@ sim_book_meta (sim_ledger_book_t *self, const covey_replog_meta_t *before,
     if (!covey_id_is_zero (before->cluster.bytes) &&
         !covey_id_equal (before->cluster.bytes, after->cluster.bytes))
         sim_book_break (self, "a member changes its log's name");
+}
+
+void
+sim_book_list (sim_ledger_book_t *self, uint64_t entry, uint64_t members)
+{
+    const uint64_t *known = sim_map_put (&self->lists, entry, 1, members, 0);
+    if (known && known[0] != members)
+        sim_book_break (self, "a member counts with members that its log does "
+                              "not say");
 }
 
 void

@@ -52,6 +52,8 @@ typedef struct {
     sim_map_t entries;  /* (index, term) -> hash                              */
     sim_map_t leaders;  /* term -> member                                     */
     sim_map_t facts;    /* id -> index, ordinal                               */
+    sim_map_t lists;    /* entry that lists members -> what they are, hashed  */
+    uint8_t list_kind;  /* of such entries                                    */
     sim_map_t requests; /* (client, request) -> answer, index                 */
     uint64_t committed; /* the highest index that anybody applied             */
     uint64_t fact_count;
@@ -67,6 +69,8 @@ void sim_book_break (sim_ledger_book_t *self, const char *fmt, ...)
 void sim_book_entry (sim_ledger_book_t *self, const sim_record_t *record);
 void sim_book_meta (sim_ledger_book_t *self, const covey_replog_meta_t *before,
                     const covey_replog_meta_t *after);
+/*  Somebody whose last such entry is `entry` counts with these members.     */
+void sim_book_list (sim_ledger_book_t *self, uint64_t entry, uint64_t members);
 void sim_book_leader (sim_ledger_book_t *self, uint64_t term,
                       uint64_t member_id);
 /*  A member applied it. True: it is the first one.                          */

@@ -417,6 +417,7 @@ s_check_end (play_t *play)
         sim_book_digest (&sim->book, member->command,
                          covey_state_digest (member->state));
     }
+    sim_replog_check_views (sim);
     sim_replog_check_replay (sim, leader);
 }
 

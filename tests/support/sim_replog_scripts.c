@@ -9,6 +9,7 @@
 
 #define APPEND STAGE_KIND (COVEY_REPLOG_APPEND)
 #define APPENDED STAGE_KIND (COVEY_REPLOG_APPENDED)
+#define VOTE STAGE_KIND (COVEY_REPLOG_VOTE)
 #define VOTED STAGE_KIND (COVEY_REPLOG_VOTED)
 #define ASK STAGE_KIND (COVEY_REPLOG_ASK)
 #define ASKED STAGE_KIND (COVEY_REPLOG_ASKED)
@@ -60,30 +61,90 @@ s_figure_8 (stage_t *stage)
     stage_run (stage, 200);
 }
 
-/*  What an old leader left behind is longer than what the new one compared.  */
+/*  What an old leader left behind reaches beyond what the new one compared: it
+    is not acknowledged to that one.                                          */
 static void
 s_left_behind (stage_t *stage)
 {
-    stage_cut (stage, 0, 2, true);
-    stage_drop (stage, 1, 0, APPENDED);
-    stage_ask (stage, 0, 3);
-    stage_run (stage, 20); /* 1 has three that 2 has not                      */
-    stage_crash (stage, 0);
-    stage_drop (stage, 2, 1, APPEND);
-    stage_drop (stage, 1, 2, STAGE_ALL & ~VOTED);
-    stage_start (stage, 0);
+    for (size_t i = 2; i < 5; i++)
+        stage_cut (stage, 0, i, true);
+    stage_ask_together (stage, 0, 5);
+    stage_until_last (stage, 1, stage_last (stage, 0), 100);
     stage_isolate (stage, 0, true);
-    stage_crash (stage, 1);
-    stage_run (stage, 5);
-    stage_start (stage, 1);
-    stage_cut (stage, 1, 2, false);
-    stage_isolate (stage, 1, true);
-    stage_crash (stage, 0);
-    stage_start (stage, 0);
+    stage->empty[2][1] = true;
+    stage_drop (stage, 2, 4, APPEND);
+    stage_elect (stage, 2);
+    stage_run (stage, 50);
+    stage_ask (stage, 2, 1);
+    stage_run (stage, 50);
+    stage->empty[2][1] = false;
     stage_isolate (stage, 0, false);
-    stage_isolate (stage, 1, false);
-    stage->candidate = SIM_REPLOG_NOBODY;
-    stage_run (stage, 400);
+    stage_isolate (stage, 4, false);
+}
+
+/*  ... and it is not committed. A follower's first matching entry comes again,
+    by a leader that has committed more than that one.                        */
+static void
+s_left_uncommitted (stage_t *stage)
+{
+    for (size_t i = 2; i < 5; i++)
+        stage_cut (stage, 0, i, true);
+    stage_cut (stage, 0, 2, false);
+    stage_drop (stage, 0, 1, APPEND);
+    uint64_t before = stage_last (stage, 0);
+    stage_ask_together (stage, 0, 5);
+    stage_until_last (stage, 2, before + 1, 100);
+    stage_cut (stage, 0, 2, true);
+    stage_drop (stage, 0, 1, 0);
+    stage_until_last (stage, 1, before + 5, 200);
+    stage_isolate (stage, 0, true);
+    stage_drop (stage, 2, 1, APPEND);
+    stage_elect (stage, 2);
+    stage_until (stage, stage_leads, 2, 500);
+    stage_ask_together (stage, 2, 6);
+    stage_run (stage, 60);
+    stage_drop (stage, 3, 1, APPEND);
+    stage_crash (stage, 2);
+    stage_elect (stage, 3);
+    stage_start (stage, 2);
+    stage_until (stage, stage_leads, 3, 500);
+    stage_ask_together (stage, 3, 3);
+    stage_run (stage, 60);
+    stage_drop (stage, 3, 1, 0);
+    stage_run (stage, 300);
+    stage_isolate (stage, 0, false);
+    stage_isolate (stage, 2, false);
+}
+
+/*  New commands come faster than old ones get around.                       */
+static void
+s_load (stage_t *stage)
+{
+    for (int i = 0; i < 300; i++) {
+        stage_ask (stage, 0, 1);
+        sim_replog_run (stage->sim, SIM_MS / 4);
+    }
+    if (stage->sim->acknowledged < 20)
+        sim_book_break (&stage->sim->book,
+                        "commands wait as long as new ones come");
+}
+
+/*  A command under way when somebody else takes over; what that one puts in its
+    place comes in the very message that says so.                             */
+static void
+s_ticket (stage_t *stage)
+{
+    stage_isolate (stage, 0, true);
+    stage_ask_together (stage, 0, 3);
+    stage_run (stage, 2);
+    stage_pause (stage, 0, 1500);
+    stage_drop (stage, 1, 2, 0);
+    stage_elect (stage, 1);
+    stage_until (stage, stage_leads, 1, 500);
+    stage_ask_together (stage, 1, 3);
+    stage_run (stage, 700);
+    stage_isolate (stage, 0, false);
+    stage_run (stage, 700);
 }
 
 /*  A leader that is cut off writes on; who leads meanwhile throws away what the
@@ -92,11 +153,11 @@ static void
 s_tail_and_snapshot (stage_t *stage)
 {
     stage_isolate (stage, 0, true);
-    stage_ask (stage, 0, 2 + (int)s_draw (stage, 12));
+    stage_ask_together (stage, 0, 24);
     stage_run (stage, 20);
     stage_elect (stage, 1);
     stage_until (stage, stage_leads, 1, 1000);
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 8; i++) {
         stage_ask (stage, 1, 1);
         stage_run (stage, 10);
     }
@@ -155,23 +216,47 @@ s_replies (stage_t *stage)
 /*  Who votes, answers, and is started anew has voted in that term; two that
     stand for election in it must not both get it.                            */
 static void
-s_vote_and_crash (stage_t *stage)
+s_vote_twice (stage_t *stage, bool before)
 {
     stage_crash (stage, 0);
+    stage_drop (stage, 0, 1, STAGE_ALL);
     stage_keep (stage, 2, 1, VOTED);
     stage->candidate = 1;
-    stage_until (stage, stage_has_kept, 0, 3000);
-    sim_replog_pause (stage->sim, 1, 1500 * SIM_MS);
+    if (before)
+        sim_replog_plan (stage->sim, 2, SIM_PLAN_BEFORE, 0);
+    stage_until (stage, stage_has_kept, 2, 3000);
+    stage_pause (stage, 1, 1500);
     stage_crash (stage, 2);
-    stage_start (stage, 2);
+    /* 2 is back when 0 stands, not before: it would stand itself */
+    stage_keep (stage, 0, 2, VOTE);
     stage_start (stage, 0);
     stage->candidate = 0;
-    stage_until (stage, stage_is_elected, 0, 1000);
+    stage_until (stage, stage_has_kept, 0, 1000);
+    stage_keep (stage, 0, 2, 0);
+    stage_start (stage, 2);
+    stage_release_of (stage, 0);
+    stage_elect (stage, 0);
     stage_ask (stage, 0, 2);
     stage_run (stage, 30);
     stage_release (stage, 1);
+    stage_until (stage, stage_leads, 1, 1500);
+    stage_ask (stage, 1, 2);
+    stage_run (stage, 30);
+    stage_drop (stage, 0, 1, 0);
     stage->candidate = SIM_REPLOG_NOBODY;
-    stage_run (stage, 1500);
+}
+
+static void
+s_vote_and_crash (stage_t *stage)
+{
+    s_vote_twice (stage, false);
+}
+
+/*  The same, and the crash comes before the vote is written: nobody got it.  */
+static void
+s_vote_before_commit (stage_t *stage)
+{
+    s_vote_twice (stage, true);
 }
 
 /*  The vote is written, the answer does not leave any more: the next candidate
@@ -202,6 +287,31 @@ s_older_log (stage_t *stage)
     stage_elect (stage, 2);
     stage_ask (stage, 2, 1);
     stage_run (stage, 100);
+}
+
+/*  The longest log has an old term, the other one that is there a short log and
+    a new term: they have to find together.                                   */
+static void
+s_old_term (stage_t *stage)
+{
+    stage_isolate (stage, 0, true);
+    stage_ask (stage, 0, 1);
+    stage->candidate = 1;
+    stage->ballots_lost = true;
+    stage_run (stage, 4000);
+    stage->ballots_lost = false;
+    stage_crash (stage, 1);
+    stage_crash (stage, 2);
+    stage_start (stage, 1);
+    stage_isolate (stage, 0, false);
+    stage->candidate = SIM_REPLOG_NOBODY;
+    for (int i = 0;
+         i < 100 && sim_replog_leader (stage->sim) == SIM_REPLOG_NOBODY; i++)
+        stage_run (stage, 100);
+    if (sim_replog_leader (stage->sim) == SIM_REPLOG_NOBODY)
+        sim_book_break (&stage->sim->book,
+                        "two of three are there, and nobody leads");
+    stage_start (stage, 2);
 }
 
 /* ---- members ----------------------------------------------------------------
@@ -449,15 +559,22 @@ static const struct {
     size_t end_voters;
 } s_scripts[] = {
     {"figure 8", s_figure_8, 5, 5, 0, 0, ONE_BY_ONE, 0},
-    {"left behind", s_left_behind, 3, 3, 0, 0, ONE_BY_ONE, 0},
+    {"left behind", s_left_behind, 5, 5, 0, 0, 0, 0},
+    {"left uncommitted", s_left_uncommitted, 5, 5, 0, 0, ONE_BY_ONE, 0},
+    {"load", s_load, 3, 3, 0, 0, 0, 0},
+    {"a ticket", s_ticket, 3, 3, 0, 0, 0, 0},
     {"a tail and a snapshot", s_tail_and_snapshot, 3, 3, 4, 1, 0, 0},
-    {"late appends", s_late_append, 3, 1, 4, 1, 0, 0},
+    {"late appends", s_late_append, 3, 1, 12, 1, 0, 0},
     {"answers twice and late", s_replies, 3, 3, 8, 2, 0, 0},
     {"a vote, a crash", s_vote_and_crash, 3, 3, 0, 0, 0, 0},
+    {"a vote not written", s_vote_before_commit, 3, 3, 0, 0, 0, 0},
     {"a vote without an answer", s_crash_before_answer, 3, 3, 0, 0, 0, 0},
+    {"an old term", s_old_term, 3, 3, 0, 0, 0, 0},
     {"an older log", s_older_log, 3, 3, 0, 0, 0, 0},
     {"two configurations", s_two_configurations, 5, 4, 0, 0, 0, 5},
     {"a snapshot before members", s_snapshot_and_members, 6, 5, 8, 50, 0, 0},
+    {"members taken back", s_snapshot_and_members, 6, 5, 0, 0, 0, 0},
+    {"members behind a snapshot", s_snapshot_and_members, 6, 5, 12, 1, 0, 0},
     {"a lost promotion", s_promotion_lost, 3, 1, 0, 0, 0, 0},
     {"two to one", s_two_to_one, 3, 2, 0, 0, 0, 0},
     {"three to two", s_three_to_two, 3, 3, 0, 0, 0, 0},
@@ -496,6 +613,7 @@ s_play_one (size_t script, uint64_t seed, const sim_slips_t *slips, char *why,
         .message_max = s_scripts[script].message_max,
         .link = {.delay_us = SIM_MS}};
     stage_open (&stage, &config, seed, slips, s_scripts[script].voters);
+    sim_replog_note (stage.sim, "the script begins");
     s_scripts[script].play (&stage);
     sim_replog_note (stage.sim, "the script is over");
     stage.sim->hold = NULL;

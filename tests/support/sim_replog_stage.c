@@ -20,11 +20,25 @@ s_on_send (void *arg, size_t from, size_t to, const void *data, size_t size)
         return true;
     }
     uint32_t kind = STAGE_KIND (message.kind);
+    if (stage->sim->talks)
+        sim_replog_note (
+            stage->sim,
+            "  %zu>%zu kind %d term %llu index %llu n %u commit "
+            "%llu %s%s%s",
+            from, to, (int)message.kind, (unsigned long long)message.term,
+            (unsigned long long)message.index, message.entry_count,
+            (unsigned long long)message.commit, message.pre ? "pre " : "",
+            message.yes ? "yes" : "", message.rejected ? "rejected" : "");
     bool stands = message.kind == COVEY_REPLOG_VOTE;
     if (stage->drop[from][to] & kind)
         return true;
+    if (stands && !message.pre && stage->ballots_lost)
+        return true;
     if (stands && stage->candidate != SIM_REPLOG_NOBODY &&
         stage->candidate != from)
+        return true;
+    if (message.kind == COVEY_REPLOG_APPEND && message.entry_count &&
+        stage->empty[from][to])
         return true;
     bool keep = stage->keep[from][to] & kind;
     if (!keep && !(stage->copy[from][to] & kind))
@@ -78,6 +92,22 @@ stage_release (stage_t *stage, int times)
                                 stage->kept[i].to, stage->kept[i].data,
                                 stage->kept[i].size);
     stage_forget (stage);
+}
+
+void
+stage_release_of (stage_t *stage, size_t from)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < stage->kept_count; i++) {
+        stage_kept_t *one = &stage->kept[i];
+        if (one->from != from) {
+            stage->kept[left++] = *one;
+            continue;
+        }
+        sim_replog_deliver (stage->sim, from, one->to, one->data, one->size);
+        free (one->data);
+    }
+    stage->kept_count = left;
 }
 
 void
@@ -149,15 +179,20 @@ stage_is_elected (stage_t *stage, size_t place)
     const sim_disk_t *disk = stage->sim->members[place].disk;
     const covey_replog_meta_t *meta = sim_disk_meta (disk);
     const sim_record_t *last = sim_disk_find (disk, sim_disk_last (disk));
+    if (stage_leads (stage, place))
+        return true;
     return stage->sim->members[place].log && last &&
-           meta->voted_for == meta->member_id && last->term == meta->term;
+           meta->voted_for == meta->member_id && last->term == meta->term &&
+           meta->term > stage->term;
 }
 
 bool
 stage_has_kept (stage_t *stage, size_t place)
 {
-    (void)place;
-    return stage->kept_count > 0;
+    for (size_t i = 0; i < stage->kept_count; i++)
+        if (stage->kept[i].from == place)
+            return true;
+    return false;
 }
 
 bool
@@ -177,6 +212,7 @@ bool
 stage_elect (stage_t *stage, size_t place)
 {
     stage->candidate = place;
+    stage->term = sim_disk_meta (stage->sim->members[place].disk)->term;
     for (int i = 0; i < 2; i++)
         if (stage_until (stage, stage_is_elected, place,
                          6 * stage->sim->config.election_ms))
@@ -195,6 +231,23 @@ stage_ask (stage_t *stage, size_t place, int times)
         sim_replog_ask (sim, 0);
         sim_replog_try (sim, sim->request_count - 1, place);
     }
+}
+
+void
+stage_ask_together (stage_t *stage, size_t place, int times)
+{
+    stage->sim->still = true;
+    stage_ask (stage, place, times);
+    stage->sim->still = false;
+    sim_replog_pump (stage->sim, place);
+}
+
+void
+stage_pause (stage_t *stage, size_t place, int64_t ms)
+{
+    sim_replog_pause (stage->sim, place, ms * SIM_MS);
+    sim_net_set_timer (stage->sim->net, place,
+                       sim_replog_now_us (stage->sim) + (ms + 20) * SIM_MS);
 }
 
 void

@@ -29,6 +29,10 @@ typedef struct {
     uint32_t copy[SIM_REPLOG_PLACES][SIM_REPLOG_PLACES];
     stage_kept_t kept[STAGE_KEPT_MAX];
     size_t kept_count;
+    bool empty[SIM_REPLOG_PLACES]
+              [SIM_REPLOG_PLACES]; /* appends carry nothing */
+    bool ballots_lost; /* questions before an election pass, elections do not */
+    uint64_t term;    /* what is_elected compares with                        */
     size_t candidate; /* nobody else gets votes; NOBODY: everybody may        */
 } stage_t;
 
@@ -45,6 +49,8 @@ void stage_copy (stage_t *stage, size_t from, size_t to, uint32_t kinds);
 void stage_drop (stage_t *stage, size_t from, size_t to, uint32_t kinds);
 /*  Everything that was kept back arrives, `times` times.                    */
 void stage_release (stage_t *stage, int times);
+/*  Or only what `from` said, once.                                          */
+void stage_release_of (stage_t *stage, size_t from);
 /*  Only the oldest of them.                                                 */
 void stage_trickle (stage_t *stage);
 void stage_forget (stage_t *stage);
@@ -55,13 +61,17 @@ void stage_run (stage_t *stage, int64_t ms);
 /*  Its disk has this index.                                                 */
 bool stage_until_last (stage_t *stage, size_t place, uint64_t index,
                        int64_t ms);
+/*  stage_has_kept: something that `place` said.                             */
 stage_is_fn stage_leads, stage_is_elected, stage_has_kept, stage_is_idle,
     stage_has_snapshot;
-/*  Everybody else may not ask for votes: it leads, or has stored something in a
-    term of its own.                                                          */
+/*  Nobody else may ask for votes: it leads already, or has stored something in
+    a new term of its own.                                                    */
 bool stage_elect (stage_t *stage, size_t place);
-/*  A new command for the leader there.                                      */
+/*  New commands for the leader there, one by one or together.               */
 void stage_ask (stage_t *stage, size_t place, int times);
+void stage_ask_together (stage_t *stage, size_t place, int times);
+/*  SIGSTOP, and then first of all it gets its messages.                     */
+void stage_pause (stage_t *stage, size_t place, int64_t ms);
 void stage_crash (stage_t *stage, size_t place);
 void stage_start (stage_t *stage, size_t place);
 uint64_t stage_last (const stage_t *stage, size_t place);

@@ -415,6 +415,26 @@ s_check_stored (sim_member_t *member)
     member->checked = applied;
 }
 
+static void
+s_check_view (sim_member_t *member)
+{
+    sim_ledger_book_t *book = &member->sim->book;
+    const sim_view_t *view = &member->view;
+    uint64_t entry = sim_disk_last_of (member->disk, book->list_kind);
+    uint64_t members = covey_str_hash (view->ids, view->count * 8) * 31 +
+                       covey_str_hash (view->votes, view->count);
+    if (entry && view->count)
+        sim_book_list (book, entry, members);
+}
+
+void
+sim_replog_check_views (sim_replog_t *self)
+{
+    for (size_t i = 0; i < self->config.places; i++)
+        if (self->members[i].log)
+            s_check_view (&self->members[i]);
+}
+
 void
 sim_watch_observe (sim_member_t *member)
 {
@@ -428,6 +448,9 @@ sim_watch_observe (sim_member_t *member)
         sim_book_leader (&sim->book, covey_replog_term (log),
                          covey_replog_member_id (log));
     s_look (member, &member->view);
+    if (covey_replog_applied (log) == covey_replog_last (log) ||
+        sim_replog_now_us (sim) / SIM_MS % 16 == 0)
+        s_check_view (member);
 }
 
 /* ---- at the end -------------------------------------------------------------
