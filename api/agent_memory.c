@@ -58,6 +58,7 @@ covey_i_memory_init (covey_i_memory_t *self,
         .causation_id = view->has_causation_id && view->causation_id.len == 16
                             ? view->causation_id.data
                             : NULL,
+        .age_ms = view->has_age ? view->age : 0,
     };
     if (view->has_reason)
         self->info.reason =
@@ -263,13 +264,14 @@ covey_memory_share (covey_agent_t *self, const char *key,
 /*  Reading                                                                   */
 
 covey_err_t
-covey_memory_get (covey_agent_t *self, const char *key, int timeout_ms,
-                  covey_memory_value_t **value_p)
+covey_memory_get (covey_agent_t *self, const char *key, const char *consistency,
+                  int timeout_ms, covey_memory_value_t **value_p)
 {
     assert (self && key && value_p);
     Covey__Control__MemoryGet get = COVEY__CONTROL__MEMORY_GET__INIT;
     Covey__Control__MemoryView *view = NULL;
     get.key = (char *)(uintptr_t)key;
+    get.consistency = (char *)(uintptr_t)consistency;
     covey_err_t rc =
         s_ask_view (self, "memory.get", &get.base, timeout_ms, &view);
     if (rc)
@@ -315,6 +317,7 @@ covey_i_memory_page (covey_agent_t *agent, const covey_memory_query_t *query,
     params.values = !query->no_values;
     params.has_limit = true;
     params.limit = PAGE_ROWS;
+    params.consistency = (char *)(uintptr_t)query->consistency;
     params.has_at = at != 0;
     params.at = at;
     covey_err_t rc = covey_i_memory_ask (

@@ -19,7 +19,7 @@
 struct covey_memory_watch {
     covey_agent_t *agent;
     covey_memory_query_t query;
-    char *prefix, *tag;
+    char *prefix, *tag, *consistency;
     uint32_t handle; /* of the subscription; 0: none                          */
     uint32_t hits;   /* events that were seen before the last look            */
     int64_t look_ms; /* when it is time to look without one                   */
@@ -113,9 +113,12 @@ static covey_err_t
 s_list (covey_memory_watch_t *self, int64_t until_ms)
 {
     Covey__Control__MemoryList *list = NULL;
+    /* The first page says which moment; who has that is fresh enough. */
+    covey_memory_query_t query = self->query;
+    query.consistency = self->revision ? NULL : self->consistency;
     covey_err_t rc = covey_i_memory_page (
-        self->agent, &self->query, *self->after ? self->after : NULL,
-        self->revision, s_left (until_ms), &list);
+        self->agent, &query, *self->after ? self->after : NULL, self->revision,
+        s_left (until_ms), &list);
     if (rc)
         return rc;
     s_drop_page (self);
@@ -268,6 +271,8 @@ covey_memory_watch_new (covey_agent_t *agent, const covey_memory_query_t *query,
         self->query = *query;
     self->prefix = covey_str_dup (self->query.prefix ? self->query.prefix : "");
     self->tag = covey_str_dup (self->query.tag);
+    self->consistency = covey_str_dup (
+        self->query.consistency ? self->query.consistency : "linearizable");
     self->query.prefix = self->prefix;
     self->query.tag = self->tag;
     self->revision = self->query.after;
@@ -296,6 +301,7 @@ covey_memory_watch_destroy (covey_memory_watch_t **self_p)
     s_drop_page (self);
     free (self->prefix);
     free (self->tag);
+    free (self->consistency);
     free (self);
     *self_p = NULL;
 }

@@ -95,8 +95,9 @@ s_run (void *arg)
         snprintf (key, sizeof key, "bench/%d/%ld", client->number, i % 100);
         int64_t start = bench_now_ns ();
         if (client->reads)
-            bench_check (covey_memory_get (client->agent, key, WAIT_MS, &got),
-                         "get");
+            bench_check (
+                covey_memory_get (client->agent, key, NULL, WAIT_MS, &got),
+                "get");
         else
             bench_check (covey_memory_put (client->agent, key,
                                            COVEY_CONTENT_TEXT, value,

@@ -48,6 +48,13 @@ s_actor (covey_cli_t *cli)
     return NULL;
 }
 
+static void
+s_set_consistency (covey_cli_t *cli, json_t *params)
+{
+    covey_control_set (params, "consistency",
+                       covey_cli_text (cli, "consistency"));
+}
+
 /*  Ask with an object that has the key and for whom, and show the answer.   */
 static int
 s_ask (covey_cli_t *cli, const char *method, json_t *params, char **result_p)
@@ -230,6 +237,7 @@ static const covey_opt_t s_get_options[] = {
     REVISION_OPTION ("an earlier version"),
     {.flag = "announce",
      .doc = "tell everybody that it was read (memory:retrieved)"},
+    COVEY_CONSISTENCY_OPTION,
     AS_OPTION,
     {0}};
 
@@ -272,6 +280,7 @@ s_run_get (covey_cli_t *cli)
     else {
         json_t *params = json_pack ("{s:s}", "key", covey_cli_arg (cli, 0));
         covey_control_set_int (cli, params, "revision", "revision");
+        s_set_consistency (cli, params);
         const covey_control_t control = {.method = "memory.get",
                                          .params = params,
                                          .what = covey_cli_arg (cli, 0)};
@@ -447,6 +456,7 @@ static const covey_opt_t s_list_options[] = {
     {.flag = "values", .doc = "with the values"},
     LIMIT_OPTION,
     AFTER_OPTION ("KEY"),
+    COVEY_CONSISTENCY_OPTION,
     {0}};
 
 static covey_err_t
@@ -458,6 +468,7 @@ s_fetch_list (covey_cli_t *cli, char **json_p)
     covey_control_set (query, "prefix", covey_cli_arg (cli, 0));
     covey_control_set (query, "tag", covey_cli_text (cli, "tag"));
     covey_control_set (query, "after", covey_cli_text (cli, "after"));
+    s_set_consistency (cli, query);
     return covey_control_fetch (cli, "memory.list", query, json_p);
 }
 
@@ -491,12 +502,14 @@ const covey_cli_command_t covey_cmd_memory_list = {.name = "memory list",
                                                    .args_max = 1,
                                                    .run = s_run_list};
 
+static const covey_opt_t s_history_options[] = {COVEY_CONSISTENCY_OPTION, {0}};
+
 static covey_err_t
 s_fetch_history (covey_cli_t *cli, char **json_p)
 {
-    return covey_control_fetch (
-        cli, "memory.history",
-        json_pack ("{s:s}", "key", covey_cli_arg (cli, 0)), json_p);
+    json_t *query = json_pack ("{s:s}", "key", covey_cli_arg (cli, 0));
+    s_set_consistency (cli, query);
+    return covey_control_fetch (cli, "memory.history", query, json_p);
 }
 
 static int
@@ -522,19 +535,21 @@ const covey_cli_command_t covey_cmd_memory_history = {
     .name = "memory history",
     .args = "KEY",
     .summary = "show the versions of a key that are kept, the newest first",
+    .options = s_history_options,
     .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
     .args_min = 1,
     .args_max = 1,
     .run = s_run_history};
 
 static const covey_opt_t s_spaces_options[] = {
-    LIMIT_OPTION, AFTER_OPTION ("NAMESPACE"), {0}};
+    LIMIT_OPTION, AFTER_OPTION ("NAMESPACE"), COVEY_CONSISTENCY_OPTION, {0}};
 
 static covey_err_t
 s_fetch_spaces (covey_cli_t *cli, char **json_p)
 {
     json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
     covey_control_set (query, "after", covey_cli_text (cli, "after"));
+    s_set_consistency (cli, query);
     return covey_control_fetch (cli, "memory.namespaces", query, json_p);
 }
 

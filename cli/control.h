@@ -50,4 +50,14 @@ int covey_control_read_input (covey_cli_t *cli, const char *arg, char **text_p,
 /*  "AGENT:WEIGHT" or "AGENT" as {"agentId":…,"weight":…}, or NULL, told why. */
 json_t *covey_control_member (covey_cli_t *cli, const char *option,
                               const char *text);
+/*  How fresh an answer has to be; goes into params as "consistency".         */
+#define COVEY_CONSISTENCY_OPTION                                   \
+    {                                                              \
+        .flag = "consistency", .kind = COVEY_OPT_CHOICE,           \
+        .choices = "stale|default|linearizable", .value = "LEVEL", \
+        .doc = "stale: any coordinator answers, also alone; "      \
+               "linearizable: a majority says that who answers "   \
+               "leads"                                             \
+    }
+
 #endif

@@ -1058,6 +1058,8 @@ typedef struct {
     const char *reason; /* of a deletion: "deleted", "expired"; else NULL     */
     const char *correlation_id;  /* of the request that wrote it, "" without  */
     const uint8_t *causation_id; /* its event id, [16] or NULL                */
+    int64_t age_ms; /* got with "stale": how long ago the coordinator that
+                       answered heard of the one that leads; else 0           */
 } covey_memory_info_t;
 
 /*  How to write. All zero: the defaults.                                    */
@@ -1084,9 +1086,13 @@ COVEY_EXPORT covey_err_t covey_memory_put (
     const void *value, size_t size, const covey_memory_options_t *options,
     int timeout_ms, uint64_t *revision_p);
 
-/*  The value of a key: an object of the caller's. NOTFOUND: it has none.    */
+/*  The value of a key: an object of the caller's. NOTFOUND: it has none.
+    `consistency` says how fresh: "default" or NULL, from the coordinator that
+    leads; "linearizable", it has asked a majority whether it still does;
+    "stale", from any coordinator, also without a majority (info->age_ms).    */
 typedef struct covey_memory_value covey_memory_value_t;
 COVEY_EXPORT covey_err_t covey_memory_get (covey_agent_t *self, const char *key,
+                                           const char *consistency,
                                            int timeout_ms,
                                            covey_memory_value_t **value_p);
 COVEY_EXPORT const covey_memory_info_t *
@@ -1123,6 +1129,9 @@ typedef struct {
     bool no_values; /* values stay where they are                             */
     size_t limit;   /* of a list: the first so many                           */
     uint64_t after; /* of a watch: go on behind this revision, no snapshot    */
+    const char *consistency; /* of a list, and of a watch's snapshot, as for
+                                get; NULL: of a watch "linearizable", so all
+                                that was stored before is in it               */
 } covey_memory_query_t;
 
 typedef covey_err_t (covey_memory_fn) (covey_agent_t *agent,

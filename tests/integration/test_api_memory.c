@@ -77,8 +77,8 @@ what_one_stores_another_reads (void **state)
                                  &revision));
     assert_true (revision > 0);
     covey_memory_value_t *value = NULL;
-    expect_ok (
-        covey_memory_get (writers[1], "t1/bytes", SUPPORT_WAIT_MS, &value));
+    expect_ok (covey_memory_get (writers[1], "t1/bytes", NULL, SUPPORT_WAIT_MS,
+                                 &value));
     const covey_memory_info_t *info = covey_memory_value_info (value);
     assert_string_equal (info->key, "t1/bytes");
     assert_int_equal (info->size, 3);
@@ -94,6 +94,16 @@ what_one_stores_another_reads (void **state)
     assert_non_null (info->causation_id);
     covey_memory_value_destroy (&value);
     assert_null (value);
+    static const char *const levels[] = {"stale", "default", "linearizable"};
+    for (int i = 0; i < 3; i++) {
+        expect_ok (covey_memory_get (writers[0], "t1/bytes", levels[i],
+                                     SUPPORT_WAIT_MS, &value));
+        assert_int_equal (covey_memory_value_info (value)->revision, revision);
+        covey_memory_value_destroy (&value);
+    }
+    expect_code (covey_memory_get (writers[0], "t1/bytes", "fresh",
+                                   SUPPORT_WAIT_MS, &value),
+                 INVALID);
     expect_code (covey_memory_put (writers[1], "t1/bytes", COVEY_CONTENT_TEXT,
                                    "x", 1, NULL, SUPPORT_WAIT_MS, NULL),
                  DENIED);
@@ -101,7 +111,7 @@ what_one_stores_another_reads (void **state)
                                    "x", 1, &options, SUPPORT_WAIT_MS, NULL),
                  EXISTS);
     expect_code (
-        covey_memory_get (writers[1], "t1/none", SUPPORT_WAIT_MS, &value),
+        covey_memory_get (writers[1], "t1/none", NULL, SUPPORT_WAIT_MS, &value),
         NOTFOUND);
     expect_code (covey_memory_delete (writers[0], "t1/bytes", revision + 1,
                                       SUPPORT_WAIT_MS),

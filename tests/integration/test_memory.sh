@@ -46,6 +46,7 @@ refused 2 '--as|a b' put k v --as 'a b'
 refused 2 'nofile' put k "@$dir/nofile"
 refused 2 '--by|many' incr k --by many
 refused 2 '--revision|--announce' get k --revision 1 --announce
+refused 2 '--consistency|fresh|stale' get k --consistency fresh
 refused 2 '--after|soon' watch --after soon
 refused 2 'too many' list a b
 refused 3 'covey up' get k
@@ -94,6 +95,10 @@ is "list with a prefix" "['t/ann', 't/bytes', 't/n', 't/pipe', 't/s', 't/text']"
 is "list with a tag and values" "[{'n': 1.1}]" "$(covey memory list --tag plan --values --json | look '[r["value"] for r in v]')"
 is "list in pages" "['t/n', 't/pipe']" "$(covey memory list t/ --limit 2 --after t/bytes --json | look '[r["key"] for r in v]')"
 is "a table for people" "KEY REVISION SIZE LEVEL OWNER WRITTEN TAGS VALUE" "$(covey memory list | head -1 | tr -s ' ' | sed 's/ $//')"
+for level in stale default linearizable; do
+    is "a $level read" "hello" "$(covey memory get t/text --consistency $level)"
+    is "a $level list" 6 "$(covey memory list t/ --consistency $level --json | wc -l)"
+done
 is "namespaces" "['', 'plans', 't']" "$(covey memory namespaces --json | look '[r["name"] for r in v]')"
 is "deleted" "deleted" "$(covey memory delete t/n --json | look 'v[0]["reason"]')"
 is "a read that is told" "['memory:retrieved', 't/s']" \
