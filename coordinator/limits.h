@@ -56,7 +56,8 @@ void covey_state_limits_init (covey_state_limits_t *self);
     X (ended_swarms, swarms_ended_max, size_t, 1, 0, 1000000)                  \
     X (open_votes, votes_open_max, size_t, 1, 1, 1000000)                      \
     X (decided_votes, votes_decided_max, size_t, 1, 0, 1000000)                \
-    X (memory_value_bytes, memory_value_max, size_t, 1, 1, COVEY_PAYLOAD_MAX)  \
+    X (memory_value_bytes, memory_value_max, size_t, 1, 1,                     \
+       COVEY_MEMORY_VALUE_LIMIT)                                               \
     X (memory_entries, memory.entries_max, size_t, 1, 1, 10000000)             \
     X (memory_bytes, memory.bytes_max, size_t, 1, 1, COVEY_LIMIT_BYTES_MAX)    \
     X (namespace_entries, memory.space_entries_max, size_t, 1, 1, 10000000)    \

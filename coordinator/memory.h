@@ -22,7 +22,8 @@
 #include "coordinator/timers.h"
 #include "coordinator/tree.h"
 
-#define COVEY_MEMORY_VALUE_MAX 65536 /* bytes */
+#define COVEY_MEMORY_VALUE_MAX 65536    /* bytes, unless limits say otherwise */
+#define COVEY_MEMORY_VALUE_LIMIT 131072 /* which they may up to here */
 #define COVEY_MEMORY_TAGS_MAX 64
 #define COVEY_MEMORY_HISTORY 8 /* versions of a key that are kept */
 #define COVEY_MEMORY_HISTORY_MAX 64

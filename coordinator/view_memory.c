@@ -9,7 +9,7 @@
 #define LIMIT_MAX 1000
 /*  A page ends behind so many bytes: with one more value, every byte of it
     escaped, it still fits into an answer.                                    */
-#define PAGE_BYTES (384u << 10)
+#define PAGE_BYTES (128u << 10)
 /*  Versions that one question looks at.                                      */
 #define SCAN_MAX 20000
 

@@ -421,6 +421,38 @@ test_followers_get_each_change_once_or_are_told_to_begin_anew (void **state)
     s_end (c);
 }
 
+/*  The largest values, every byte of them escaped, come page by page.       */
+static void
+test_a_page_fits_into_an_answer_whatever_the_values_are (void **state)
+{
+    (void)state;
+    covey_state_limits_t limits;
+    covey_state_limits_init (&limits);
+    limits.memory_value_max = COVEY_MEMORY_VALUE_LIMIT;
+    support_control_t *c = s_new (&limits);
+    size_t size = 6 * COVEY_MEMORY_VALUE_LIMIT;
+    char *text = calloc (1, size + 1), after[32] = "";
+    assert_non_null (text);
+    for (size_t i = 0; i < size; i += 6)
+        memcpy (text + i, "\\u0001", 6);
+    for (int i = 0; i < 3; i++)
+        S_CALL (c, "ann", "memory.put", OK,
+                "{\"key\":\"k%d\",\"value\":\"%s\"}", i, text);
+    free (text);
+    for (int i = 0; i < 3; i++) {
+        S_CALL (c, "ann", "memory.list", OK,
+                "{\"values\":true,\"after\":\"%s\"}", after);
+        assert_true (c->reply.size <= COVEY_PAYLOAD_MAX);
+        snprintf (after, sizeof after, "k%d", i);
+        assert_string_equal (support_reply (c, "next"), i < 2 ? after : "");
+        S_CALL (c, "ann", "memory.changes", OK,
+                "{\"values\":true,\"after\":%d}", i);
+        assert_true (c->reply.size <= COVEY_PAYLOAD_MAX);
+        assert_int_equal (support_reply_int (c, "revision"), i + 1);
+    }
+    s_end (c);
+}
+
 static void
 test_wrong_params_are_refused_with_the_field_and_the_bound (void **state)
 {
@@ -473,6 +505,8 @@ main (void)
         cmocka_unit_test (test_lists_go_by_prefix_and_tag_and_as_it_was),
         cmocka_unit_test (
             test_followers_get_each_change_once_or_are_told_to_begin_anew),
+        cmocka_unit_test (
+            test_a_page_fits_into_an_answer_whatever_the_values_are),
         cmocka_unit_test (
             test_wrong_params_are_refused_with_the_field_and_the_bound),
     };
