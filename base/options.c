@@ -26,6 +26,7 @@ struct covey_options {
     value_t *values; /* one per entry of the table                            */
     char **positional;
     size_t positional_count;
+    size_t positional_behind; /* of those, behind "--"                        */
     char *path;       /* of the file that was parsed last                    */
     char origin[320]; /* what origin_text returned                           */
 };
@@ -504,6 +505,7 @@ covey_options_parse_args (covey_options_t *self, int argc, char **argv,
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (strcmp (arg, "--") == 0) {
+            self->positional_behind = (size_t)(argc - i - 1);
             while (++i < argc)
                 s_keep_positional (self, argv[i]);
             break;
@@ -721,6 +723,12 @@ covey_opt_origin_t
 covey_options_origin (const covey_options_t *self, const char *name)
 {
     return self->values[s_index (self, name)].origin;
+}
+
+size_t
+covey_options_positional_before (const covey_options_t *self)
+{
+    return self->positional_count - self->positional_behind;
 }
 
 size_t

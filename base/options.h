@@ -90,6 +90,8 @@ const char *covey_options_item (const covey_options_t *self, const char *name,
 covey_opt_origin_t covey_options_origin (const covey_options_t *self,
                                          const char *name);
 size_t covey_options_positional_count (const covey_options_t *self);
+/*  How many of them stand before "--"; all of them when there is none.      */
+size_t covey_options_positional_before (const covey_options_t *self);
 const char *covey_options_positional (const covey_options_t *self,
                                       size_t index);
 /*  Microseconds since the epoch of a TIME value, given the present.         */

@@ -56,6 +56,13 @@ extern const covey_cli_command_t covey_cmd_coordinate_cancel;
 extern const covey_cli_command_t covey_cmd_coordinate_pause;
 extern const covey_cli_command_t covey_cmd_coordinate_resume;
 extern const covey_cli_command_t covey_cmd_coordinations;
+extern const covey_cli_command_t covey_cmd_claim_acquire;
+extern const covey_cli_command_t covey_cmd_claim_renew;
+extern const covey_cli_command_t covey_cmd_claim_release;
+extern const covey_cli_command_t covey_cmd_claim_check;
+extern const covey_cli_command_t covey_cmd_claim_list;
+extern const covey_cli_command_t covey_cmd_claim_show;
+extern const covey_cli_command_t covey_cmd_claims;
 extern const covey_cli_command_t covey_cmd_help;
 extern const covey_cli_command_t covey_cmd_version;
 

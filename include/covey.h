@@ -1188,6 +1188,63 @@ COVEY_EXPORT void covey_memory_watch_destroy (covey_memory_watch_t **self_p);
 COVEY_EXPORT covey_err_t
 covey_memory_watch_next (covey_memory_watch_t *self, int timeout_ms,
                          const covey_memory_change_t **change_p);
+/*  Claims                                                                    */
+
+/*  A claim on paths and names that is held: it renews itself, in a thread of
+    its own, until it is released. docs/claims.md has the rules.              */
+typedef struct covey_claim covey_claim_t;
+
+/*  The claim is lost: it could not be renewed in time, or was taken away. Stop
+    what it was for. Called once, in the claim's own thread; it may look at the
+    claim and must not release it.                                            */
+typedef void (covey_claim_lost_fn) (covey_claim_t *claim, const char *reason,
+                                    void *arg);
+
+typedef struct {
+    const char *const *paths; /* patterns; with names 1 to 64                 */
+    size_t path_count;
+    const char *const *names;
+    size_t name_count;
+    bool shared;
+    int ttl_ms;  /* 1,000 to 86,400,000; 0: 30,000                            */
+    int wait_ms; /* for its turn; 0: refused when not free                    */
+    const char *purpose, *task_id; /* or NULL                                 */
+    const char *holder; /* NULL: the agent; a client may name another         */
+    covey_claim_lost_fn *on_lost; /* or NULL                                  */
+    void *arg;
+} covey_claim_options_t;
+
+/*  Acquire, and wait for its turn as long as `options` says; `timeout_ms` is
+    for the coordinator's answers. BUSY: not free; covey_error () says who has
+    it and until when. STATE: it would wait for itself. TIMEOUT: its turn did
+    not come, or nobody answers. The agent must outlive the claim.            */
+COVEY_EXPORT covey_err_t
+covey_claim_acquire (covey_agent_t *agent, const covey_claim_options_t *options,
+                     int timeout_ms, covey_claim_t **claim_p);
+/*  Consumes the claim in any case. FENCED: it had been lost before. Another
+    error: the coordinator did not hear of it; the lease ends by itself.      */
+COVEY_EXPORT covey_err_t covey_claim_release (covey_claim_t **self_p,
+                                              int timeout_ms);
+/*  Let go of it without release: it lasts until its lease ends, or until
+    somebody renews or releases it by its id.                                 */
+COVEY_EXPORT void covey_claim_leave (covey_claim_t **self_p);
+/*  Still held, by this process's monotonic clock: true a fifth of the ttl less
+    long than the coordinator keeps it. And how many milliseconds of that are
+    left if it is not renewed any more. From any thread.                      */
+COVEY_EXPORT bool covey_claim_is_held (covey_claim_t *self);
+COVEY_EXPORT int covey_claim_left_ms (covey_claim_t *self);
+COVEY_EXPORT const char *covey_claim_id (const covey_claim_t *self);
+/*  Larger than those of all claims and tasks before: hand it to what you write
+    to, which then can refuse smaller ones.                                   */
+COVEY_EXPORT uint64_t covey_claim_token (const covey_claim_t *self);
+/*  Who stands in the way, and lists: JSON as in docs/methods.md
+    (mesh.claim.check, mesh.claim.list).                                      */
+COVEY_EXPORT covey_err_t covey_claim_check (covey_agent_t *agent,
+                                            const char *check_json,
+                                            int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_claim_list (covey_agent_t *agent,
+                                           const char *query_json,
+                                           int timeout_ms, char **result_p);
 
 /* ------------------------------------------------------------------------ */
 /*  The store                                                                 */
