@@ -18,6 +18,8 @@ covey_check_fn covey_check_task_report;
 covey_check_fn covey_check_task_ref;
 covey_check_fn covey_check_task_cancel;
 covey_check_fn covey_check_task_batch;
+covey_check_fn covey_check_schedule_add;
+covey_check_fn covey_check_schedule_ref;
 covey_check_fn covey_check_swarm_form;
 covey_check_fn covey_check_swarm_member;
 covey_check_fn covey_check_swarm_ref;

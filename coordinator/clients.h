@@ -35,6 +35,7 @@ typedef enum {
     COVEY_SHOW_MEMORY_VALUE, /* the same, with its value                      */
     COVEY_SHOW_BATCH,   /* id: number of the first task, blank, how many   */
     COVEY_SHOW_COUNTER, /* id: the revision, the sum, the key            */
+    COVEY_SHOW_SCHEDULE,
     COVEY_SHOW_CLAIM = 16,
     COVEY_SHOW_SESSION = 24,
     COVEY_SHOW_LIMITS = 28

@@ -364,6 +364,23 @@ covey_fact_noted (covey_state_t *state, const covey_task_t *task,
 }
 
 void
+covey_fact_schedule (covey_state_t *state, const covey_schedule_t *schedule,
+                     const char *what)
+{
+    covey_event_t *event =
+        covey_fact_begin (state, COVEY_EVENT_SYSTEM_INFO,
+                          COVEY_SERVICE_COORDINATOR, schedule->id);
+    if (!event)
+        return;
+    char text[COVEY_NAME_MAX + COVEY_AGENT_ID_MAX + 40];
+    snprintf (text, sizeof text, "schedule %s was %s by %s", schedule->id, what,
+              covey_state_caller (state));
+    covey_fact_put_str (event, "component", "coordinator");
+    covey_fact_put_str (event, "message", text);
+    covey_fact_put_metadata (event, "scheduleId", schedule->id);
+}
+
+void
 covey_fact_retried (covey_state_t *state, const covey_task_t *task)
 {
     covey_event_t *event =

@@ -30,6 +30,9 @@ void covey_fact_cancelled (covey_state_t *state, const covey_task_t *task,
     with this status. `target` as above.                                      */
 void covey_fact_noted (covey_state_t *state, const covey_task_t *task,
                        const char *status, const char *target);
+/*  added, paused, resumed, deleted.                                         */
+void covey_fact_schedule (covey_state_t *state,
+                          const covey_schedule_t *schedule, const char *what);
 void covey_fact_retried (covey_state_t *state, const covey_task_t *task);
 
 void covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm);

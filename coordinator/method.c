@@ -27,6 +27,8 @@
 
 READ_ONE (s_read_task, covey_state_task, TaskRef, task_id)
 READ (s_read_tasks, covey_state_tasks, TaskQuery)
+READ_ONE (s_read_schedule, covey_state_schedule, ScheduleRef, schedule_id)
+READ (s_read_schedules, covey_state_schedules, ListQuery)
 READ_ONE (s_read_swarm, covey_state_swarm, SwarmRef, swarm_id)
 READ (s_read_swarms, covey_state_swarms, ListQuery)
 READ_ONE (s_read_vote, covey_state_vote, ProposalRef, consensus_id)
@@ -104,6 +106,17 @@ static const covey_method_t s_methods[] = {
      NULL},
     {"task.show", PARAMS (task_ref), covey_check_task_ref, 0, s_read_task},
     {"task.list", PARAMS (task_query), NULL, 0, s_read_tasks},
+    {"task.schedule.add", PARAMS (schedule_add), covey_check_schedule_add,
+     OP (SCHEDULE_ADD), NULL},
+    {"task.schedule.pause", PARAMS (schedule_ref), covey_check_schedule_ref,
+     OP (SCHEDULE_PAUSE), NULL},
+    {"task.schedule.resume", PARAMS (schedule_ref), covey_check_schedule_ref,
+     OP (SCHEDULE_RESUME), NULL},
+    {"task.schedule.delete", PARAMS (schedule_ref), covey_check_schedule_ref,
+     OP (SCHEDULE_DELETE), NULL},
+    {"task.schedule.show", PARAMS (schedule_ref), covey_check_schedule_ref, 0,
+     s_read_schedule},
+    {"task.schedule.list", PARAMS (list_query), NULL, 0, s_read_schedules},
     {"swarm.form", PARAMS (swarm_form), covey_check_swarm_form, OP (SWARM_FORM),
      NULL},
     {"swarm.join", PARAMS (swarm_member), covey_check_swarm_member,

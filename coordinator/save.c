@@ -23,6 +23,8 @@ static const struct {
      covey_state_load_share},
     {COVEY__SNAPSHOT__RECORD__KIND_TASK, covey_state_save_tasks,
      covey_state_load_task},
+    {COVEY__SNAPSHOT__RECORD__KIND_SCHEDULE, covey_state_save_schedules,
+     covey_state_load_schedule},
     {COVEY__SNAPSHOT__RECORD__KIND_SWARM, covey_state_save_swarms,
      covey_state_load_swarm},
     {COVEY__SNAPSHOT__RECORD__KIND_VOTE, covey_state_save_votes,

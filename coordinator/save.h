@@ -62,8 +62,8 @@ covey_load_fn covey_state_load_limits, covey_state_load_client,
     covey_state_load_worker, covey_state_load_task, covey_state_load_swarm,
     covey_state_load_vote, covey_state_load_memory, covey_state_load_claim,
     covey_state_load_coordination;
-covey_save_fn covey_state_save_shares;
-covey_load_fn covey_state_load_share;
+covey_save_fn covey_state_save_shares, covey_state_save_schedules;
+covey_load_fn covey_state_load_share, covey_state_load_schedule;
 
 /*  An instant that can be added to without overflow.                        */
 bool covey_save_is_time (int64_t time_us);

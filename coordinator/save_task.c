@@ -31,6 +31,7 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->parent_policy = task->parent_policy;
     to->under_parent = task->parent != NULL;
     to->batch = task->batch;
+    to->schedule = task->schedule_id;
     to->n_required_capabilities = task->required.count;
     to->required_capabilities = task->required.items;
     to->priority = task->priority;
@@ -181,6 +182,7 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->parent_id = covey_str_dup (from->parent);
     task->parent_policy = (covey_task_parent_policy_t)from->parent_policy;
     task->batch = from->batch;
+    task->schedule_id = covey_str_dup (from->schedule);
     covey_texts_sort (&task->required, from->required_capabilities,
                       from->n_required_capabilities);
     task->priority = from->priority;

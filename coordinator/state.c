@@ -23,6 +23,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_timers_init (&self->timers);
     covey_claims_init (&self->claims);
     covey_state_init_tasks (self);
+    covey_state_init_schedules (self);
     covey_state_init_swarms (self);
     covey_memory_init (&self->memory);
     covey_state_init_coordinations (self);
@@ -38,6 +39,7 @@ covey_state_destroy (covey_state_t **self_p)
     /* No part may touch the timer of another one that is freed already. */
     while (covey_timers_take (&self->timers, INT64_MAX))
         ;
+    covey_state_deinit_schedules (self);
     covey_state_deinit_tasks (self);
     covey_state_deinit_swarms (self);
     covey_memory_deinit (&self->memory);
@@ -123,6 +125,9 @@ s_handle_due (covey_state_t *self)
             case COVEY_TIMER_COORDINATION:
                 covey_state_coordination_due (self, timer);
                 break;
+            case COVEY_TIMER_SCHEDULE:
+                covey_state_schedule_due (self, timer);
+                break;
             case COVEY_TIMER_FORGET:
                 break; /* trimming, with every command, sees to it */
             case COVEY_TIMER_MEMORY:
@@ -187,6 +192,14 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_agent_load (self, c->agent_load);
         case COVEY__CONTROL__COMMAND__OP_TASK_SUBMIT:
             return covey_state_on_submit (self, c->task_submit);
+        case COVEY__CONTROL__COMMAND__OP_SCHEDULE_ADD:
+            return covey_state_on_schedule_add (self, c->schedule_add);
+        case COVEY__CONTROL__COMMAND__OP_SCHEDULE_PAUSE:
+            return covey_state_on_schedule_pause (self, c->schedule_pause);
+        case COVEY__CONTROL__COMMAND__OP_SCHEDULE_RESUME:
+            return covey_state_on_schedule_resume (self, c->schedule_resume);
+        case COVEY__CONTROL__COMMAND__OP_SCHEDULE_DELETE:
+            return covey_state_on_schedule_delete (self, c->schedule_delete);
         case COVEY__CONTROL__COMMAND__OP_TASK_BATCH:
             return covey_state_on_batch (self, c->task_batch);
         case COVEY__CONTROL__COMMAND__OP_TASK_CANCEL:
@@ -330,6 +343,7 @@ covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
     s_handle_due (self);
     s_carry_out (self, once);
     covey_state_coordinate (self);
+    covey_state_run_schedules (self);
     covey_state_dispatch (self);
     covey_state_trim_tasks (self);
     self->command = NULL;

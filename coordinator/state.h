@@ -49,6 +49,12 @@ covey_err_t covey_state_task (const covey_state_t *self, const char *task_id,
 covey_err_t covey_state_tasks (const covey_state_t *self,
                                const Covey__Control__TaskQuery *query,
                                covey_buf_t *to, covey_errbuf_t *err);
+covey_err_t covey_state_schedule (const covey_state_t *self,
+                                  const char *schedule_id, covey_buf_t *to,
+                                  covey_errbuf_t *err);
+covey_err_t covey_state_schedules (const covey_state_t *self,
+                                   const Covey__Control__ListQuery *query,
+                                   covey_buf_t *to, covey_errbuf_t *err);
 covey_err_t covey_state_swarm (const covey_state_t *self, const char *swarm_id,
                                covey_buf_t *to, covey_errbuf_t *err);
 covey_err_t covey_state_swarms (const covey_state_t *self,

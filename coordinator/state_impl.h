@@ -8,6 +8,7 @@
 #include "coordinator/claims.h"
 #include "coordinator/clients.h"
 #include "coordinator/registry.h"
+#include "coordinator/schedule.h"
 #include "coordinator/scheduler.h"
 #include "coordinator/state.h"
 #include "coordinator/team.h"
@@ -69,6 +70,9 @@ struct covey_state {
     size_t ended_bytes;
     size_t held_count;
     uint64_t ended_total;
+    covey_tree_t schedules; /* by id                                          */
+    covey_tree_t woken;     /* those that may run what they buffered          */
+    size_t schedule_bytes;
     covey_task_t *last_ended; /* of the cascade of ends that is under way     */
 
     covey_tree_t swarms; /* by id                                             */
@@ -220,6 +224,37 @@ void covey_state_task_due (covey_state_t *self, covey_timer_t *timer);
 
 covey_err_t covey_state_on_limits (covey_state_t *self,
                                    const Covey__Control__MeshLimits *wanted);
+
+/* ---- state_schedule.c -------------------------------------------------------
+ */
+
+covey_err_t
+covey_state_on_schedule_add (covey_state_t *self,
+                             const Covey__Control__ScheduleAdd *add);
+covey_err_t
+covey_state_on_schedule_pause (covey_state_t *self,
+                               const Covey__Control__ScheduleRef *ref);
+covey_err_t
+covey_state_on_schedule_resume (covey_state_t *self,
+                                const Covey__Control__ScheduleRef *ref);
+covey_err_t
+covey_state_on_schedule_delete (covey_state_t *self,
+                                const Covey__Control__ScheduleRef *ref);
+covey_schedule_t *covey_state_find_schedule (const covey_state_t *self,
+                                             const char *schedule_id);
+/*  The first behind that id; NULL: the first.                               */
+covey_schedule_t *covey_state_schedule_after (const covey_state_t *self,
+                                              const char *schedule_id);
+void covey_state_drop_schedule (covey_state_t *self,
+                                covey_schedule_t *schedule);
+/*  A task of it lives; it has ended.                                        */
+void covey_state_link_schedule (covey_task_t *task, covey_schedule_t *schedule);
+void covey_state_schedule_ended (covey_state_t *self, covey_task_t *task);
+void covey_state_schedule_due (covey_state_t *self, covey_timer_t *timer);
+/*  What was buffered and may run now.                                       */
+void covey_state_run_schedules (covey_state_t *self);
+void covey_state_init_schedules (covey_state_t *self);
+void covey_state_deinit_schedules (covey_state_t *self);
 
 /* ---- state_agent.c ----------------------------------------------------------
  */

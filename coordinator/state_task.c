@@ -374,6 +374,11 @@ covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
     task->attempts_before = task->attempt;
     task->rejection_count = 0;
     task->ready_us = task->not_before_us = 0;
+    covey_schedule_t *schedule =
+        task->schedule_id ? covey_state_find_schedule (self, task->schedule_id)
+                          : NULL;
+    if (schedule)
+        covey_state_link_schedule (task, schedule);
     covey_task_t *parent =
         task->parent_id ? covey_state_find_task (self, task->parent_id) : NULL;
     if (parent && !covey_task_state_is_ended (parent->state)) {

@@ -183,6 +183,7 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->coordination);
     free (self->step);
     free (self->parent_id);
+    free (self->schedule_id);
     free (self->host);
     free (self->share);
     free (self->correlation_id);

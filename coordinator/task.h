@@ -153,6 +153,9 @@ struct covey_task {
     covey_timer_t limit; /* held: the end of the attempt, or of a grace    */
     covey_timer_t deadline; /* ended: when it is forgotten                    */
     covey_link_t in_parent;
+    covey_link_t in_schedule;
+    struct covey_schedule *schedule; /* while it lives; and its id            */
+    char *schedule_id;
     covey_task_t *parent;     /* while both live                              */
     covey_tree_t children;    /* that live, by age                            */
     uint32_t batch;           /* tasks that came with it, it is their first   */

@@ -158,6 +158,7 @@ s_bury (covey_state_t *self, covey_task_t *task, covey_task_state_t state)
     covey_state_unready (self, task);
     covey_state_wait_no_more (task);
     covey_state_orphan (task);
+    covey_state_schedule_ended (self, task);
     covey_timers_disarm (&self->timers, &task->deadline);
     task->pause_requested = task->cancel_requested = false;
     covey_task_set (&task->wish, NULL);

@@ -20,6 +20,7 @@ typedef enum {
     COVEY_TIMER_GRACE,    /* a held task that was asked to stop               */
     COVEY_TIMER_FORGET,   /* an ended task: it is kept no longer              */
     COVEY_TIMER_MEMORY,   /* a value of the shared memory that ends           */
+    COVEY_TIMER_SCHEDULE, /* the next time of a schedule                      */
     COVEY_TIMER_CLAIM = 16,  /* the lease of a claim, or its waiting */
     COVEY_TIMER_GATHER = 24, /* a coordination session that looks for agents */
     COVEY_TIMER_COORDINATION = 25 /* one that has not ended */

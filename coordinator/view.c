@@ -159,6 +159,10 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
         const covey_task_t *task = covey_state_find_task (self, id);
         if (task)
             return covey_view_task (self, task, false, to);
+    } else if (show == COVEY_SHOW_SCHEDULE) {
+        const covey_schedule_t *schedule = covey_state_find_schedule (self, id);
+        if (schedule)
+            return covey_view_schedule (schedule, false, to);
     } else if (show == COVEY_SHOW_BATCH) {
         return covey_view_batch (self, id, to);
     } else if (show == COVEY_SHOW_SWARM) {

@@ -8,6 +8,8 @@
 /*  A larger result is not shown: its base64 would not fit into an answer.   */
 #define COVEY_VIEW_RESULT_MAX (700u << 10)
 
+covey_err_t covey_view_schedule (const covey_schedule_t *schedule,
+                                 bool with_task, covey_buf_t *to);
 /*  The tasks of a batch that are still kept.                                */
 covey_err_t covey_view_batch (const covey_state_t *state, const char *id,
                               covey_buf_t *to);

@@ -12,6 +12,8 @@ s_kind (covey_show_t show)
             return NULL;
         case COVEY_SHOW_TASK:
             return "task";
+        case COVEY_SHOW_SCHEDULE:
+            return "schedule";
         case COVEY_SHOW_BATCH:
             return "batch";
         case COVEY_SHOW_SWARM:

@@ -124,6 +124,7 @@ s_fill_task (const covey_task_t *task, Covey__Control__TaskView *view)
         view->dependency_policy = (char *)covey_task_dependency_policy_name (
             (int)task->dependency_policy);
     view->parent = task->parent_id;
+    view->schedule = task->schedule_id;
     if (task->parent_id)
         view->parent_policy =
             (char *)covey_task_parent_policy_name ((int)task->parent_policy);
