@@ -46,6 +46,14 @@ s_change (play_t *play)
     return play->change ? &play->sim->tickets[play->change - 1] : NULL;
 }
 
+static bool
+s_is_changing (play_t *play)
+{
+    const sim_ticket_t *change = s_change (play);
+    return change && !change->ended &&
+           change->life == play->sim->members[change->place].life;
+}
+
 typedef covey_err_t (change_fn) (covey_replog_t *, uint64_t, uint64_t,
                                  covey_errbuf_t *);
 
@@ -255,7 +263,10 @@ s_fault (play_t *play)
             s_cut (play);
             break;
         case 6:
-            if (play->wipes && sim_replog_id (sim, place) &&
+            /* not while a change of members waits for its turn: nobody's view
+               has it yet                                                   */
+            if (play->wipes && !s_is_changing (play) &&
+                sim_replog_id (sim, place) &&
                 sim_replog_may_wipe (sim, place, NULL)) {
                 sim_replog_wipe (sim, place);
                 sim->members[place].back_us =
