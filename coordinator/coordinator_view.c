@@ -64,6 +64,10 @@ s_bring_up (covey_coordinator_t *self, covey_roster_entry_t *entry)
     up.n_tags = info->n_tags;
     up.tags = info->tags;
     up.node_id = info->node_id;
+    const covey_fellow_t *node = covey_fellows_find (
+        &self->fellows, (const covey_id_t *)info->node_id.data);
+    if (node && *node->name)
+        up.node_name = node->name;
     up.session_id = info->session_id;
     up.has_task_slots = info->has_task_slots;
     up.task_slots = info->task_slots;
