@@ -173,8 +173,9 @@ class Agent:
             reply, error = event.response, event.response.error
             self.on_answer(reply.request_id, json.loads(reply.result.data) if reply.success
                            else Failure(error.code, error.message))
-        elif kind in ("task_assigned", "swarm_consensus_request"):
-            self.go_on((self.work if kind == "task_assigned" else self.vote)(getattr(event, kind)))
+        elif kind in ("task_assigned", "swarm_consensus_request", "coordination_request"):
+            begin = {"t": self.work, "s": self.vote, "c": self.join}[kind[0]]
+            self.go_on(begin(getattr(event, kind)))
         elif kind == self.follow:
             print(f"saw: {kind} from {event.source}", flush=True)
 
@@ -188,6 +189,10 @@ class Agent:
     def vote(self, question):
         view = yield "swarm.vote", {"consensusId": question.consensus_id, "vote": "approve"}
         return f"vote {view.get('state')}"
+
+    def join(self, request):                    # its steps then come as tasks
+        view = yield "mesh.coordination.accept", {"coordinationId": request.coordination_id}
+        return f"coordination {view.get('state')}"
 
 
 if __name__ == "__main__":

@@ -71,6 +71,10 @@ is "its vote decides" 0 $?
 case $view in *'"outcome":"accepted"'*'"agentId":"py","vote":"approve"'*) pass ;; *) fail "the ballot counts" "$view" ;; esac
 said "it was told so" '^vote decided$'
 
+view=$(covey coordinate "count words" --agent-type python --wait --json)
+is "it takes part in a coordination" 0 $?
+case $view in *'"result":[{"agentId":"py","result":{"words":'*) pass ;; *) fail "its step has a result" "$view" ;; esac
+
 echo '{"type":"memory:stored","data":{"memoryKey":"k","revision":1,"size":2,"accessLevel":"read"}}' >"$support_dir/event"
 ok "an event is published" covey publish "$support_dir/event"
 said "it sees what it subscribed to" '^saw: memory_stored from '
