@@ -36,6 +36,8 @@ covey_check_fn covey_check_memory_query;
 covey_check_fn covey_check_memory_follow;
 covey_check_fn covey_check_outcome_query;
 covey_check_fn covey_check_mesh_limits;
+covey_check_fn covey_check_role_claim;
+covey_check_fn covey_check_role_release;
 covey_check_fn covey_check_claim_acquire;
 covey_check_fn covey_check_claim_renew;
 covey_check_fn covey_check_claim_release;

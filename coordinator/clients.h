@@ -37,6 +37,7 @@ typedef enum {
     COVEY_SHOW_COUNTER, /* id: the revision, the sum, the key            */
     COVEY_SHOW_SCHEDULE,
     COVEY_SHOW_CLAIM = 16,
+    COVEY_SHOW_ROLE = 17,
     COVEY_SHOW_SESSION = 24,
     COVEY_SHOW_LIMITS = 28
 } covey_show_t;

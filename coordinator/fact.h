@@ -45,6 +45,9 @@ void covey_fact_disbanded (covey_state_t *state, const covey_swarm_t *swarm,
 void covey_fact_leads (covey_state_t *state, const covey_swarm_t *swarm,
                        const char *before);
 
+/*  A role has another holder, or its first one (`before` NULL).              */
+void covey_fact_role (covey_state_t *state, const covey_role_entry_t *role,
+                      const char *before);
 /*  To everybody; `target` also to its holder (to the other holders, when it
     waits), as far as they are agents.                                        */
 void covey_fact_claim_granted (covey_state_t *state,

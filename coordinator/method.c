@@ -43,6 +43,7 @@ READ (s_read_memory_list, covey_state_memory_list, MemoryQuery)
 READ (s_read_memory_changes, covey_state_memory_changes, MemoryFollow)
 READ_ONE (s_read_claim, covey_state_claim, ClaimRef, claim_id)
 READ (s_read_claims, covey_state_claims, ClaimQuery)
+READ (s_read_roles, covey_state_roles, ListQuery)
 READ (s_read_memory_spaces, covey_state_memory_spaces, ListQuery)
 
 static covey_err_t
@@ -154,6 +155,11 @@ static const covey_method_t s_methods[] = {
     {"memory.changes", PARAMS (memory_follow), covey_check_memory_follow, 0,
      s_read_memory_changes},
     {"memory.namespaces", PARAMS (list_query), NULL, 0, s_read_memory_spaces},
+    {"mesh.role.claim", PARAMS (role_claim), covey_check_role_claim,
+     OP (ROLE_CLAIM), NULL},
+    {"mesh.role.release", PARAMS (role_release), covey_check_role_release,
+     OP (ROLE_RELEASE), NULL},
+    {"mesh.role.list", PARAMS (list_query), NULL, 0, s_read_roles},
     {"mesh.claim.acquire", PARAMS (claim_acquire), covey_check_claim_acquire,
      OP (CLAIM_ACQUIRE), NULL},
     {"mesh.claim.renew", PARAMS (claim_renew), covey_check_claim_renew,

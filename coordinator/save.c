@@ -33,6 +33,8 @@ static const struct {
      covey_state_load_memory},
     {COVEY__SNAPSHOT__RECORD__KIND_CLAIM, covey_state_save_claims,
      covey_state_load_claim},
+    {COVEY__SNAPSHOT__RECORD__KIND_ROLE, covey_state_save_roles,
+     covey_state_load_role},
     {COVEY__SNAPSHOT__RECORD__KIND_SESSION, covey_state_save_coordinations,
      covey_state_load_coordination},
 };

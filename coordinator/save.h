@@ -57,11 +57,11 @@ typedef covey_err_t (covey_load_fn) (covey_state_t *self,
 covey_save_fn covey_state_save_limits, covey_state_save_clients,
     covey_state_save_workers, covey_state_save_tasks, covey_state_save_swarms,
     covey_state_save_votes, covey_state_save_memory, covey_state_save_claims,
-    covey_state_save_coordinations;
+    covey_state_save_roles, covey_state_save_coordinations;
 covey_load_fn covey_state_load_limits, covey_state_load_client,
     covey_state_load_worker, covey_state_load_task, covey_state_load_swarm,
     covey_state_load_vote, covey_state_load_memory, covey_state_load_claim,
-    covey_state_load_coordination;
+    covey_state_load_role, covey_state_load_coordination;
 covey_save_fn covey_state_save_shares, covey_state_save_schedules;
 covey_load_fn covey_state_load_share, covey_state_load_schedule;
 

@@ -22,6 +22,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_clients_init (&self->clients);
     covey_timers_init (&self->timers);
     covey_claims_init (&self->claims);
+    covey_roles_init (&self->roles);
     covey_state_init_tasks (self);
     covey_state_init_schedules (self);
     covey_state_init_swarms (self);
@@ -44,6 +45,7 @@ covey_state_destroy (covey_state_t **self_p)
     covey_state_deinit_swarms (self);
     covey_memory_deinit (&self->memory);
     covey_claims_deinit (&self->claims);
+    covey_roles_deinit (&self->roles);
     covey_state_deinit_coordinations (self);
     covey_clients_deinit (&self->clients);
     for (covey_worker_t *w = covey_tree_first (&self->registry.workers); w;
@@ -133,6 +135,9 @@ s_handle_due (covey_state_t *self)
             case COVEY_TIMER_MEMORY:
                 covey_state_memory_due (self, timer);
                 break;
+            case COVEY_TIMER_ROLE:
+                covey_state_role_due (self, timer);
+                break;
             case COVEY_TIMER_CLAIM:
                 covey_state_claim_due (self, timer);
                 break;
@@ -165,6 +170,10 @@ s_on_report (covey_state_t *self, const Covey__Control__Command *c)
         case COVEY__CONTROL__COMMAND__OP_TASK_YIELD:
             return covey_state_on_report (self, COVEY_TASK_ON_YIELD,
                                           c->task_yield);
+        case COVEY__CONTROL__COMMAND__OP_ROLE_CLAIM:
+            return covey_state_on_role_claim (self, c->role_claim);
+        case COVEY__CONTROL__COMMAND__OP_ROLE_RELEASE:
+            return covey_state_on_role_release (self, c->role_release);
         case COVEY__CONTROL__COMMAND__OP_CLAIM_ACQUIRE:
             return covey_state_on_acquire (self, c->claim_acquire);
         case COVEY__CONTROL__COMMAND__OP_CLAIM_RENEW:
@@ -316,6 +325,7 @@ s_renew_all (covey_state_t *self)
 {
     covey_state_renew_all (self);
     covey_state_renew_claims (self);
+    covey_state_renew_roles (self);
 }
 
 void

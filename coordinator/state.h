@@ -100,6 +100,10 @@ covey_err_t covey_state_show_limits (const covey_state_t *self,
 covey_err_t covey_state_outcome (const covey_state_t *self, const char *caller,
                                  const Covey__Control__OutcomeQuery *query,
                                  covey_buf_t *to, covey_errbuf_t *err);
+/*  With the leaders of swarms.                                               */
+covey_err_t covey_state_roles (const covey_state_t *self,
+                               const Covey__Control__ListQuery *query,
+                               covey_buf_t *to, covey_errbuf_t *err);
 covey_err_t covey_state_claim (const covey_state_t *self, const char *claim_id,
                                covey_buf_t *to, covey_errbuf_t *err);
 covey_err_t covey_state_claims (const covey_state_t *self,

@@ -8,6 +8,7 @@
 #include "coordinator/claims.h"
 #include "coordinator/clients.h"
 #include "coordinator/registry.h"
+#include "coordinator/roles.h"
 #include "coordinator/schedule.h"
 #include "coordinator/scheduler.h"
 #include "coordinator/state.h"
@@ -83,6 +84,7 @@ struct covey_state {
     covey_tree_t votes_decided;
     uint64_t vote_seq;
     covey_claims_t claims;
+    covey_roles_t roles;
 
     covey_memory_t memory;
     covey_tree_t coordinations; /* by id                                      */
@@ -265,6 +267,17 @@ covey_err_t covey_state_on_agent_down (covey_state_t *self,
                                        const Covey__Control__AgentDown *down);
 covey_err_t covey_state_on_agent_load (covey_state_t *self,
                                        const Covey__Control__AgentLoad *load);
+
+/* ---- state_role.c -----------------------------------------------------------
+ */
+
+covey_err_t covey_state_on_role_claim (covey_state_t *self,
+                                       const Covey__Control__RoleClaim *claim);
+covey_err_t
+covey_state_on_role_release (covey_state_t *self,
+                             const Covey__Control__RoleRelease *release);
+void covey_state_role_due (covey_state_t *self, covey_timer_t *timer);
+void covey_state_renew_roles (covey_state_t *self);
 
 /* ---- state_claim.c ----------------------------------------------------------
  */

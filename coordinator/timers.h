@@ -21,7 +21,8 @@ typedef enum {
     COVEY_TIMER_FORGET,   /* an ended task: it is kept no longer              */
     COVEY_TIMER_MEMORY,   /* a value of the shared memory that ends           */
     COVEY_TIMER_SCHEDULE, /* the next time of a schedule                      */
-    COVEY_TIMER_CLAIM = 16,  /* the lease of a claim, or its waiting */
+    COVEY_TIMER_CLAIM = 16,  /* the lease of a claim, or its waiting          */
+    COVEY_TIMER_ROLE = 17,   /* the lease of a role                           */
     COVEY_TIMER_GATHER = 24, /* a coordination session that looks for agents */
     COVEY_TIMER_COORDINATION = 25 /* one that has not ended */
 } covey_timer_kind_t;

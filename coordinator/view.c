@@ -181,6 +181,8 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
     } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE ||
                show == COVEY_SHOW_COUNTER)
         return covey_view_memory (self, show, id, to);
+    if (show == COVEY_SHOW_ROLE)
+        return covey_view_role (self, id, to);
     if (show == COVEY_SHOW_CLAIM && covey_claims_find (&self->claims, id))
         return covey_state_claim (self, id, to, NULL);
     covey_buf_putc (to, '{');

@@ -16,6 +16,8 @@ covey_err_t covey_view_batch (const covey_state_t *state, const char *id,
 covey_err_t covey_view_task (const covey_state_t *state,
                              const covey_task_t *task, bool with_result,
                              covey_buf_t *to);
+covey_err_t covey_view_role (const covey_state_t *state, const char *name,
+                             covey_buf_t *to);
 covey_err_t covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to);
 /*  `whole`: with ballots and electorate.                                    */
 covey_err_t covey_view_vote (const covey_proposal_t *vote, bool whole,

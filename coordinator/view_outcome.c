@@ -28,6 +28,8 @@ s_kind (covey_show_t show)
             return "limits";
         case COVEY_SHOW_CLAIM:
             return "claim";
+        case COVEY_SHOW_ROLE:
+            return "role";
         case COVEY_SHOW_SESSION:
             return "coordination";
     }

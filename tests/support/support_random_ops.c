@@ -545,6 +545,31 @@ s_limits (support_random_t *self, const covey_state_t *state, s_json_t *to,
     s_add (to, "\"agents\":%d", 4 + (int)s_below (self, 8));
 }
 
+/* ---- roles
+ * ------------------------------------------------------------------ */
+
+static void
+s_role (support_random_t *self, const covey_state_t *state, s_json_t *to,
+        char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"role\":\"%s\"", s_word (self));
+    s_add (to, "\"node\":\"n%d\"", (int)s_below (self, 4));
+}
+
+static void
+s_take_role (support_random_t *self, const covey_state_t *state, s_json_t *to,
+             char client[16])
+{
+    s_role (self, state, to, client);
+    if (s_chance (self, 50))
+        s_add (to, "\"name\":\"%s\"", s_word (self));
+    if (s_chance (self, 80))
+        s_add (to, "\"ttl\":%llu",
+               (unsigned long long)(1000 + s_below (self, 3000)));
+}
+
 /* ---- the table
  * ------------------------------------------------------------- */
 
@@ -567,7 +592,8 @@ static const struct {
     {16, "memory.put", s_put}, {5, "memory.incr", s_incr},
     {5, "memory.delete", s_delete}, {3, "memory.share", s_share},
     {1, "memory.retrieve", s_key}, {14, "mesh.claim.acquire", s_acquire},
-    {5, "mesh.claim.renew", s_claim}, {6, "mesh.claim.release", s_release},
+    {5, "mesh.claim.renew", s_claim}, {6, "mesh.claim.release", s_release}, {6, "mesh.role.claim", s_take_role},
+    {1, "mesh.role.release", s_role},
     {5, "mesh.coordinate", s_coordinate}, {20, "mesh.coordination.accept", s_answer},
     {2, "mesh.coordination.reject", s_answer}, {1, "mesh.coordination.cancel", s_coordination_ref},
     {1, "mesh.coordination.pause", s_coordination_ref}, {2, "mesh.coordination.resume", s_coordination_ref},
