@@ -30,7 +30,8 @@ s_node (int in, int out, void *arg)
     covey_node_t *node = covey_node_new ("keeper");
     bench_check (covey_node_set (node, "listen", "127.0.0.1:0"), "listen");
     bench_check (covey_node_set (node, "data", arg), "data");
-    bench_check (covey_node_set (node, "roles", "coordinator"), "roles");
+    bench_check (covey_node_set (node, "roles", "coordinator,persister"),
+                 "roles");
     bench_check (covey_node_start (node, WAIT_MS), "start");
     bench_write_line (out, covey_node_session_endpoint (node));
     while (read (in, line, sizeof line) > 0) {
