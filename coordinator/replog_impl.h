@@ -40,13 +40,15 @@ typedef struct {
 } covey_replog_out_t;
 
 /*  A completion that libraft waits for.                                      */
+typedef enum {
+    COVEY_REPLOG_WAIT_APPEND,
+    COVEY_REPLOG_WAIT_SEND,
+    COVEY_REPLOG_WAIT_PUT,
+    COVEY_REPLOG_WAIT_GET
+} covey_replog_wait_kind_t;
+
 typedef struct {
-    enum {
-        COVEY_REPLOG_WAIT_APPEND,
-        COVEY_REPLOG_WAIT_SEND,
-        COVEY_REPLOG_WAIT_PUT,
-        COVEY_REPLOG_WAIT_GET
-    } kind;
+    covey_replog_wait_kind_t kind;
     void *request;
 } covey_replog_wait_t;
 

@@ -49,7 +49,7 @@ s_stored (covey_replog_t *self, covey_err_t code, const covey_errbuf_t *err)
 }
 
 static void
-s_wait (covey_replog_t *self, int kind, void *request)
+s_wait (covey_replog_t *self, covey_replog_wait_kind_t kind, void *request)
 {
     self->waits = covey_mem_room (self->waits, self->wait_count,
                                   &self->wait_capacity, sizeof *self->waits);
