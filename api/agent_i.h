@@ -125,6 +125,7 @@ struct covey_pending {
     covey_handler_fn *fn;
     void *arg;
     covey_event_t *request; /* ask: to make a response of a failure           */
+    int64_t again_ms;       /* ask: when it is asked once more; 0: not        */
     bool is_done;
     covey_event_t *answer;
     covey_err_t code; /* without answer                                       */
@@ -218,7 +219,7 @@ struct covey_agent {
     covey_pending_t *pending[COVEY_AGENT_PENDING_SLOTS];
     size_t pending_count;
     covey_gathering_t *gatherings;
-    int64_t pending_ms; /* the earliest deadline of an ask; 0: none           */
+    int64_t pending_ms; /* when an ask is looked at next; 0: none            */
 
     /* What was seen. */
     covey_seen_t seen;

@@ -85,6 +85,42 @@ s_finish_ask (covey_agent_t *self, covey_pending_t *pending,
     covey_i_agent_wake (self);
 }
 
+static bool
+s_is_for_coordinator (const char *target)
+{
+    return target && strcmp (target, COVEY_SERVICE_COORDINATOR) == 0;
+}
+
+/*  Nobody decided: the command was not executed, or once, whoever leads next
+    knows.                                                                    */
+static bool
+s_is_undecided (covey_err_t rc, const covey_event_t *response)
+{
+    if (rc)
+        return rc == COVEY_NOCOORDINATOR || rc == COVEY_NOAGENT;
+    const char *code = covey_event_str (response, "error.code");
+    return !covey_event_bool (response, "success") && code &&
+           strcmp (code, covey_err_name (COVEY_NOCOORDINATOR)) == 0;
+}
+
+/*  An ask to the coordinator that nobody decided: again, after a pause. */
+static bool
+s_put_off (covey_agent_t *self, covey_pending_t *pending, covey_err_t rc,
+           const covey_event_t *response)
+{
+    int64_t again_ms = covey_clock_mono_ms () + CALL_PAUSE_MS;
+    if (!pending->is_ask || !covey_event_target_count (pending->request) ||
+        !s_is_for_coordinator (covey_event_target (pending->request, 0)) ||
+        !s_is_undecided (rc, response) || again_ms >= pending->deadline_ms)
+        return false;
+    pending->again_ms = again_ms;
+    if (!self->pending_ms || again_ms < self->pending_ms) {
+        self->pending_ms = again_ms;
+        covey_i_agent_keep (self, again_ms);
+    }
+    return true;
+}
+
 bool
 covey_i_agent_take_response (covey_agent_t *self, covey_event_t **event_p)
 {
@@ -94,7 +130,9 @@ covey_i_agent_take_response (covey_agent_t *self, covey_event_t **event_p)
         return false;
     covey_event_t *answer = *event_p;
     *event_p = NULL;
-    if (pending->is_ask)
+    if (s_put_off (self, pending, COVEY_OK, answer))
+        covey_event_destroy (&answer);
+    else if (pending->is_ask)
         s_finish_ask (self, pending, answer);
     else {
         pending->answer = answer;
@@ -134,7 +172,8 @@ covey_i_agent_fail_request (covey_agent_t *self, const char *request_id,
         request_id ? s_find (self, request_id) : s_find_ticket (self, ticket);
     if (!pending || pending->is_done)
         return false;
-    s_fail (self, pending, code, text);
+    if (!s_put_off (self, pending, code, NULL))
+        s_fail (self, pending, code, text);
     return true;
 }
 
@@ -165,6 +204,26 @@ s_time_out (covey_agent_t *self, covey_pending_t *pending)
     s_fail (self, pending, code, text.text);
 }
 
+/*  The same request in a new event: one with the old id would be dropped as
+    one that came twice.                                                      */
+static void
+s_ask_again (covey_agent_t *self, covey_pending_t *pending)
+{
+    covey_errbuf_t err;
+    covey_id_t id = covey_id_new ();
+    covey_event_t *event = covey_event_dup (pending->request);
+    pending->again_ms = 0;
+    if (!event || covey_event_set_id (event, id.bytes)) {
+        covey_event_destroy (&event);
+        return; /* the deadline ends it                                       */
+    }
+    memcpy (pending->event_id, id.bytes, sizeof pending->event_id);
+    if (covey_i_agent_queue (self, &event, COVEY_LEVEL_ACCEPTED, 0, 0, NULL,
+                             &pending->ticket, &err))
+        pending->again_ms = covey_clock_mono_ms () + CALL_PAUSE_MS;
+    covey_event_destroy (&event);
+}
+
 void
 covey_i_agent_expire (covey_agent_t *self, int64_t now_ms)
 {
@@ -176,10 +235,15 @@ covey_i_agent_expire (covey_agent_t *self, int64_t now_ms)
             next = p->next;
             if (!p->is_ask)
                 continue;
-            if (p->deadline_ms <= now_ms)
+            if (p->deadline_ms <= now_ms) {
                 s_time_out (self, p);
-            else if (!self->pending_ms || p->deadline_ms < self->pending_ms)
-                self->pending_ms = p->deadline_ms;
+                continue;
+            }
+            if (p->again_ms && p->again_ms <= now_ms)
+                s_ask_again (self, p);
+            int64_t next_ms = p->again_ms ? p->again_ms : p->deadline_ms;
+            if (!self->pending_ms || next_ms < self->pending_ms)
+                self->pending_ms = next_ms;
         }
 }
 
@@ -365,6 +429,44 @@ covey_i_response_json (const covey_event_t *response, char **result_p,
     return COVEY_OK;
 }
 
+/* ------------------------------------------------------------------------ */
+/*  Coordinators change: what got no outcome is asked again, under its id     */
+
+static void
+s_pause (covey_agent_t *self)
+{
+    int64_t until_ms = covey_clock_mono_ms () + CALL_PAUSE_MS;
+    covey_i_agent_lock (self);
+    while (covey_clock_mono_ms () < until_ms)
+        covey_i_agent_wait (self, until_ms);
+    covey_i_agent_unlock (self);
+}
+
+/*  As covey_i_agent_exchange, until somebody decides or the time is over.    */
+static covey_err_t
+s_exchange_again (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
+                  covey_event_t **response_p, covey_errbuf_t *err)
+{
+    int64_t until_ms = covey_i_deadline (timeout_ms);
+    char request_id[37];
+    covey_id_text (covey_id_new ().bytes, request_id);
+    covey_call_t once = *call;
+    if (!once.request_id)
+        once.request_id = request_id;
+    for (;;) {
+        int64_t left_ms = until_ms - covey_clock_mono_ms ();
+        covey_err_t rc = covey_i_agent_exchange (
+            self, &once, left_ms > 1 ? (int)left_ms : 1, response_p, err);
+        left_ms = until_ms - covey_clock_mono_ms ();
+        if (!s_is_for_coordinator (call->target) || left_ms <= CALL_PAUSE_MS ||
+            !s_is_undecided (rc, *response_p))
+            return rc;
+        if (rc == COVEY_OK)
+            covey_event_destroy (response_p);
+        s_pause (self);
+    }
+}
+
 static covey_err_t
 s_request (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
            char **result_p)
@@ -372,9 +474,8 @@ s_request (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
     covey_errbuf_t *err = covey_errbuf ();
     if (timeout_ms <= 0)
         timeout_ms = COVEY_AGENT_REQUEST_MS;
-    covey_event_t *response;
-    covey_err_t rc =
-        covey_i_agent_exchange (self, call, timeout_ms, &response, err);
+    covey_event_t *response = NULL;
+    covey_err_t rc = s_exchange_again (self, call, timeout_ms, &response, err);
     if (rc)
         return rc;
     if (!covey_event_bool (response, "success"))
@@ -548,11 +649,7 @@ covey_i_agent_call (covey_agent_t *self, const covey_call_t *call,
         if ((rc != COVEY_NOCOORDINATOR && rc != COVEY_NOPERSISTER) ||
             left_ms <= CALL_PAUSE_MS)
             return rc;
-        int64_t pause_ms = covey_clock_mono_ms () + CALL_PAUSE_MS;
-        covey_i_agent_lock (self);
-        while (covey_clock_mono_ms () < pause_ms)
-            covey_i_agent_wait (self, pause_ms);
-        covey_i_agent_unlock (self);
+        s_pause (self);
     }
 }
 

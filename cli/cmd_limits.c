@@ -74,7 +74,8 @@ s_run (covey_cli_t *cli)
     if (!params)
         return COVEY_EXIT_USAGE;
     json_decref (params);
-    return covey_listing_run (cli, &listing);
+    int exit_code = covey_cli_connect (cli);
+    return exit_code ? exit_code : covey_listing_run (cli, &listing);
 }
 
 const covey_cli_command_t covey_cmd_limits = {

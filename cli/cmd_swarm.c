@@ -115,10 +115,12 @@ s_run_disband (covey_cli_t *cli)
 static int
 s_run_show (covey_cli_t *cli)
 {
-    const covey_control_t control = {
-        .method = "swarm.show",
-        .params = json_pack ("{s:s}", "swarmId", covey_cli_arg (cli, 0)),
-        .what = covey_cli_arg (cli, 0)};
+    json_t *params = json_pack ("{s:s}", "swarmId", covey_cli_arg (cli, 0));
+    covey_control_set (params, "consistency",
+                       covey_cli_text (cli, "consistency"));
+    const covey_control_t control = {.method = "swarm.show",
+                                     .params = params,
+                                     .what = covey_cli_arg (cli, 0)};
     return covey_control_show (cli, &control);
 }
 
@@ -151,10 +153,13 @@ const covey_cli_command_t covey_cmd_swarm_disband = {.name = "swarm disband",
                                                      .args_max = 1,
                                                      .run = s_run_disband};
 
+static const covey_opt_t s_show_options[] = {COVEY_CONSISTENCY_OPTION, {0}};
+
 const covey_cli_command_t covey_cmd_swarm_show = {
     .name = "swarm show",
     .args = "SWARM",
     .summary = "show a swarm: objective, members, weights, state",
+    .options = s_show_options,
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
@@ -181,6 +186,7 @@ static const covey_opt_t s_list_options[] = {{.flag = "state",
                                               .max = COVEY_NAME_MAX,
                                               .value = "SWARM",
                                               .doc = "go on after this one"},
+                                             COVEY_CONSISTENCY_OPTION,
                                              {0}};
 
 static covey_err_t
@@ -189,6 +195,8 @@ s_fetch_list (covey_cli_t *cli, char **json_p)
     json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
     covey_control_set (query, "state", covey_cli_text (cli, "state"));
     covey_control_set (query, "after", covey_cli_text (cli, "after"));
+    covey_control_set (query, "consistency",
+                       covey_cli_text (cli, "consistency"));
     return covey_control_fetch (cli, "swarm.list", query, json_p);
 }
 

@@ -185,16 +185,18 @@ const covey_cli_command_t covey_cmd_task_submit = {
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_show_options[] = {WAIT_OPTIONS, {0}};
+static const covey_opt_t s_show_options[] = {
+    COVEY_CONSISTENCY_OPTION, WAIT_OPTIONS, {0}};
 
 static int
 s_show (covey_cli_t *cli, const char *id)
 {
     char *result = NULL;
-    const covey_control_t control = {.method = "task.show",
-                                     .params =
-                                         json_pack ("{s:s}", "taskId", id),
-                                     .what = id};
+    json_t *params = json_pack ("{s:s}", "taskId", id);
+    covey_control_set (params, "consistency",
+                       covey_cli_text (cli, "consistency"));
+    const covey_control_t control = {
+        .method = "task.show", .params = params, .what = id};
     int exit_code = covey_control_ask (cli, &control, &result);
     if (!exit_code)
         covey_listing_show (cli, &result);
@@ -310,6 +312,7 @@ static const covey_opt_t s_list_options[] = {
      .max = COVEY_NAME_MAX,
      .value = "TASK",
      .doc = "go on after this task"},
+    COVEY_CONSISTENCY_OPTION,
     {0}};
 
 static covey_err_t
@@ -320,6 +323,8 @@ s_fetch_list (covey_cli_t *cli, char **json_p)
     covey_control_set (query, "agent", covey_cli_text (cli, "agent"));
     covey_control_set (query, "taskType", covey_cli_text (cli, "type"));
     covey_control_set (query, "after", covey_cli_text (cli, "after"));
+    covey_control_set (query, "consistency",
+                       covey_cli_text (cli, "consistency"));
     return covey_control_fetch (cli, "task.list", query, json_p);
 }
 

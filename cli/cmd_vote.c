@@ -306,6 +306,7 @@ static const covey_opt_t s_list_options[] = {{.flag = "state",
                                               .max = COVEY_NAME_MAX,
                                               .value = "VOTE",
                                               .doc = "go on after this one"},
+                                             COVEY_CONSISTENCY_OPTION,
                                              {0}};
 
 static covey_err_t
@@ -314,6 +315,8 @@ s_fetch_list (covey_cli_t *cli, char **json_p)
     json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
     covey_control_set (query, "state", covey_cli_text (cli, "state"));
     covey_control_set (query, "after", covey_cli_text (cli, "after"));
+    covey_control_set (query, "consistency",
+                       covey_cli_text (cli, "consistency"));
     return covey_control_fetch (cli, "swarm.proposals", query, json_p);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "coordinator/coordinator_impl.h"
 #include "proto/event.h"
 #include "proto/json.h"
@@ -134,8 +135,8 @@ s_fill_progress (const covey_coordinator_t *self,
     row->view.lag = last > match ? last - match : 0;
     if (own || member->heard_ms >= 0) {
         int64_t ago_ms = own ? 0 : self->now_ms - member->heard_ms;
-        row->view.has_last_heard = true;
-        row->view.last_heard = self->now_us - ago_ms * 1000;
+        row->view.has_heard_at = true;
+        row->view.heard_at = self->now_us - ago_ms * 1000;
     }
 }
 
@@ -212,10 +213,38 @@ s_release (covey_coordinator_t *self)
     return item;
 }
 
+/*  Kept for a while: who asked may ask again, because the answer went to a
+    question that it had given up.                                            */
 static void
 s_finish (covey_coordinator_t *self)
 {
-    s_show_list (self, s_release (self));
+    covey_coordinator_item_t *item = s_release (self);
+    covey_admin_done_t *done =
+        &self->done[self->done_next++ % COVEY_ADMIN_RECENT];
+    (void)covey_str_copy (done->client, sizeof done->client,
+                          covey_event_source (item->request));
+    (void)covey_str_copy (done->request, sizeof done->request,
+                          covey_event_str (item->request, "requestId"));
+    s_show_list (self, item);
+}
+
+static bool
+s_is_done (const covey_coordinator_t *self, const covey_event_t *request)
+{
+    for (size_t i = 0; i < COVEY_ADMIN_RECENT; i++)
+        if (strcmp (self->done[i].request,
+                    covey_event_str (request, "requestId")) == 0 &&
+            strcmp (self->done[i].client, covey_event_source (request)) == 0)
+            return true;
+    return false;
+}
+
+static bool
+s_is_same (const covey_event_t *a, const covey_event_t *b)
+{
+    return strcmp (covey_event_str (a, "requestId"),
+                   covey_event_str (b, "requestId")) == 0 &&
+           strcmp (covey_event_source (a), covey_event_source (b)) == 0;
 }
 
 __attribute__ ((format (printf, 3, 4))) static void
@@ -229,11 +258,22 @@ s_fail (covey_coordinator_t *self, covey_err_t code, const char *fmt, ...)
     covey_coordinator_refuse (self, s_release (self), code, text.text);
 }
 
-/*  False: there is another one, and this one was refused.                   */
+/*  False: nothing is to be begun: it is done, or under way already, or another
+    one is, and this one was refused.                                         */
 static bool
 s_begin (covey_coordinator_t *self, covey_coordinator_item_t *item,
          covey_admin_phase_t phase)
 {
+    if (s_is_done (self, item->request)) {
+        s_show_list (self, item);
+        return false;
+    }
+    if (self->admin.item &&
+        s_is_same (self->admin.item->request, item->request)) {
+        covey_coordinator_item_destroy (&self->admin.item);
+        self->admin.item = item; /* it waits for the answer now               */
+        return false;
+    }
     if (self->admin.item) {
         covey_coordinator_refuse (
             self, item, COVEY_BUSY,
@@ -345,12 +385,15 @@ s_transfer (covey_coordinator_t *self, covey_coordinator_item_t *item)
 {
     covey_errbuf_t err;
     covey_replog_member_t member;
-    const char *name =
-        ((Covey__Control__CoordinatorTransfer *)item->params)->node;
+    const Covey__Control__CoordinatorTransfer *order =
+        (const Covey__Control__CoordinatorTransfer *)item->params;
+    const char *name = order->node;
     if (!s_begin (self, item, COVEY_ADMIN_YIELD))
         return;
-    covey_id_t node_id = {{0}};
+    covey_id_t node_id = {{0}}, from = self->node_id;
     covey_err_t code = name ? s_resolve (self, name, &node_id, &err) : COVEY_OK;
+    if (!code && order->from)
+        code = s_resolve (self, order->from, &from, &err);
     if (!code && covey_coordinator_voters (self) < 2)
         code = covey_fail (&err, COVEY_STATE,
                            "there is no other voter; add one first");
@@ -361,8 +404,9 @@ s_transfer (covey_coordinator_t *self, covey_coordinator_item_t *item)
                            "node %.100s is no voter; add it first", name);
     if (code)
         s_fail (self, code, "%s", err.text);
-    else if (name && covey_id_equal (node_id.bytes, self->node_id.bytes))
-        s_finish (self);
+    else if ((name && covey_id_equal (node_id.bytes, self->node_id.bytes)) ||
+             !covey_id_equal (from.bytes, self->node_id.bytes))
+        s_finish (self); /* it is as was wanted                               */
     else {
         self->admin.node_id = node_id;
         covey_coordinator_yield (self);

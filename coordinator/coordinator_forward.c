@@ -39,7 +39,9 @@ covey_coordinator_leader (const covey_coordinator_t *self)
 {
     const covey_id_t *leader =
         self->replog ? covey_replog_leader (self->replog) : NULL;
-    if (!leader) {
+    if (!leader &&
+        !(self->replog && covey_coordinator_is_member (
+                              self, covey_replog_member_id (self->replog)))) {
         /* One that is in no log goes by what its node says. */
         const covey_fellow_t *fellow = covey_fellows_in_charge (&self->fellows);
         leader = fellow && fellow->rank ? &fellow->node_id : NULL;

@@ -91,6 +91,13 @@ typedef enum {
     COVEY_ADMIN_YIELD  /* until another one leads                             */
 } covey_admin_phase_t;
 
+#define COVEY_ADMIN_RECENT 16
+
+typedef struct {
+    char client[COVEY_AGENT_ID_MAX + 1];
+    char request[COVEY_NAME_MAX + 1];
+} covey_admin_done_t;
+
 typedef struct {
     covey_coordinator_item_t *item; /* NULL: nothing                          */
     covey_admin_phase_t phase;
@@ -140,6 +147,8 @@ typedef struct {
     covey_fellows_t fellows;
     covey_caretaker_t caretaker;
     covey_admin_t admin;
+    covey_admin_done_t done[COVEY_ADMIN_RECENT]; /* orders, a ring            */
+    size_t done_next;
     covey_logclock_t logclock;
     covey_coordinator_counters_t counters;
 

@@ -131,6 +131,27 @@ s_say_present (covey_coordinator_t *self, const covey_id_t *node_id)
             covey__control__presence__pack (&presence, packed));
 }
 
+/*  To the one in charge, and to the other members: whoever leads next knows the
+    clocks then.                                                              */
+static void
+s_show_up (covey_coordinator_t *self)
+{
+    const covey_fellow_t *in_charge = covey_fellows_in_charge (&self->fellows);
+    bool told = !in_charge ||
+                covey_id_equal (in_charge->node_id.bytes, self->node_id.bytes);
+    for (size_t i = 0; i < covey_replog_member_count (self->replog); i++) {
+        covey_replog_member_t member;
+        covey_replog_member (self->replog, i, &member);
+        if (covey_id_equal (member.node_id.bytes, self->node_id.bytes))
+            continue;
+        s_say_present (self, &member.node_id);
+        told = told ||
+               covey_id_equal (member.node_id.bytes, in_charge->node_id.bytes);
+    }
+    if (!told)
+        s_say_present (self, &in_charge->node_id);
+}
+
 /*  Two logs in one mesh, as when a node that had founded it lost its folder and
     founded anew: the one that was not asked for anything yet gives way.      */
 static void
@@ -314,10 +335,7 @@ covey_coordinator_care (covey_coordinator_t *self)
 {
     if (!self->replog)
         return;
-    const covey_fellow_t *in_charge = covey_fellows_in_charge (&self->fellows);
-    if (in_charge &&
-        !covey_id_equal (in_charge->node_id.bytes, self->node_id.bytes))
-        s_say_present (self, &in_charge->node_id);
+    s_show_up (self);
     if (!covey_coordinator_is_in_charge (self)) {
         covey_coordinator_forget_gone (self);
         return;

@@ -1006,6 +1006,29 @@ COVEY_EXPORT covey_err_t covey_coordination_reject (
 /* ------------------------------------------------------------------------ */
 /*  Swarms and votes                                                          */
 
+/*  The coordinators of the mesh, see docs/coordinators.md. `node` is a name or
+    an id; each call returns when it is done: the node votes, is out, or leads.
+    `transfer` with `node` NULL: any other one. `*result_p` (may be NULL) is the
+    list as JSON, the caller frees it with covey_free. From any thread, not from
+    a handler; `timeout_ms` 0 is 30 s. NOTFOUND, EXISTS, STATE, BUSY, LIMIT: the
+    line says why; TIMEOUT: it was begun and goes on; NOCOORDINATOR: nobody
+    leads.                                                                    */
+COVEY_EXPORT covey_err_t covey_coordinator_list (covey_agent_t *self,
+                                                 int timeout_ms,
+                                                 char **result_p);
+COVEY_EXPORT covey_err_t covey_coordinator_add (covey_agent_t *self,
+                                                const char *node,
+                                                int timeout_ms,
+                                                char **result_p);
+COVEY_EXPORT covey_err_t covey_coordinator_remove (covey_agent_t *self,
+                                                   const char *node,
+                                                   int timeout_ms,
+                                                   char **result_p);
+COVEY_EXPORT covey_err_t covey_coordinator_transfer (covey_agent_t *self,
+                                                     const char *node,
+                                                     int timeout_ms,
+                                                     char **result_p);
+
 COVEY_EXPORT covey_err_t covey_swarm_form (covey_agent_t *self,
                                            const char *swarm_json,
                                            int timeout_ms, char **result_p);
