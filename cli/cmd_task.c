@@ -257,11 +257,14 @@ const covey_cli_command_t covey_cmd_task_cancel = {
     .args_max = 1,
     .run = s_run_cancel};
 
+/*  "task retry" is the method task.retry of one task.                       */
 static int
-s_run_retry (covey_cli_t *cli)
+s_run_ref (covey_cli_t *cli)
 {
     const char *id = covey_cli_arg (cli, 0);
-    const covey_control_t control = {.method = "task.retry",
+    char method[40] = "task.";
+    covey_str_copy (method + 5, sizeof method - 5, cli->command->name + 5);
+    const covey_control_t control = {.method = method,
                                      .params =
                                          json_pack ("{s:s}", "taskId", id),
                                      .what = id};
@@ -275,7 +278,25 @@ const covey_cli_command_t covey_cmd_task_retry = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_retry};
+    .run = s_run_ref};
+
+const covey_cli_command_t covey_cmd_task_pause = {
+    .name = "task pause",
+    .args = "TASK",
+    .summary = "hold a task back until it is resumed",
+    .needs = COVEY_CLI_NODE,
+    .args_min = 1,
+    .args_max = 1,
+    .run = s_run_ref};
+
+const covey_cli_command_t covey_cmd_task_resume = {
+    .name = "task resume",
+    .args = "TASK",
+    .summary = "let a paused task go on",
+    .needs = COVEY_CLI_NODE,
+    .args_min = 1,
+    .args_max = 1,
+    .run = s_run_ref};
 
 /* ------------------------------------------------------------------------ */
 

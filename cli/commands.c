@@ -27,6 +27,8 @@ static const covey_cli_command_t *const s_commands[] = {
     &covey_cmd_task_list,
     &covey_cmd_task_cancel,
     &covey_cmd_task_retry,
+    &covey_cmd_task_pause,
+    &covey_cmd_task_resume,
     &covey_cmd_swarm_form,
     &covey_cmd_swarm_join,
     &covey_cmd_swarm_leave,

@@ -24,6 +24,8 @@ extern const covey_cli_command_t covey_cmd_task_show;
 extern const covey_cli_command_t covey_cmd_task_list;
 extern const covey_cli_command_t covey_cmd_task_cancel;
 extern const covey_cli_command_t covey_cmd_task_retry;
+extern const covey_cli_command_t covey_cmd_task_pause;
+extern const covey_cli_command_t covey_cmd_task_resume;
 extern const covey_cli_command_t covey_cmd_tasks;
 extern const covey_cli_command_t covey_cmd_swarm_form;
 extern const covey_cli_command_t covey_cmd_swarm_join;
