@@ -238,7 +238,8 @@ s_take_agents (covey_team_t *team, const Covey__Snapshot__Coordination *from)
                               .order = one->order,
                               .reason = covey_str_dup (one->reason)};
     }
-    team->seats = covey_mem_new (from->n_seats * sizeof *team->seats);
+    if (from->n_seats) /* else they are made when it begins */
+        team->seats = covey_mem_new (from->n_seats * sizeof *team->seats);
     team->seat_count = from->n_seats;
     for (size_t i = 0; i < from->n_seats; i++) {
         team->seats[i] = from->seats[i];
