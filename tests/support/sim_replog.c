@@ -324,6 +324,7 @@ sim_replog_wipe (sim_replog_t *self, size_t place)
                            place);
     sim_disk_wipe (member->disk);
     member->view.count = 0;
+    member->blind = false;
 }
 
 void
@@ -351,6 +352,7 @@ s_stopped (sim_member_t *member, const covey_errbuf_t *err)
 {
     sim_replog_t *sim = member->sim;
     sim_replog_note (sim, "%zu stops: %s", member->place, err->text);
+    member->blind = true;
     sim->sums.stops++;
     if (!member->failing)
         sim_book_break (&sim->book, "place %zu stops itself: %s", member->place,
@@ -370,6 +372,7 @@ sim_replog_pump (sim_replog_t *self, size_t place)
     covey_err_t code =
         covey_replog_pump (member->log, sim_member_ms (member), &err);
     if (member->doomed) {
+        member->blind = true;
         self->sums.crashes++;
         s_end (member);
         member->back_us = sim_replog_now_us (self) +
@@ -457,6 +460,8 @@ sim_replog_may_wipe (const sim_replog_t *self, size_t place,
     uint64_t id = sim_replog_id (self, place);
     for (size_t i = 0; i < self->config.places; i++) {
         const sim_view_t *view = &self->members[i].view;
+        if (self->members[i].blind && i != place)
+            return false;
         if (among && !sim_view_has (among, sim_replog_id (self, i)))
             continue;
         size_t voters = 0, there = 0, is_in = 0;

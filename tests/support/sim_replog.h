@@ -77,6 +77,7 @@ typedef struct {
     uint64_t life;
     bool doomed;  /* it has crashed, but the call has not come back yet       */
     bool failing; /* its disk has                                             */
+    bool blind; /* its last event ended in a crash: `view` may not be its own */
     bool leads;
     uint64_t led_term; /* the last one in which it was elected                */
     sim_plan_t plan;

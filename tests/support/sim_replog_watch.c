@@ -448,6 +448,7 @@ sim_watch_observe (sim_member_t *member)
         sim_book_leader (&sim->book, covey_replog_term (log),
                          covey_replog_member_id (log));
     s_look (member, &member->view);
+    member->blind = false;
     if (covey_replog_applied (log) == covey_replog_last (log) ||
         sim_replog_now_us (sim) / SIM_MS % 16 == 0)
         s_check_view (member);
