@@ -1,5 +1,6 @@
 /*  covey - the command: finds the subcommand, parses its options, runs it    */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,15 @@ s_run (covey_cli_t *self, int argc, char **argv, const words_t *words)
     return self->command->run (self);
 }
 
+/*  Also when an earlier write found out, and its errno is gone.              */
+static bool
+s_reader_left (void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO};
+    return errno == EPIPE ||
+           (poll (&out, 1, 0) == 1 && (out.revents & POLLERR));
+}
+
 /*  What was printed reaches its reader, or that is a failure too. A reader
     that left is none.                                                        */
 static int
@@ -209,7 +219,7 @@ s_finish (covey_cli_t *self, int exit_code)
     errno = 0;
     if (fflush (stdout) == 0 && !ferror (stdout))
         return exit_code;
-    if (errno == EPIPE || self->is_stopped || exit_code)
+    if (s_reader_left () || self->is_stopped || exit_code)
         return exit_code;
     return covey_cli_fail (self, COVEY_EXIT_FAILED,
                            "standard output: cannot be written: %s",

@@ -213,7 +213,7 @@ is "limits are set" "77777 True" \
     "$(covey limits tasks=77777 --json | look 'str(v[0]["limits"]["tasks"]) + " " + str("tasks" in v[0]["used"])')"
 is "limits are shown" 1 "$(covey limits | grep -c '^tasks  *77777 ')"
 is "limits: no number" 2 "$(code_of covey limits tasks=many)"
-is "limits: no such name" 1 "$(code_of covey limits task=5)"
+is "limits: no such name" 2 "$(code_of covey limits task=5)"
 is "outcome: an agent id is one" 2 "$(code_of covey outcome never --client 'no agent')"
 support_until count_is task:submitted 2
 has "the submissions are events" data.input.n 1 events --type task:submitted --text '"a"'
