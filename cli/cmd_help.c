@@ -21,8 +21,9 @@ s_join_name (const covey_cli_t *cli, char *to, size_t size)
 {
     const char *first = covey_cli_arg (cli, 0);
     const char *second = covey_cli_arg (cli, 1);
-    snprintf (to, size, "%.60s%s%.60s", first, second ? " " : "",
-              second ? second : "");
+    const char *third = second ? covey_cli_arg (cli, 2) : NULL;
+    snprintf (to, size, "%.40s%s%.40s%s%.40s", first, second ? " " : "",
+              second ? second : "", third ? " " : "", third ? third : "");
 }
 
 static bool
@@ -85,7 +86,7 @@ const covey_cli_command_t covey_cmd_help = {.name = "help",
                                             .args = "[COMMAND]",
                                             .summary = "explain a command",
                                             .options = s_help_options,
-                                            .args_max = 2,
+                                            .args_max = 3,
                                             .run = s_run_help};
 
 const covey_cli_command_t covey_cmd_version = {.name = "version",

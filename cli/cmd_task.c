@@ -1,192 +1,17 @@
-/*  covey task submit | show | list | cancel | retry                          */
+/*  covey task show | list | cancel | retry | pause | resume                  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/filter.h"
 #include "cli/listing.h"
-
-#define WAIT_OPTIONS                                                          \
-    {.flag = "wait",                                                          \
-     .doc = "until it is completed, failed, cancelled or "                    \
-            "parked; exit code 1 unless completed"},                          \
-    {                                                                         \
-        .flag = "wait-timeout", .kind = COVEY_OPT_MS, .def = "10m", .min = 1, \
-        .max = 86400000, .value = "MS", .doc = "how long --wait waits"        \
-    }
-
-/*  Wait for the end of a task and show it.                                  */
-static int
-s_wait (covey_cli_t *cli, const char *id)
-{
-    char *result = NULL;
-    covey_err_t rc = covey_task_wait (
-        cli->agent, id, covey_cli_int (cli, "wait-timeout"), &result);
-    if (rc)
-        return covey_cli_fail_rc (cli, rc, id);
-    char *state = covey_listing_text (result, "state");
-    bool is_completed = state && strcmp (state, "completed") == 0;
-    free (state);
-    covey_listing_show (cli, &result);
-    return is_completed ? COVEY_EXIT_OK : COVEY_EXIT_FAILED;
-}
-
-/* ------------------------------------------------------------------------ */
-
-static const covey_opt_t s_submit_options[] = {
-    {.flag = "type",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TYPE",
-     .doc = "what kind of task it is (required)"},
-    {.flag = "id",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "ID",
-     .doc = "id of the task; default: one is made up"},
-    {.flag = "description",
-     .kind = COVEY_OPT_TEXT,
-     .max = COVEY_TEXT_MAX,
-     .value = "TEXT",
-     .doc = "what is to be done, for people"},
-    COVEY_LIST_OPTION ("cap", "CAPABILITY",
-                       "the agent must be able to do this"),
-    {.flag = "agent-type",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TYPE",
-     .doc = "the agent must be of this type"},
-    {.flag = "input",
-     .letter = 'i',
-     .kind = COVEY_OPT_TEXT,
-     .max = COVEY_PAYLOAD_MAX,
-     .value = "JSON|@FILE|-",
-     .doc = "what the agent gets to work on"},
-    {.flag = "priority",
-     .kind = COVEY_OPT_CHOICE,
-     .def = "normal",
-     .choices = "low|normal|high|critical",
-     .value = "PRIORITY",
-     .doc = "higher ones are assigned first"},
-    COVEY_LIST_OPTION ("after", "ID", "not before this task is completed"),
-    {.flag = "deadline",
-     .kind = COVEY_OPT_MS,
-     .min = 1,
-     .max = 31536000000,
-     .value = "MS",
-     .doc = "failed when not completed within this time"},
-    {.flag = "lease",
-     .kind = COVEY_OPT_MS,
-     .min = 100,
-     .max = 86400000,
-     .value = "MS",
-     .doc = "given to another agent after this time without a report"},
-    {.flag = "attempts",
-     .kind = COVEY_OPT_INT,
-     .min = 0,
-     .max = 1000000,
-     .value = "N",
-     .doc = "attempts in all before it is parked; 0: no limit"},
-    {.flag = "key",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "KEY",
-     .doc = "submitting again with the same key gives the same task"},
-    WAIT_OPTIONS,
-    {0}};
-
-static json_t *
-s_submit_params (covey_cli_t *cli)
-{
-    json_t *params = json_object ();
-    covey_control_set (params, "taskId", covey_cli_text (cli, "id"));
-    covey_control_set (params, "taskType", covey_cli_text (cli, "type"));
-    covey_control_set (params, "description",
-                       covey_cli_text (cli, "description"));
-    covey_control_set (params, "priority", covey_cli_text (cli, "priority"));
-    covey_control_set (params, "agentType", covey_cli_text (cli, "agent-type"));
-    covey_control_set (params, "idempotencyKey", covey_cli_text (cli, "key"));
-    covey_control_set_list (cli, params, "requiredCapabilities", "cap");
-    covey_control_set_list (cli, params, "dependencies", "after");
-    covey_control_set_int (cli, params, "lease", "lease");
-    if (covey_options_is_set (cli->options, "deadline")) {
-        char text[40];
-        covey_str_time (covey_clock_wall_us () +
-                            covey_options_int (cli->options, "deadline") * 1000,
-                        text);
-        covey_control_set (params, "deadline", text);
-    }
-    if (covey_options_is_set (cli->options, "attempts"))
-        json_object_set_new (
-            params, "retry",
-            json_pack ("{s:i}", "attempts", covey_cli_int (cli, "attempts")));
-    return params;
-}
-
-static int
-s_submit (covey_cli_t *cli, const char *input, const char *content)
-{
-    char *result = NULL;
-    const covey_control_t control = {.method = "task.submit",
-                                     .params = s_submit_params (cli),
-                                     .key = "input",
-                                     .content = content,
-                                     .payload = input,
-                                     .what = covey_cli_text (cli, "type")};
-    int exit_code = covey_control_ask (cli, &control, &result);
-    if (exit_code)
-        return exit_code;
-    if (!covey_cli_flag (cli, "wait")) {
-        covey_listing_show (cli, &result);
-        return COVEY_EXIT_OK;
-    }
-    char *id = covey_listing_text (result, "id");
-    covey_free (result);
-    exit_code = id ? s_wait (cli, id) : COVEY_EXIT_FAILED;
-    free (id);
-    return exit_code;
-}
-
-static int
-s_run_submit (covey_cli_t *cli)
-{
-    const char *input = covey_cli_text (cli, "input");
-    const char *content = NULL;
-    char *text = NULL;
-    if (!covey_cli_text (cli, "type"))
-        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "--type: is missing; usage: covey task submit "
-                               "--type TYPE [--input JSON]");
-    int exit_code = COVEY_EXIT_OK;
-    if (input)
-        exit_code = covey_control_read_input (cli, input, &text, &content);
-    if (!exit_code)
-        exit_code = covey_cli_connect (cli);
-    if (!exit_code)
-        exit_code = s_submit (cli, text, content);
-    free (text);
-    return exit_code;
-}
-
-const covey_cli_command_t covey_cmd_task_submit = {
-    .name = "task submit",
-    .args = "--type TYPE",
-    .summary = "have something done by an agent that can",
-    .options = s_submit_options,
-    .needs = COVEY_CLI_NODE,
-    .run = s_run_submit};
+#include "cli/task_opts.h"
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_show_options[] = {
-    COVEY_CONSISTENCY_OPTION, WAIT_OPTIONS, {0}};
+    COVEY_CONSISTENCY_OPTION, COVEY_TASK_WAIT_OPTIONS, {0}};
 
 static int
 s_show (covey_cli_t *cli, const char *id)
@@ -212,7 +37,8 @@ s_run_show (covey_cli_t *cli)
     int exit_code = covey_cli_connect (cli);
     for (size_t i = 0; !exit_code && i < count; i++) {
         const char *id = covey_cli_arg (cli, i);
-        exit_code = is_waiting ? s_wait (cli, id) : s_show (cli, id);
+        exit_code =
+            is_waiting ? covey_task_opts_wait (cli, id) : s_show (cli, id);
     }
     return exit_code;
 }
@@ -229,12 +55,18 @@ const covey_cli_command_t covey_cmd_task_show = {
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_cancel_options[] = {{.flag = "reason",
-                                                .kind = COVEY_OPT_TEXT,
-                                                .max = COVEY_TEXT_MAX,
-                                                .value = "TEXT",
-                                                .doc = "why"},
-                                               {0}};
+static const covey_opt_t s_cancel_options[] = {
+    {.flag = "reason",
+     .kind = COVEY_OPT_TEXT,
+     .max = COVEY_TEXT_MAX,
+     .value = "TEXT",
+     .doc = "why"},
+    {.flag = "grace",
+     .kind = COVEY_OPT_MS,
+     .max = 86400000,
+     .value = "MS",
+     .doc = "time for its agent to stop by itself"},
+    {0}};
 
 static int
 s_run_cancel (covey_cli_t *cli)
@@ -242,6 +74,7 @@ s_run_cancel (covey_cli_t *cli)
     const char *id = covey_cli_arg (cli, 0);
     json_t *params = json_pack ("{s:s}", "taskId", id);
     covey_control_set (params, "reason", covey_cli_text (cli, "reason"));
+    covey_control_set_int (cli, params, "grace", "grace");
     const covey_control_t control = {
         .method = "task.cancel", .params = params, .what = id};
     return covey_control_show (cli, &control);
@@ -251,6 +84,9 @@ const covey_cli_command_t covey_cmd_task_cancel = {
     .name = "task cancel",
     .args = "TASK",
     .summary = "cancel a task that has not ended",
+    .text = "With --grace the agent that works on it is asked to stop first, "
+            "and may still complete it; when the grace is over, it is "
+            "cancelled.",
     .options = s_cancel_options,
     .needs = COVEY_CLI_NODE,
     .args_min = 1,

@@ -14,10 +14,8 @@
 
 #define RETRY_MS 100
 
-/*  {"a":1} and a payload give {"a":1,"key":{"contentType":"json","data":…}}:
-    wrapped, a text stays JSON and is not taken for plain text.               */
-static char *
-s_params (const covey_control_t *control)
+char *
+covey_control_params (const covey_control_t *control)
 {
     char *text = json_dumps (control->params, JSON_COMPACT);
     if (!text)
@@ -74,7 +72,7 @@ int
 covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
                    char **result_p)
 {
-    char *params = s_params (control);
+    char *params = covey_control_params (control);
     json_decref (control->params);
     covey_err_t rc =
         covey_control_call (cli, control->method, params, result_p);

@@ -20,6 +20,11 @@ typedef struct {
     const char *what; /* what a failure names, or NULL                      */
 } covey_control_t;
 
+/*  {"a":1} and a payload give {"a":1,"key":{"contentType":"json","data":…}}:
+    wrapped, a text stays JSON and is not taken for plain text. The params are
+    not consumed; the caller frees the text.                                  */
+char *covey_control_params (const covey_control_t *control);
+
 /*  Ask with params as text. A coordinator that is not there yet is waited for
     as long as --timeout says.                                                */
 covey_err_t covey_control_call (covey_cli_t *cli, const char *method,

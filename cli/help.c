@@ -156,7 +156,7 @@ s_put_list (const char *group)
     for (const covey_cli_command_t *const *p = covey_cli_commands (); *p; p++)
         if (!((*p)->needs & COVEY_CLI_HIDDEN) &&
             (!group || s_is_in_group (*p, group)))
-            printf ("  %-18s %s\n", (*p)->name, (*p)->summary);
+            printf ("  %-21s %s\n", (*p)->name, (*p)->summary);
 }
 
 void
@@ -476,9 +476,12 @@ s_put_completion_tables (void)
         size_t word = strcspn (name, " ");
         if (s_is_first_of_word (*p))
             printf ("    commands[covey]+=\"%.*s \"\n", (int)word, name);
-        if (name[word])
-            printf ("    commands[\"covey %.*s\"]+=\"%s \"\n", (int)word, name,
-                    name + word + 1);
+        while (name[word]) { /* "task": "schedule"; "task schedule": "add"  */
+            size_t next = word + 1 + strcspn (name + word + 1, " ");
+            printf ("    commands[\"covey %.*s\"]+=\"%.*s \"\n", (int)word,
+                    name, (int)(next - word - 1), name + word + 1);
+            word = next;
+        }
         printf ("    options[\"covey %s\"]=\"", name);
         covey_opt_t *table = covey_help_options (*p);
         for (const covey_opt_t *opt = table; opt->flag || opt->key; opt++)

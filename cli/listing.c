@@ -356,6 +356,18 @@ s_put_fields (covey_slice_t object)
 }
 
 void
+covey_listing_put (covey_cli_t *cli, const covey_listing_t *listing,
+                   char **json_p)
+{
+    char *json = *json_p;
+    if (covey_json_check (json, strlen (json), COVEY_JSON_DEPTH_MAX, "",
+                          NULL) == COVEY_OK)
+        s_put (cli, listing, json);
+    covey_free (json);
+    *json_p = NULL;
+}
+
+void
 covey_listing_show (covey_cli_t *cli, char **json_p)
 {
     char *json = *json_p;

@@ -37,6 +37,10 @@ typedef struct {
 /*  Fetch and show, with --watch until a signal; the exit code.              */
 int covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing);
 
+/*  What was fetched already, once. Frees it.                                */
+void covey_listing_put (covey_cli_t *cli, const covey_listing_t *listing,
+                        char **json_p);
+
 /*  One object: as it is with --json, else "key  value" lines. Frees it.     */
 void covey_listing_show (covey_cli_t *cli, char **json_p);
 

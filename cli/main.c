@@ -11,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 
-#define WORDS_MAX 2 /* "task submit" */
+#define WORDS_MAX 3 /* "task schedule add" */
 
 /*  The words of the command line that name the command.                     */
 typedef struct {
@@ -61,17 +61,38 @@ s_is_group (const char *word)
     return false;
 }
 
+/*  The first `count` words with blanks between them, each cut to 40 bytes. */
+static void
+s_join_words (const words_t *words, int count, char *to, size_t size)
+{
+    size_t at = 0;
+    *to = '\0';
+    for (int i = 0; i < count && at < size; i++)
+        at += (size_t)snprintf (to + at, size - at, "%s%.40s", i ? " " : "",
+                                words->text[i]);
+}
+
+/*  How many words name the group that they are in: "task schedule".         */
+static int
+s_group_size (const words_t *words)
+{
+    char name[128];
+    int count = words->count;
+    for (; count > 0; count--) {
+        s_join_words (words, count, name, sizeof name);
+        if (s_is_group (name))
+            break;
+    }
+    return count;
+}
+
 /*  The command that the words name; words->count is how many it took.       */
 static const covey_cli_command_t *
 s_find_command (words_t *words)
 {
     for (int count = words->count; count > 0; count--) {
-        char name[64];
-        int n = count == 2 ? snprintf (name, sizeof name, "%s %s",
-                                       words->text[0], words->text[1])
-                           : snprintf (name, sizeof name, "%s", words->text[0]);
-        if (n < 0 || (size_t)n >= sizeof name)
-            continue;
+        char name[128];
+        s_join_words (words, count, name, sizeof name);
         const covey_cli_command_t *command = covey_help_find (name);
         if (command) {
             words->count = count;
@@ -84,15 +105,14 @@ s_find_command (words_t *words)
 static int
 s_unknown_command (const words_t *words)
 {
-    const char *first = words->text[0];
-    if (s_is_group (first) && words->count == 1)
+    char name[128];
+    int group = s_group_size (words);
+    if (group == words->count) {
+        s_join_words (words, group, name, sizeof name);
         fprintf (stderr, "covey %s: which one? covey help %s lists them\n",
-                 first, first);
-    else {
-        bool is_group = s_is_group (first);
-        char name[128];
-        snprintf (name, sizeof name, "%.40s%s%.40s", first, is_group ? " " : "",
-                  is_group ? words->text[1] : "");
+                 name, name);
+    } else {
+        s_join_words (words, group + 1, name, sizeof name);
         const char *near = covey_help_nearest (name);
         fputs ("covey: ", stderr);
         for (const char *p = name; *p; p++)
@@ -247,10 +267,12 @@ main (int argc, char **argv)
     covey_cli_t cli = {.signal_fd = -1};
     cli.command = s_find_command (&words);
     if (!cli.command) {
-        if (s_is_group (words.text[0]) && words.count == 1 && argc > 2 &&
+        if (s_group_size (&words) == words.count && argc > 2 &&
             (strcmp (argv[argc - 1], "--help") == 0 ||
              strcmp (argv[argc - 1], "-h") == 0)) {
-            covey_help_group (words.text[0]);
+            char name[128];
+            s_join_words (&words, words.count, name, sizeof name);
+            covey_help_group (name);
             return COVEY_EXIT_OK;
         }
         return s_unknown_command (&words);

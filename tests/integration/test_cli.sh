@@ -48,7 +48,7 @@ now_ms() { local t=${EPOCHREALTIME/./}; echo $((t / 1000)); }
 is "version" "covey $(covey version --json | look 'v[0]["version"]')" "$(covey version)"
 is "--version" "$(covey version)" "$(covey --version)"
 covey help >"$dir/help"
-for name in $(grep -oE '^  [a-z]+( [a-z]+)?' "$dir/help" | tr ' ' _ | sed 's/^__//'); do
+for name in $(grep -oE '^  [a-z]+( [a-z]+){0,2}' "$dir/help" | tr ' ' _ | sed 's/^__//'); do
     name=${name//_/ }
     covey help "$name" >"$dir/one" 2>&1
     is "help $name" "0 covey $name:" "$? $(grep -oE '^covey [a-z ]+:' "$dir/one")"
