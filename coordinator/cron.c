@@ -236,7 +236,7 @@ static int64_t
 s_time_of_day (const covey_cron_t *self, int64_t from)
 {
     unsigned h = (unsigned)(from / 3600), m = (unsigned)(from / 60 % 60);
-    unsigned s = (unsigned)(from % 60), hour, minute, second;
+    unsigned s = (unsigned)(from % 60), hour = 0, minute = 0, second = 0;
     if (!s_bit_from (self->hours, h, &hour))
         return -1;
     if (hour == h && s_bit_from (self->minutes, m, &minute)) {
