@@ -310,10 +310,18 @@ covey_child_next_ms (const covey_child_t *self)
 void
 covey_child_stop (covey_child_t *self, int64_t now_ms)
 {
-    if (self->over || self->kill_at_ms != INT64_MAX)
+    covey_child_stop_within (self, now_ms, COVEY_CHILD_TERM_MS);
+}
+
+void
+covey_child_stop_within (covey_child_t *self, int64_t now_ms, int grace_ms)
+{
+    if (self->over)
         return;
-    kill (-self->pid, SIGTERM);
-    self->kill_at_ms = now_ms + COVEY_CHILD_TERM_MS;
+    if (self->kill_at_ms == INT64_MAX)
+        kill (-self->pid, SIGTERM);
+    if (now_ms + grace_ms < self->kill_at_ms)
+        self->kill_at_ms = now_ms + grace_ms;
 }
 
 bool

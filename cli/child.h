@@ -56,6 +56,9 @@ int64_t covey_child_next_ms (const covey_child_t *self);
 
 /*  SIGTERM to the process group now, SIGKILL after COVEY_CHILD_TERM_MS.     */
 void covey_child_stop (covey_child_t *self, int64_t now_ms);
+/*  The same with another time; the shortest that was asked for counts.      */
+void covey_child_stop_within (covey_child_t *self, int64_t now_ms,
+                              int grace_ms);
 
 bool covey_child_is_over (const covey_child_t *self);
 /*  Once over: as waitpid reported it.                                       */

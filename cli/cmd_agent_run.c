@@ -75,6 +75,7 @@ s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
                                   .argv = argv,
                                   .vote_command =
                                       covey_cli_text (cli, "vote-command"),
+                                  .stop_ms = covey_cli_int (cli, "stop-grace"),
                                   .solo = covey_cli_flag (cli, "solo")};
     covey_errbuf_t err;
     covey_worker_t *worker =
@@ -161,6 +162,14 @@ static const covey_opt_t s_options[] = {
      .max = 86400000,
      .value = "MS",
      .doc = "how long its node keeps what is for it when it is silent"},
+    {.flag = "stop-grace",
+     .kind = COVEY_OPT_MS,
+     .def = "10s",
+     .min = 0,
+     .max = 86400000,
+     .value = "MS",
+     .doc = "from SIGTERM to SIGKILL when a task is to be paused, or cancelled "
+            "with a grace"},
     {.flag = "vote-command",
      .kind = COVEY_OPT_TEXT,
      .min = 1,
@@ -190,6 +199,11 @@ const covey_cli_command_t covey_cmd_agent_run = {
         "standard error as its error; it may be tried again. Steps of "
         "coordination sessions are tasks, too, unless --solo is given: see "
         "covey help coordinate.\n\n"
+        "A task that somebody pauses, or cancels with a grace, gets SIGTERM, "
+        "and SIGKILL after --stop-grace. Exit status 0 completes it even so; "
+        "with any other it is given back. A line \"%details TEXT\" on standard "
+        "error says how far it is; the next attempt, of whatever agent, finds "
+        "the last TEXT in COVEY_TASK_DETAILS, which is empty otherwise.\n\n"
         "A task that is cancelled, or given to another agent, ends its "
         "command: SIGTERM to its process group, SIGKILL two seconds later. "
         "SIGTERM or SIGINT ends the agent within five seconds; tasks that are "

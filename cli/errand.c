@@ -31,6 +31,7 @@ s_forget (covey_errand_t *self)
         free (self->notes[i].text);
     free (self->last_note.text);
     free (self->last_line);
+    free (self->details);
     free (self->params);
     covey_errand_init (self, self->setup);
 }
@@ -92,6 +93,28 @@ s_lease_ms (const covey_event_t *answer)
     return lease_ms;
 }
 
+/*  Does the answer ask to stop? It is the task.                             */
+static bool
+s_is_stop_wanted (const covey_event_t *answer)
+{
+    size_t size = 0;
+    const char *text = covey_event_payload (answer, "result", NULL, &size);
+    json_t *view = text ? json_loadb (text, size, 0, NULL) : NULL;
+    bool is_wanted = json_is_true (json_object_get (view, "cancelRequested")) ||
+                     json_is_true (json_object_get (view, "pauseRequested"));
+    json_decref (view);
+    return is_wanted;
+}
+
+/*  Give an unfinished task back with what the command said of it.           */
+static void
+s_yield (covey_errand_t *self, int64_t now_ms)
+{
+    self->state = COVEY_ERRAND_REPORTING;
+    s_call (self, "task.yield",
+            covey_errand_yield_params (self->event, self->details), now_ms);
+}
+
 static void s_run_task (covey_errand_t *self, int64_t now_ms);
 
 static covey_err_t
@@ -120,14 +143,18 @@ s_on_called (covey_agent_t *agent, const covey_event_t *answer, void *arg)
     self->method = NULL;
     if (self->state == COVEY_ERRAND_STARTING) {
         self->lease_ms = s_lease_ms (answer);
-        s_run_task (self, now_ms);
+        if (s_is_stop_wanted (answer))
+            s_yield (self, now_ms);
+        else
+            s_run_task (self, now_ms);
     } else
         covey_errand_drop (self, now_ms);
     return COVEY_OK;
 }
 
 /*  A refused progress report says that the task is not ours any more; one
-    that found nobody is followed by the next.                                */
+    that found nobody is followed by the next. One that was taken may ask to
+    stop: the lease is kept until the command has ended.                      */
 static covey_err_t
 s_on_noted (covey_agent_t *agent, const covey_event_t *answer, void *arg)
 {
@@ -135,9 +162,17 @@ s_on_noted (covey_agent_t *agent, const covey_event_t *answer, void *arg)
     (void)agent;
     self->asks--;
     self->noting = false;
-    if (self->state != COVEY_ERRAND_RUNNING ||
-        covey_event_bool (answer, "success") ||
-        s_may_pass (covey_event_str (answer, "error.code")))
+    if (self->state != COVEY_ERRAND_RUNNING)
+        return COVEY_OK;
+    if (covey_event_bool (answer, "success")) {
+        if (!self->stopping && self->child && s_is_stop_wanted (answer)) {
+            self->stopping = true;
+            covey_child_stop_within (self->child, covey_clock_mono_ms (),
+                                     self->setup->stop_ms);
+        }
+        return COVEY_OK;
+    }
+    if (s_may_pass (covey_event_str (answer, "error.code")))
         return COVEY_OK;
     covey_errand_say (self->event, covey_event_str (answer, "error.message"));
     covey_errand_drop (self, covey_clock_mono_ms ());
@@ -220,6 +255,13 @@ s_on_line (void *arg, const char *text)
     covey_errand_t *self = arg;
     int percent = 0;
     const char *status = covey_errand_progress (text, &percent);
+    const char *details = covey_errand_details (text);
+    if (details && !s_is_vote (self)) {
+        free (self->details);
+        self->details = covey_str_dup (details);
+        self->has_news = true;
+        return;
+    }
     if (status && !s_is_vote (self)) {
         s_note (self, percent, status);
         return;
@@ -243,11 +285,12 @@ s_send_note (covey_errand_t *self, int64_t now_ms)
                  self->note_count * sizeof self->notes[0]);
     }
     const char *text = self->last_note.text ? self->last_note.text : "running";
-    char *params = covey_errand_progress_params (self->event,
-                                                 self->last_note.percent, text);
+    char *params = covey_errand_progress_params (
+        self->event, self->last_note.percent, text, self->details);
     self->noting =
         s_ask (self, "task.progress", params, s_on_noted) == COVEY_OK;
     free (params);
+    self->has_news = false;
     self->note_at_ms = now_ms + COVEY_ERRAND_NOTE_EVERY_MS;
     self->renew_at_ms = now_ms + self->lease_ms / 3;
 }
@@ -348,6 +391,10 @@ s_finish_task (covey_errand_t *self, int64_t now_ms)
                     now_ms);
         return;
     }
+    if (self->stopping) {
+        s_yield (self, now_ms);
+        return;
+    }
     char code[32], text[64];
     covey_errand_exit_text (status, code, sizeof code, text, sizeof text);
     const char *error =
@@ -388,6 +435,13 @@ covey_errand_drop (covey_errand_t *self, int64_t now_ms)
     self->method = NULL;
     if (self->child)
         covey_child_stop (self->child, now_ms);
+}
+
+void
+covey_errand_nudge (covey_errand_t *self, int64_t now_ms)
+{
+    if (self->state == COVEY_ERRAND_RUNNING && !self->stopping)
+        self->renew_at_ms = now_ms;
 }
 
 void
@@ -439,7 +493,7 @@ covey_errand_pump (covey_errand_t *self, int64_t now_ms)
         s_pump_child (self, now_ms);
     if (self->state == COVEY_ERRAND_RUNNING && !s_is_vote (self) &&
         !self->noting &&
-        ((self->note_count && now_ms >= self->note_at_ms) ||
+        (((self->note_count || self->has_news) && now_ms >= self->note_at_ms) ||
          now_ms >= self->renew_at_ms))
         s_send_note (self, now_ms);
     if (self->method && !self->asked && now_ms >= self->again_ms)
@@ -469,8 +523,9 @@ covey_errand_next_ms (const covey_errand_t *self)
     if (self->state == COVEY_ERRAND_RUNNING && s_is_vote (self))
         next = s_earlier (next, self->vote_until_ms);
     else if (self->state == COVEY_ERRAND_RUNNING && !self->noting)
-        next = s_earlier (next, self->note_count ? self->note_at_ms
-                                                 : self->renew_at_ms);
+        next = s_earlier (next, self->note_count || self->has_news
+                                    ? self->note_at_ms
+                                    : self->renew_at_ms);
     if (self->method && !self->asked)
         next = s_earlier (next, self->again_ms);
     return next;

@@ -33,7 +33,9 @@ typedef struct {
     const char *endpoint;     /* of the node, for COVEY_ENDPOINT              */
     char *const *argv;        /* the command for tasks                        */
     const char *vote_command; /* for /bin/sh -c, or NULL                      */
-    bool solo; /* takes no part in coordination sessions                    */
+    int stop_ms; /* from SIGTERM to SIGKILL when a task is to be paused or
+                    cancelled                                                 */
+    bool solo;   /* takes no part in coordination sessions                    */
 } covey_errand_setup_t;
 
 typedef enum {
@@ -66,6 +68,9 @@ typedef struct {
     covey_errand_note_t last_note; /* repeated to renew the lease */
     bool noting;
     int64_t note_at_ms, renew_at_ms, lease_ms, vote_until_ms;
+    bool stopping; /* asked to pause or cancel, and told its command          */
+    bool has_news; /* in details: not reported yet                           */
+    char *details; /* said by the command, for the next attempt               */
     char *last_line; /* of standard error, for a failure's text          */
 } covey_errand_t;
 
@@ -86,6 +91,10 @@ int64_t covey_errand_next_ms (const covey_errand_t *self);
 void covey_errand_drop (covey_errand_t *self, int64_t now_ms);
 /*  Give a task back: the command is ended, the task fails retryable.        */
 void covey_errand_hand_back (covey_errand_t *self, int64_t now_ms);
+
+/*  Somebody wants the task paused or cancelled: report at once, so that the
+    answer says so.                                                           */
+void covey_errand_nudge (covey_errand_t *self, int64_t now_ms);
 
 /*  Is it this task, or this vote?                                           */
 bool covey_errand_is (const covey_errand_t *self, const char *field,

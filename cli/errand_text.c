@@ -28,6 +28,18 @@ covey_errand_progress (const char *line, int *percent_p)
     return line + strspn (line, " \t");
 }
 
+const char *
+covey_errand_details (const char *line)
+{
+    static const char word[] = "%details";
+    size_t size = sizeof word - 1;
+    if (strncmp (line, word, size) != 0 ||
+        (line[size] != ' ' && line[size] != '\t'))
+        return NULL;
+    line += size;
+    return line + strspn (line, " \t");
+}
+
 /* ------------------------------------------------------------------------ */
 /*  Environment                                                               */
 
@@ -37,6 +49,7 @@ typedef struct {
 } s_variable_t;
 
 #define VARIABLES_MAX 16
+#define DETAILS_MAX 65536 /* half of what Linux takes for one */
 
 static bool
 s_is_named (const char *entry, const s_variable_t *variables, size_t count)
@@ -72,6 +85,26 @@ s_env_with (const s_variable_t *variables, size_t count)
     return env;
 }
 
+/*  What an earlier attempt left, or "": also when it is binary, or too large
+    for a variable. The caller frees it.                                      */
+static char *
+s_details (const covey_event_t *event)
+{
+    size_t size = 0;
+    const char *text = covey_event_payload (event, "details", NULL, &size);
+    if (!text || memchr (text, '\0', size) || !covey_str_is_utf8 (text, size))
+        size = 0;
+    if (size > DETAILS_MAX) {
+        covey_errand_say (event, "the details of the attempt before are too "
+                                 "large for COVEY_TASK_DETAILS");
+        size = 0;
+    }
+    char *copy = strndup (size ? text : "", size);
+    if (!copy)
+        abort ();
+    return copy;
+}
+
 char **
 covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
                   const char *endpoint)
@@ -95,7 +128,9 @@ covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
               covey_event_int (event, "attempt"));
     snprintf (token, sizeof token, "%" PRIu64,
               (uint64_t)covey_event_int (event, "fencingToken"));
+    char *details = s_details (event);
     const s_variable_t own[] = {
+        {"COVEY_TASK_DETAILS", details},
         {"COVEY_TASK_ID", covey_event_str (event, "taskId")},
         {"COVEY_TASK_TYPE", covey_event_str (event, "taskType")},
         {"COVEY_TASK_DESCRIPTION", covey_event_str (event, "description")},
@@ -113,7 +148,9 @@ covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
         memcpy (all + count, step, sizeof step);
         count += sizeof step / sizeof step[0];
     }
-    return s_env_with (all, count);
+    char **env = s_env_with (all, count);
+    free (details);
+    return env;
 }
 
 void
@@ -160,14 +197,40 @@ covey_errand_params (const covey_event_t *assigned)
     return s_end (&to);
 }
 
+static void
+s_put_details (covey_buf_t *to, const char *details)
+{
+    if (!details)
+        return;
+    bool is_json = covey_json_is_valid (details, strlen (details));
+    covey_buf_printf (to, ",\"details\":{\"contentType\":\"%s\",\"data\":",
+                      is_json ? "json" : "text");
+    if (is_json)
+        covey_buf_puts (to, details);
+    else
+        s_quote (to, details);
+    covey_buf_putc (to, '}');
+}
+
+char *
+covey_errand_yield_params (const covey_event_t *assigned, const char *details)
+{
+    covey_buf_t to;
+    s_begin (&to, assigned);
+    covey_buf_puts (&to, ",\"reason\":\"it was asked to stop\"");
+    s_put_details (&to, details);
+    return s_end (&to);
+}
+
 char *
 covey_errand_progress_params (const covey_event_t *assigned, int percent,
-                              const char *status)
+                              const char *status, const char *details)
 {
     covey_buf_t to;
     s_begin (&to, assigned);
     covey_buf_printf (&to, ",\"progress\":%d,\"status\":", percent);
     s_quote (&to, status);
+    s_put_details (&to, details);
     return s_end (&to);
 }
 

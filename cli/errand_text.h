@@ -15,6 +15,9 @@
     line is not of that form with NN in 0..100.                               */
 const char *covey_errand_progress (const char *line, int *percent_p);
 
+/*  "%details TEXT": the text, or NULL when the line is not of that form.     */
+const char *covey_errand_details (const char *line);
+
 /*  environ with the COVEY_* variables of the event in it.                   */
 char **covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
                          const char *endpoint);
@@ -22,8 +25,11 @@ void covey_errand_env_free (char **env);
 
 /*  {"taskId":…,"fencingToken":…} and what each method adds to it.           */
 char *covey_errand_params (const covey_event_t *assigned);
+/*  `details` may be NULL; they are JSON when they parse as JSON, else text. */
 char *covey_errand_progress_params (const covey_event_t *assigned, int percent,
-                                    const char *status);
+                                    const char *status, const char *details);
+char *covey_errand_yield_params (const covey_event_t *assigned,
+                                 const char *details);
 char *covey_errand_fail_params (const covey_event_t *assigned,
                                 const char *error, const char *code,
                                 bool retryable);

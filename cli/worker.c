@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -115,11 +116,28 @@ s_on_task (covey_agent_t *agent, const covey_event_t *event, void *arg)
     return COVEY_OK;
 }
 
+/*  Who wants a task to stop is heard in the answer to a report; the coordinator
+    tells it by an event, too, so that it need not wait for the next.         */
+static void
+s_on_wish (covey_worker_t *self, const covey_event_t *event)
+{
+    const char *status = covey_event_str (event, "status");
+    if (strcmp (status, "pauseRequested") != 0 &&
+        strcmp (status, "cancelRequested") != 0)
+        return;
+    const char *id = covey_event_str (event, "taskId");
+    for (size_t i = 0; i < TASKS_MAX; i++)
+        if (covey_errand_is (&self->errands[i], "taskId", id))
+            covey_errand_nudge (&self->errands[i], covey_clock_mono_ms ());
+}
+
 static covey_err_t
 s_on_cancelled (covey_agent_t *agent, const covey_event_t *event, void *arg)
 {
     covey_worker_t *self = arg;
     (void)agent;
+    if (covey_event_type (event) == COVEY_EVENT_TASK_PROGRESS)
+        s_on_wish (self, event);
     if (covey_event_type (event) != COVEY_EVENT_TASK_CANCELLED)
         return COVEY_OK;
     const char *id = covey_event_str (event, "taskId");

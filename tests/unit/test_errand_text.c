@@ -43,6 +43,33 @@ test_progress_lines (void **state)
 }
 
 static void
+test_details_are_json_or_text (void **state)
+{
+    (void)state;
+    assert_string_equal (covey_errand_details ("%details \t{\"n\":1}"),
+                         "{\"n\":1}");
+    assert_string_equal (covey_errand_details ("%details "), "");
+    assert_null (covey_errand_details ("%details"));
+    assert_null (covey_errand_details ("%detailsx"));
+    assert_null (covey_errand_details ("details x"));
+    covey_event_t *event = s_assigned ();
+    char *json = covey_errand_yield_params (event, "{\"n\":1}");
+    char *text = covey_errand_progress_params (event, 5, "s", "half");
+    char *none = covey_errand_yield_params (event, NULL);
+    assert_non_null (strstr (json,
+                             ",\"details\":{\"contentType\":\"json\",\"data\":"
+                             "{\"n\":1}}}"));
+    assert_non_null (strstr (text,
+                             ",\"details\":{\"contentType\":\"text\",\"data\":"
+                             "\"half\"}}"));
+    assert_null (strstr (none, "details"));
+    free (json);
+    free (text);
+    free (none);
+    covey_event_destroy (&event);
+}
+
+static void
 s_check_result (const void *output, size_t size, const char *result)
 {
     covey_event_t *event = s_assigned ();
@@ -163,6 +190,7 @@ main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_progress_lines),
+        cmocka_unit_test (test_details_are_json_or_text),
         cmocka_unit_test (test_a_result_is_json_text_or_binary),
         cmocka_unit_test (test_a_result_must_fit_into_a_payload),
         cmocka_unit_test (test_a_ballot_has_the_first_line_as_reason),
