@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/control.h"
+#include "proto/json.h"
 
 static const int s_ends[] = {
     COVEY_EVENT_TASK_COMPLETED, COVEY_EVENT_TASK_FAILED,
@@ -32,8 +33,9 @@ s_begin (const covey_event_t *assigned, Covey__Control__TaskReport *report)
 }
 
 static covey_err_t
-s_report (covey_agent_t *self, const covey_event_t *assigned,
-          const char *method, const Covey__Control__TaskReport *report)
+s_report_for (covey_agent_t *self, const covey_event_t *assigned,
+              const char *method, const Covey__Control__TaskReport *report,
+              char **result_p)
 {
     covey_call_t call = {.target = COVEY_SERVICE_COORDINATOR,
                          .method = method,
@@ -41,7 +43,33 @@ s_report (covey_agent_t *self, const covey_event_t *assigned,
                              covey_event_correlation_id (assigned),
                          .causation_id = covey_event_id (assigned)};
     return covey_i_control (self, &call, &report->base, COVEY_AGENT_REPORT_MS,
-                            NULL);
+                            result_p);
+}
+
+static covey_err_t
+s_report (covey_agent_t *self, const covey_event_t *assigned,
+          const char *method, const Covey__Control__TaskReport *report)
+{
+    return s_report_for (self, assigned, method, report, NULL);
+}
+
+/*  What the agent hands over with a report; the bytes are borrowed.          */
+static covey_err_t
+s_fill_payload (Covey__V1__Payload *payload, const char *what,
+                const Covey__Control__TaskReport *report,
+                covey_content_t content, const void *data, size_t size)
+{
+    if (size > COVEY_PAYLOAD_MAX)
+        return covey_fail (covey_errbuf (), COVEY_LIMIT,
+                           "%s of task %s has %zu bytes, at most %d are "
+                           "allowed",
+                           what, report->task_id, size, COVEY_PAYLOAD_MAX);
+    covey__v1__payload__init (payload);
+    payload->has_content_type = payload->has_data = true;
+    payload->content_type = (Covey__V1__ContentType)content;
+    payload->data.len = size;
+    payload->data.data = (uint8_t *)(uintptr_t)data;
+    return COVEY_OK;
 }
 
 /*  A report that ends the task for this agent, unless it did not arrive.     */
@@ -92,23 +120,85 @@ covey_task_start (covey_agent_t *self, const covey_event_t *assigned)
     return rc ? rc : s_report (self, assigned, "task.start", &report);
 }
 
+/*  The wish in the task that answers a report. A cancel goes before a pause. */
+static covey_task_wish_t
+s_wish (const char *json)
+{
+    ProtobufCMessage *message;
+    if (covey_json_read (&covey__control__task_view__descriptor, json,
+                         strlen (json), &message, NULL))
+        return COVEY_TASK_GO_ON;
+    const Covey__Control__TaskView *view =
+        (const Covey__Control__TaskView *)message;
+    covey_task_wish_t wish = view->cancel_requested  ? COVEY_TASK_CANCEL
+                             : view->pause_requested ? COVEY_TASK_PAUSE
+                                                     : COVEY_TASK_GO_ON;
+    protobuf_c_message_free_unpacked (message, NULL);
+    return wish;
+}
+
+covey_err_t
+covey_task_report (covey_agent_t *self, const covey_event_t *assigned,
+                   const covey_progress_t *progress, covey_task_wish_t *wish_p)
+{
+    assert (self && assigned && progress);
+    Covey__Control__TaskReport report;
+    Covey__V1__Payload details;
+    char *view = NULL;
+    if (wish_p)
+        *wish_p = COVEY_TASK_GO_ON;
+    covey_err_t rc = s_begin (assigned, &report);
+    if (rc)
+        return rc;
+    if (progress->percent < 0 || progress->percent > 100)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "progress of task %s: %d is not within 0 and 100",
+                           report.task_id, progress->percent);
+    report.has_progress = true;
+    report.progress = progress->percent;
+    report.status =
+        (char *)(uintptr_t)(progress->status ? progress->status : "");
+    if (progress->details) {
+        rc = s_fill_payload (&details, "details", &report,
+                             progress->details_content, progress->details,
+                             progress->details_size);
+        report.details = &details;
+    }
+    if (!rc)
+        rc = s_report_for (self, assigned, "task.progress", &report,
+                           wish_p ? &view : NULL);
+    if (!rc && wish_p)
+        *wish_p = s_wish (view);
+    covey_free (view);
+    return rc;
+}
+
 covey_err_t
 covey_task_progress (covey_agent_t *self, const covey_event_t *assigned,
                      int percent, const char *status)
 {
+    const covey_progress_t progress = {.percent = percent, .status = status};
+    return covey_task_report (self, assigned, &progress, NULL);
+}
+
+covey_err_t
+covey_task_yield (covey_agent_t *self, const covey_event_t *assigned,
+                  const char *reason, covey_content_t content,
+                  const void *details, size_t size)
+{
     assert (self && assigned);
     Covey__Control__TaskReport report;
+    Covey__V1__Payload payload;
     covey_err_t rc = s_begin (assigned, &report);
     if (rc)
         return rc;
-    if (percent < 0 || percent > 100)
-        return covey_fail (covey_errbuf (), COVEY_INVALID,
-                           "progress of task %s: %d is not within 0 and 100",
-                           report.task_id, percent);
-    report.has_progress = true;
-    report.progress = percent;
-    report.status = (char *)(uintptr_t)(status ? status : "");
-    return s_report (self, assigned, "task.progress", &report);
+    report.reason = (char *)(uintptr_t)reason;
+    if (details) {
+        rc = s_fill_payload (&payload, "details", &report, content, details,
+                             size);
+        report.details = &payload;
+    }
+    return rc ? rc : s_report_end (self, assigned, "task.yield", &report);
 }
 
 covey_err_t
@@ -120,18 +210,10 @@ covey_task_complete (covey_agent_t *self, const covey_event_t *assigned,
     covey_err_t rc = s_begin (assigned, &report);
     if (rc)
         return rc;
-    if (size > COVEY_PAYLOAD_MAX)
-        return covey_fail (covey_errbuf (), COVEY_LIMIT,
-                           "result of task %s has %zu bytes, at most %d are "
-                           "allowed",
-                           report.task_id, size, COVEY_PAYLOAD_MAX);
-    Covey__V1__Payload payload = COVEY__V1__PAYLOAD__INIT;
-    payload.has_content_type = payload.has_data = true;
-    payload.content_type = (Covey__V1__ContentType)content;
-    payload.data.len = size;
-    payload.data.data = (uint8_t *)(uintptr_t)result;
+    Covey__V1__Payload payload;
+    rc = s_fill_payload (&payload, "result", &report, content, result, size);
     report.result = &payload;
-    return s_report_end (self, assigned, "task.complete", &report);
+    return rc ? rc : s_report_end (self, assigned, "task.complete", &report);
 }
 
 covey_err_t
@@ -186,6 +268,45 @@ covey_task_cancel (covey_agent_t *self, const char *task_id, const char *reason,
 {
     assert (self);
     return s_ref (self, "task.cancel", task_id, reason, timeout_ms, NULL);
+}
+
+covey_err_t
+covey_task_cancel_within (covey_agent_t *self, const char *task_id,
+                          const char *reason, int grace_ms, int timeout_ms)
+{
+    assert (self);
+    Covey__Control__TaskCancel cancel = COVEY__CONTROL__TASK_CANCEL__INIT;
+    cancel.task_id = (char *)(uintptr_t)(task_id ? task_id : "");
+    cancel.reason = (char *)(uintptr_t)reason;
+    cancel.has_grace = true;
+    cancel.grace = grace_ms;
+    covey_call_t call = {.target = COVEY_SERVICE_COORDINATOR,
+                         .method = "task.cancel"};
+    return covey_i_control (self, &call, &cancel.base, timeout_ms, NULL);
+}
+
+covey_err_t
+covey_task_pause (covey_agent_t *self, const char *task_id, int timeout_ms)
+{
+    assert (self);
+    return s_ref (self, "task.pause", task_id, NULL, timeout_ms, NULL);
+}
+
+covey_err_t
+covey_task_resume (covey_agent_t *self, const char *task_id, int timeout_ms)
+{
+    assert (self);
+    return s_ref (self, "task.resume", task_id, NULL, timeout_ms, NULL);
+}
+
+covey_err_t
+covey_task_batch (covey_agent_t *self, const char *batch_json, int timeout_ms,
+                  char **result_p)
+{
+    assert (self);
+    return covey_i_control_json (self, "task.batch",
+                                 &covey__control__task_batch__descriptor,
+                                 batch_json, timeout_ms, result_p);
 }
 
 covey_err_t

@@ -932,6 +932,39 @@ COVEY_EXPORT covey_err_t covey_task_fail (covey_agent_t *self,
                                           const char *error_code,
                                           bool retryable);
 
+/*  How far a task is. The details are for its next attempt, should there be
+    one: it finds the last ones in its task:assigned. At most COVEY_PAYLOAD_MAX
+    bytes; NULL leaves those that were reported before.                       */
+typedef struct {
+    int percent;        /* 0 to 100                                           */
+    const char *status; /* NULL: ""                                           */
+    const void *details;
+    size_t details_size;
+    covey_content_t details_content;
+} covey_progress_t;
+
+/*  What others want of a task that this agent works on.                      */
+typedef enum {
+    COVEY_TASK_GO_ON = 0,
+    COVEY_TASK_PAUSE = 1, /* covey_task_pause: yield it soon                  */
+    COVEY_TASK_CANCEL = 2 /* covey_task_cancel_within: before its grace ends  */
+} covey_task_wish_t;
+
+/*  covey_task_progress with details, and with the answer to it: what is wanted
+    of the task, in `*wish_p` (may be NULL; GO_ON unless the result is OK).   */
+COVEY_EXPORT covey_err_t covey_task_report (covey_agent_t *self,
+                                            const covey_event_t *assigned,
+                                            const covey_progress_t *progress,
+                                            covey_task_wish_t *wish_p);
+/*  Give an unfinished task back: the attempt does not count, another begins
+    when an agent is free, or it is paused or cancelled, when that is wanted.
+    `reason` may be NULL; `details` as in covey_progress_t.                   */
+COVEY_EXPORT covey_err_t covey_task_yield (covey_agent_t *self,
+                                           const covey_event_t *assigned,
+                                           const char *reason,
+                                           covey_content_t content,
+                                           const void *details, size_t size);
+
 /*  Control plane calls take and give JSON, the same as the command's --json
     (docs/methods.md has every method and its fields). The caller frees
     `*result_p`, which may be NULL when the result is not wanted.
@@ -952,6 +985,47 @@ COVEY_EXPORT covey_err_t covey_task_cancel (covey_agent_t *self,
                                             const char *reason, int timeout_ms);
 COVEY_EXPORT covey_err_t covey_task_retry (covey_agent_t *self,
                                            const char *task_id, int timeout_ms);
+/*  Cancel it, but give the agent that works on it `grace_ms` (0 to a day) to
+    yield it, or to complete it all the same.                                 */
+COVEY_EXPORT covey_err_t covey_task_cancel_within (covey_agent_t *self,
+                                                   const char *task_id,
+                                                   const char *reason,
+                                                   int grace_ms,
+                                                   int timeout_ms);
+/*  No agent gets it until it is resumed; one that works on it is asked to
+    yield it. STATE: it has ended, is paused already, or is not.              */
+COVEY_EXPORT covey_err_t covey_task_pause (covey_agent_t *self,
+                                           const char *task_id, int timeout_ms);
+COVEY_EXPORT covey_err_t covey_task_resume (covey_agent_t *self,
+                                            const char *task_id,
+                                            int timeout_ms);
+/*  All tasks of {"tasks":[…]}, or none.                                      */
+COVEY_EXPORT covey_err_t covey_task_batch (covey_agent_t *self,
+                                           const char *batch_json,
+                                           int timeout_ms, char **result_p);
+
+/*  A schedule submits a task again and again: {"scheduleId":…,"cron":…,
+    "task":{…}}.                                                              */
+COVEY_EXPORT covey_err_t covey_schedule_add (covey_agent_t *self,
+                                             const char *schedule_json,
+                                             int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_schedule_show (covey_agent_t *self,
+                                              const char *schedule_id,
+                                              int timeout_ms, char **result_p);
+/*  `query_json`: {"state":…,"limit":…,"after":…}, or NULL.                   */
+COVEY_EXPORT covey_err_t covey_schedule_list (covey_agent_t *self,
+                                              const char *query_json,
+                                              int timeout_ms, char **result_p);
+COVEY_EXPORT covey_err_t covey_schedule_pause (covey_agent_t *self,
+                                               const char *schedule_id,
+                                               int timeout_ms);
+COVEY_EXPORT covey_err_t covey_schedule_resume (covey_agent_t *self,
+                                                const char *schedule_id,
+                                                int timeout_ms);
+/*  Its tasks are not touched.                                                */
+COVEY_EXPORT covey_err_t covey_schedule_delete (covey_agent_t *self,
+                                                const char *schedule_id,
+                                                int timeout_ms);
 
 /* ------------------------------------------------------------------------ */
 /*  Coordination sessions                                                     */

@@ -264,6 +264,102 @@ dependencies_run_first (void **state)
     covey_agent_destroy (&later);
 }
 
+/*  The assignment that came last, of a task of type "keep"; the caller owns it.
+    "keep" is not accepted by the handler.                                    */
+static covey_event_t *
+s_take (size_t count)
+{
+    assert_true (support_log_wait (assigned, count, SUPPORT_WAIT_MS));
+    covey_event_t *task =
+        covey_event_dup (support_log_event (assigned, count - 1));
+    return task;
+}
+
+static void
+a_task_is_paused_with_details_and_goes_on (void **state)
+{
+    (void)state;
+    covey_agent_t *worker = s_worker (0, "ada", "keep");
+    covey_task_wish_t wish = COVEY_TASK_CANCEL;
+    const covey_progress_t half = {.percent = 50,
+                                   .details = "{\"page\":7}",
+                                   .details_size = 10,
+                                   .details_content = COVEY_CONTENT_JSON};
+    char id[64];
+    s_submit ("{\"taskType\":\"keep\"}", id);
+    covey_event_t *task = s_take (1);
+    expect_ok (covey_task_accept (worker, task));
+    expect_ok (covey_task_start (worker, task));
+    expect_ok (covey_task_report (worker, task, &half, &wish));
+    assert_int_equal (wish, COVEY_TASK_GO_ON);
+    expect_ok (covey_task_pause (boss, id, SUPPORT_WAIT_MS));
+    expect_ok (covey_task_report (worker, task, &half, &wish));
+    assert_int_equal (wish, COVEY_TASK_PAUSE);
+    expect_ok (covey_task_yield (worker, task, "asked to", COVEY_CONTENT_JSON,
+                                 "{\"page\":9}", 10));
+    expect_code (covey_task_report (worker, task, &half, &wish), FENCED);
+    assert_int_equal (wish, COVEY_TASK_GO_ON);
+    covey_event_destroy (&task);
+    expect_code (covey_task_pause (boss, id, SUPPORT_WAIT_MS), STATE);
+    expect_ok (covey_task_resume (boss, id, SUPPORT_WAIT_MS));
+    task = s_take (2);
+    size_t size = 0;
+    const void *details = covey_event_payload (task, "details", NULL, &size);
+    assert_int_equal (size, 10);
+    assert_memory_equal (details, "{\"page\":9}", 10);
+    expect_ok (covey_task_accept (worker, task));
+    expect_ok (covey_task_start (worker, task));
+    expect_ok (
+        covey_task_cancel_within (boss, id, "enough", 60000, SUPPORT_WAIT_MS));
+    expect_ok (covey_task_report (worker, task, &half, &wish));
+    assert_int_equal (wish, COVEY_TASK_CANCEL);
+    expect_ok (
+        covey_task_yield (worker, task, NULL, COVEY_CONTENT_TEXT, NULL, 0));
+    covey_event_destroy (&task);
+    json_t *view = s_wait (id);
+    assert_string_equal (s_text (view, "state"), "cancelled");
+    json_decref (view);
+    covey_agent_destroy (&worker);
+}
+
+static void
+batches_and_schedules_submit_tasks (void **state)
+{
+    (void)state;
+    char *json = NULL;
+    covey_agent_t *worker = s_worker (1, "bea", "count");
+    expect_ok (covey_task_batch (
+        boss,
+        "{\"tasks\":[{\"taskId\":\"b\",\"taskType\":\"count\","
+        "\"dependencies\":[\"a\"]},{\"taskId\":\"a\",\"taskType\":"
+        "\"count\"}]}",
+        SUPPORT_WAIT_MS, NULL));
+    json_t *view = s_wait ("b");
+    assert_string_equal (s_text (view, "state"), "completed");
+    json_decref (view);
+    expect_code (covey_task_batch (boss, "{\"task\":[]}", 1000, NULL), INVALID);
+
+    expect_ok (covey_schedule_add (
+        boss,
+        "{\"scheduleId\":\"s\",\"every\":3600000,\"task\":{\"taskType\":"
+        "\"count\"}}",
+        SUPPORT_WAIT_MS, NULL));
+    expect_ok (covey_schedule_pause (boss, "s", SUPPORT_WAIT_MS));
+    expect_code (covey_schedule_pause (boss, "s", SUPPORT_WAIT_MS), STATE);
+    expect_ok (covey_schedule_show (boss, "s", SUPPORT_WAIT_MS, &json));
+    assert_non_null (strstr (json, "\"state\":\"paused\""));
+    covey_free (json);
+    expect_ok (covey_schedule_resume (boss, "s", SUPPORT_WAIT_MS));
+    expect_ok (covey_schedule_list (boss, "{\"state\":\"active\"}",
+                                    SUPPORT_WAIT_MS, &json));
+    assert_non_null (strstr (json, "\"id\":\"s\""));
+    covey_free (json);
+    expect_ok (covey_schedule_delete (boss, "s", SUPPORT_WAIT_MS));
+    expect_code (covey_schedule_show (boss, "s", SUPPORT_WAIT_MS, NULL),
+                 NOTFOUND);
+    covey_agent_destroy (&worker);
+}
+
 static void
 what_is_wrong_is_refused_with_a_reason (void **state)
 {
@@ -294,6 +390,8 @@ main (void)
         TEST (vanished_agents_task_goes_to_another_with_a_higher_token),
         TEST (rejected_task_goes_elsewhere),
         TEST (dependencies_run_first),
+        TEST (a_task_is_paused_with_details_and_goes_on),
+        TEST (batches_and_schedules_submit_tasks),
         TEST (what_is_wrong_is_refused_with_a_reason),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);
