@@ -109,7 +109,7 @@ test_a_crowd_takes_turns (void **state)
     pthread_t threads[CROWD];
     covey_agent_t *agents[CROWD];
     for (int i = 0; i < CROWD; i++) {
-        char id[16];
+        char id[32];
         snprintf (id, sizeof id, "crowd-%d", i);
         agents[i] = covey_agent_new (id, "worker");
         expect_ok (covey_agent_attach (

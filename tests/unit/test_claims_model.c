@@ -280,7 +280,7 @@ s_leave (s_model_t *m)
 {
     int holder = (int)covey_prng_below (&m->prng, HOLDERS);
     bool graceful = covey_prng_below (&m->prng, 2);
-    char id[8];
+    char id[32];
     snprintf (id, sizeof id, "h%d", holder);
     support_agent_down_as (&m->c, id, graceful);
     s_expire (m);
@@ -315,7 +315,7 @@ s_check (s_model_t *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         const s_claim_t *claim = &m->claims[i];
-        char id[16];
+        char id[32];
         snprintf (id, sizeof id, "c%zu", i);
         const covey_claim_entry_t *entry =
             covey_claims_find (&m->c.state->claims, id);
@@ -361,7 +361,7 @@ s_run (uint64_t seed, s_model_t *total)
     support_control_init (&m->c, &limits);
     covey_prng_init (&m->prng, seed);
     for (int i = 0; i < HOLDERS; i++) {
-        char id[8];
+        char id[32];
         snprintf (id, sizeof id, "h%d", i);
         support_agent_up (&m->c, id, "t", "", 1);
     }
