@@ -160,7 +160,7 @@ s_fill_put (covey_cli_t *cli, Covey__Control__MemoryPut *put, char **tags)
 }
 
 static int
-s_put (covey_cli_t *cli, const char *actor, int content, char *data,
+s_put (covey_cli_t *cli, const char *actor, int content, const char *data,
        size_t size)
 {
     char *tags[COVEY_LIST_MAX], *result = NULL;

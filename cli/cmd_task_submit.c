@@ -162,7 +162,7 @@ s_batch_params (covey_cli_t *cli, const char *tasks)
 {
     covey_buf_t buf;
     const char *key = covey_cli_text (cli, "key");
-    covey_buf_init (&buf, BATCH_MAX + 6 * COVEY_NAME_MAX + 100);
+    covey_buf_init (&buf, BATCH_MAX + (size_t)6 * COVEY_NAME_MAX + 100);
     covey_buf_puts (&buf, "{\"tasks\":");
     covey_buf_puts (&buf, tasks);
     if (key) {

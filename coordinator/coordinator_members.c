@@ -12,7 +12,7 @@
 #include "proto/event.h"
 
 #define ALIVE_MS 2000 /* or two election timeouts */
-#define SPEAKS_MS (3 * COVEY_COORDINATOR_CARE_MS)
+#define SPEAKS_MS ((int64_t)(3 * COVEY_COORDINATOR_CARE_MS))
 
 /* ---- what is known ----------------------------------------------------------
  */

@@ -141,14 +141,16 @@ covey_facts_load (covey_facts_t *self, const void *data, size_t size,
     covey_facts_init (&fresh);
     const uint8_t *at = data, *end = at + size, *bytes;
     size_t used = 0, length;
+    uint64_t last = 0;
     while (s_next (&at, end, &bytes, &length) && s_is_fact (bytes, length)) {
         Covey__Snapshot__Record *record =
             (Covey__Snapshot__Record *)covey_wire_unpack (
                 &covey__snapshot__record__descriptor, bytes, length);
         bool good = record &&
                     record->kind_case == COVEY__SNAPSHOT__RECORD__KIND_FACT &&
-                    record->fact->index > 0 &&
-                    (!fresh.last || record->fact->index >= fresh.last->index);
+                    record->fact->index > 0 && record->fact->index >= last;
+        if (good)
+            last = record->fact->index;
         if (good)
             covey_facts_put (&fresh, record->fact->index,
                              record->fact->event.data, record->fact->event.len);

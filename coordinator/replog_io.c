@@ -386,7 +386,7 @@ s_on_get (struct raft_io *io, struct raft_io_snapshot_get *request,
 static raft_time
 s_on_time (struct raft_io *io)
 {
-    return (raft_time)(s_self (io)->now_ms + TIME_ZERO);
+    return (raft_time)s_self (io)->now_ms + (raft_time)TIME_ZERO;
 }
 
 static int

@@ -82,7 +82,7 @@ s_load_entry (void *arg, const covey_replog_entry_t *entry, covey_errbuf_t *err)
         load->start = entry->index;
     } else if (entry->index != load->start + load->count)
         return covey_fail (err, COVEY_CORRUPT, "entry %llu is missing",
-                           (unsigned long long)(load->start + load->count));
+                           (unsigned long long)load->start + load->count);
     if (entry->kind < RAFT_COMMAND || entry->kind > RAFT_CHANGE ||
         entry->term == 0 || entry->size == 0)
         return covey_fail (err, COVEY_CORRUPT, "entry %llu is of no known kind",

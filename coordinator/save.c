@@ -256,6 +256,7 @@ s_check_whole (covey_cursor_t from, uint64_t *records_p, covey_errbuf_t *err)
     covey_err_t code = s_unpack (bytes, &record, err);
     if (code)
         return code;
+    assert (record);
     bool good = record->kind_case == COVEY__SNAPSHOT__RECORD__KIND_END &&
                 record->end->records == records && record->end->sum == sum;
     covey__snapshot__record__free_unpacked (record, NULL);

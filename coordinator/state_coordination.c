@@ -1,5 +1,6 @@
 /*  Commands about coordination sessions. What follows from them is in
     coordination_rules.c, what a session decides in team.h.                   */
+#include <assert.h>
 #include <string.h>
 
 #include "base/str.h"
@@ -155,6 +156,7 @@ s_find_mine (covey_state_t *self, const char *id,
              covey_coordination_entry_t **entry_p)
 {
     covey_err_t code = s_find (self, id, entry_p);
+    assert (code || *entry_p);
     if (!code)
         code = covey_state_may_speak_for (self, (*entry_p)->team->requester);
     if (!code && !covey_coordination_is_open (*entry_p))

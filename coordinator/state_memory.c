@@ -1,6 +1,7 @@
 /*  Commands about the shared memory: who may do what, and what is told of it.
     Rights, where a key has a value: its owner may everything; others may write
     at level write, and write, delete and share at level admin.               */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,6 +145,7 @@ s_end (covey_state_t *self, covey_memory_entry_t *entry,
        covey_memory_kind_t kind, const char *author)
 {
     covey_memory_write_t write = s_write (self, author);
+    assert (entry);
     write.kind = kind;
     write.access = entry->latest->access;
     write.owner = entry->latest->owner;
@@ -320,7 +322,8 @@ s_check_share (covey_state_t *self, const Covey__Control__MemoryShare *share,
 {
     if (!entry)
         return s_no_key (self, share->key);
-    bool gives = share->owner && strcmp (share->owner, entry->latest->owner);
+    bool gives =
+        share->owner && strcmp (share->owner, entry->latest->owner) != 0;
     covey_err_t code =
         s_check_right (self, entry, actor, gives ? MAY_OWN : MAY_GOVERN);
     if (!code)
@@ -371,6 +374,7 @@ s_on_retrieve (covey_state_t *self, const Covey__Control__MemoryRef *ref)
         code = s_no_key (self, ref->key);
     if (code)
         return code;
+    assert (entry);
     covey_fact_retrieved (self, entry->latest, actor);
     s_show (self, COVEY_SHOW_MEMORY_VALUE, entry->latest);
     return COVEY_OK;
