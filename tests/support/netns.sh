@@ -63,6 +63,7 @@ netns_node() {
     local number=$1 word ready=$dir/node$1.ready join=(--join 10.77.0.1:7400)
     shift
     [ "$number" -gt 1 ] || join=(--roles coordinator,persister)
+    case " $* " in *" --roles "*) [ "$number" -gt 1 ] || join=() ;; esac
     node_data[number]=$dir/node$number
     mkfifo "$ready"
     netns_exec "$number" setpriv --pdeathsig KILL "$covey" up --config /dev/null --name "node$number" \

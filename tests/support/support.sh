@@ -112,6 +112,6 @@ trap 'finish 1' EXIT
 trap 'exit 1' INT TERM HUP
 mkfifo "$dir/never"
 # Settings of whoever runs the tests must not reach them.
-for variable in $(compgen -e COVEY_ | grep -vE '^COVEY_(BIN|SOURCE|BUILD|SANITIZE)$'); do
+for variable in $(compgen -e COVEY_ | grep -vE '^COVEY_(BIN|SOURCE|BUILD|SANITIZE|SEED)$'); do
     unset "$variable"
 done
