@@ -16,6 +16,7 @@
 
 #include "api/agent_i.h"
 #include "api/datadir.h"
+#include "api/role_keeper.h"
 #include "api/settings.h"
 #include "api/status.h"
 #include "base/clock.h"
@@ -42,6 +43,7 @@ struct covey_node {
     covey_node_actor_t *actor;
     covey_coordinator_actor_t *coordinator;
     covey_persister_actor_t *persister;
+    covey_role_keeper_t *keeper; /* of the persister's role                   */
     covey_agent_t *client; /* asks for the status; made when needed           */
 };
 
@@ -307,6 +309,28 @@ s_start_persister (covey_node_t *self, const covey_settings_t *settings)
                                       covey_errbuf ());
 }
 
+static void
+s_on_decided (void *arg, uint64_t epoch)
+{
+    covey_persister_actor_set_epoch (arg, epoch);
+}
+
+static covey_err_t
+s_start_keeper (covey_node_t *self)
+{
+    const covey_role_keeper_config_t config = {
+        .role = COVEY_SERVICE_PERSISTER,
+        .node_id = self->id,
+        .name = self->name,
+        .endpoint = covey_node_actor_inproc (self->actor),
+        .arg = self->persister,
+        .decided = s_on_decided};
+    self->keeper = covey_role_keeper_new (&config);
+    return self->keeper ? COVEY_OK
+                        : covey_fail (covey_errbuf (), COVEY_LIMIT,
+                                      "no further thread can be started");
+}
+
 /*  A node that joins others, or met some, is part of a mesh that has a log, or
     had one: another one of its own would decide what was decided there.      */
 static covey_err_t
@@ -354,6 +378,8 @@ s_start_all (covey_node_t *self, covey_settings_t *settings)
         rc = s_start_persister (self, settings);
     if (rc == COVEY_OK && settings->is_coordinator)
         rc = s_start_coordinator (self, &known);
+    if (rc == COVEY_OK && settings->is_persister)
+        rc = s_start_keeper (self);
     return rc;
 }
 
@@ -363,6 +389,7 @@ s_stop_all (covey_node_t *self, int timeout_ms)
 {
     covey_err_t rc = COVEY_OK;
     covey_agent_destroy (&self->client);
+    covey_role_keeper_destroy (&self->keeper);
     covey_coordinator_actor_destroy (&self->coordinator);
     if (self->actor)
         rc = covey_node_actor_stop (self->actor, timeout_ms);

@@ -90,9 +90,9 @@ s_put_persister (covey_buf_t *to, const Covey__Store__PersisterStatus *p)
                       ",\"offset\":%" PRId64 ",\"outbox\":%" PRIu64
                       ",\"events\":%" PRIu64 ",\"bytes\":%" PRIu64
                       ",\"commits\":%" PRIu64 ",\"duplicates\":%" PRIu64
-                      ",\"gaps\":%" PRIu64,
+                      ",\"gaps\":%" PRIu64 ",\"epoch\":%" PRIu64,
                       p->offset, p->outbox, p->events, p->bytes, p->commits,
-                      p->duplicates, p->gaps);
+                      p->duplicates, p->gaps, p->epoch);
     if (p->error) {
         covey_buf_putc (to, ',');
         s_put_text (to, "error", p->error);

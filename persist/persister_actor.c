@@ -59,12 +59,38 @@ s_tell (covey_i_persister_t *self, covey_err_t code, const char *text)
     (void)zmq_send (self->pipe, message, (size_t)size, ZMQ_DONTWAIT);
 }
 
+/*  The mesh's events go where the rank is highest.                           */
+static void
+s_tell_rank (covey_i_persister_t *self)
+{
+    Covey__Wire__ServiceState state = COVEY__WIRE__SERVICE_STATE__INIT;
+    state.rank = self->stands_by ? 0 : self->epoch;
+    covey_session_send_frame (self->session, COVEY_FRAME_SERVICE_STATE,
+                              &state.base);
+}
+
+/*  The coordinator decided: under which epoch this one stores; 0: another.   */
+static void
+s_on_role (covey_i_persister_t *self, uint64_t epoch)
+{
+    bool stands_by = epoch == 0;
+    if (self->epoch == epoch && self->stands_by == stands_by)
+        return;
+    self->epoch = epoch;
+    self->stands_by = stands_by;
+    covey_log_write (self->log, COVEY_LOG_INFO, "persister",
+                     stands_by ? "stands_by" : "in_charge", "epoch=%llu",
+                     (unsigned long long)epoch);
+    s_tell_rank (self);
+}
+
 static void
 s_on_opened (void *arg, const Covey__Wire__Welcome *welcome)
 {
     covey_i_persister_t *self = arg;
     covey_log_write (self->log, COVEY_LOG_DEBUG, "persister", "session_open",
                      "node=%s", welcome->node_name);
+    s_tell_rank (self);
     s_tell (self, COVEY_OK, "");
 }
 
@@ -193,6 +219,21 @@ s_timeout (const covey_i_persister_t *self)
     return first > self->now_ms ? (long)(first - self->now_ms) : 0;
 }
 
+/*  "ROLE epoch", or $TERM: false.                                            */
+static bool
+s_on_pipe (covey_i_persister_t *self)
+{
+    char text[64];
+    int size = zmq_recv (self->pipe, text, sizeof text - 1, ZMQ_DONTWAIT);
+    if (size < 0)
+        return true;
+    text[size < (int)sizeof text ? size : (int)sizeof text - 1] = '\0';
+    if (strncmp (text, "ROLE ", 5) != 0)
+        return false;
+    s_on_role (self, strtoull (text + 5, NULL, 10));
+    return true;
+}
+
 static void
 s_loop (covey_i_persister_t *self)
 {
@@ -207,8 +248,8 @@ s_loop (covey_i_persister_t *self)
         int rc = zmq_poll (items, count, s_timeout (self));
         if (rc < 0 && zmq_errno () != EINTR)
             break; /* the context ends */
-        if (rc > 0 && items[0].revents)
-            break; /* $TERM, the only thing that comes */
+        if (rc > 0 && items[0].revents && !s_on_pipe (self))
+            break; /* $TERM */
         self->now_ms = covey_clock_mono_ms ();
         if (rc > 0 && items[1].revents)
             s_receive (self);
@@ -353,6 +394,17 @@ covey_persister_actor_new (const covey_persister_config_t *config,
     else
         *actor_p = self;
     return rc;
+}
+
+void
+covey_persister_actor_set_epoch (covey_persister_actor_t *self, uint64_t epoch)
+{
+    char text[32];
+    int size =
+        snprintf (text, sizeof text, "ROLE %llu", (unsigned long long)epoch);
+    /* a pipe that is full is told the next time */
+    (void)zmq_send (zsock_resolve (self->actor), text, (size_t)size,
+                    ZMQ_DONTWAIT);
 }
 
 void

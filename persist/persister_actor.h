@@ -34,6 +34,11 @@ covey_err_t covey_persister_actor_new (const covey_persister_config_t *config,
                                        int timeout_ms,
                                        covey_persister_actor_t **actor_p,
                                        covey_errbuf_t *err);
+/*  What the coordinator decided: in charge under this epoch, or 0: another one
+    is, and what comes is refused. Until it is said it takes what comes. From
+    one thread, which must have ended before destroy.                         */
+void covey_persister_actor_set_epoch (covey_persister_actor_t *self,
+                                      uint64_t epoch);
 void covey_persister_actor_destroy (covey_persister_actor_t **self_p);
 
 #endif

@@ -47,6 +47,8 @@ typedef struct {
     bool is_final;
     int64_t now_ms;
     int64_t open_ms; /* when to open the session again                        */
+    uint64_t epoch;  /* of the role; 0: not designated                        */
+    bool stands_by;  /* another one was designated                            */
 
     /* persister_store.c */
     covey_batcher_t batcher;

@@ -332,6 +332,8 @@ s_on_status (covey_i_persister_t *self, covey_event_t **request_p,
     status.commits = self->commits;
     status.duplicates = self->duplicates;
     status.gaps = self->gaps_passed;
+    status.has_epoch = 1;
+    status.epoch = self->epoch;
     status.error = self->has_failed ? self->fail.text : NULL;
     s_publish (self, covey_job_response (*request_p, &status.base));
 }

@@ -308,7 +308,10 @@ covey_i_persister_on_journal (covey_i_persister_t *self,
         self->malformed++;
         covey_log_write (self->log, COVEY_LOG_WARN, "persister",
                          "frame_malformed", "bytes=%zu", frame->header_size);
-    } else if (self->has_failed && self->now_ms < self->retry_ms)
+    } else if (self->stands_by)
+        s_refuse (self, header->origin.data, COVEY_FENCED,
+                  "this persister stands by, another one is in charge");
+    else if (self->has_failed && self->now_ms < self->retry_ms)
         s_refuse (self, header->origin.data, self->fail_code, self->fail.text);
     else
         s_store_all (self, header->origin.data, header->first_seq, &items);

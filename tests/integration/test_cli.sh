@@ -106,19 +106,19 @@ is "COVEY_ENDPOINT" 0 "$(COVEY_ENDPOINT=$beta_session code_of env -u COVEY_DATA 
 is "the option is stronger than the variable" 0 \
     "$(COVEY_ENDPOINT=ipc:///nowhere code_of covey status --data "$beta_data")"
 
-# ---- events
-info='{"type":"system:info","tags":["t1"],"data":{"component":"cli","message":"hello","details":{"n":1.10,"big":12345678901234567890}}}'
-printf '%s\n\n%s\n' "$info" "$info" >"$dir/events"
+# ---- events: of a type that the mesh itself does not publish
+error='{"type":"system:error","tags":["t1"],"data":{"component":"cli","message":"hello","details":{"n":1.10,"big":12345678901234567890}}}'
+printf '%s\n\n%s\n' "$error" "$error" >"$dir/events"
 has "publish a file" "id level offset" 2 publish --wait stored "$dir/events"
 is "stored" "['stored', 'stored']" "$(look '[r["level"] for r in v]' <"$dir/json")"
 id=$(look 'v[0]["id"]' <"$dir/json")
 offset=$(look 'v[0]["offset"]' <"$dir/json")
-is "publish from standard input" 0 "$(code_of covey publish <<<"$info")"
+is "publish from standard input" 0 "$(code_of covey publish <<<"$error")"
 mkfifo "$dir/events.fifo"
-warning=${info/system:info/system:warning}
+warning=${error/system:error/system:warning}
 printf '%s\n%s\n' "${warning/t1/t2}" "${warning/t1/t2}" >"$dir/events.fifo" &
 has "publish a pipe" "id level offset" 2 publish "$dir/events.fifo"
-printf '%s\n{"type":}\n%s\n' "$info" "$info" >"$dir/broken"
+printf '%s\n{"type":}\n%s\n' "$error" "$error" >"$dir/broken"
 is "standard input up to the bad line" 2 "$(code_of covey publish --json --wait stored <"$dir/broken")"
 is "one receipt before it" 1 "$(keys id level offset <"$dir/out")"
 ok "says how far it came" grep -q 'line 2.*the 1 before it' "$dir/err"
@@ -126,30 +126,30 @@ has "events by id" "id type source timestamp data.message offset" 1 events --id 
 is "the same offset" "$offset" "$(look 'v[0]["offset"]' <"$dir/json")"
 ok "payload digits are kept" grep -q '"n":1.10,"big":12345678901234567890' "$dir/json"
 count_is() { [ "$(covey events --json --type "$1" --limit 0 | wc -l)" = "$2" ]; }
-ok "four events are stored" support_until count_is system:info 4
-has "events by tag" offset 4 events --type system:info --tag t1
-has "events: the newest two, oldest first" offset 2 events --type system:info --limit 2
+ok "four events are stored" support_until count_is system:error 4
+has "events by tag" offset 4 events --type system:error --tag t1
+has "events: the newest two, oldest first" offset 2 events --type system:error --limit 2
 last=$(look 'v[1]["offset"]' <"$dir/json")
 is "in order" True "$(look 'v[0]["offset"] < v[1]["offset"]' <"$dir/json")"
-has "events: newest first" offset 2 events --type system:info --limit 2 --newest-first
+has "events: newest first" offset 2 events --type system:error --limit 2 --newest-first
 is "the last one on top" "$last" "$(look 'v[0]["offset"]' <"$dir/json")"
-has "events after an offset" offset 3 events --type system:info --after "$offset"
-has "events by text" offset 4 events --text hello --type system:info
-has "events since" offset 4 events --type system:info --since 1h
-has "events until" offset 0 events --type system:info --until 1h
-is "events for people" 0 "$(code_of covey events --type system:info)"
-ok "a line shows type and data" grep -q 'system:info.*hello' "$dir/out"
-has "events by way of the other node" offset 4 events --type system:info --data "$beta_data"
-has "stats" "type count" 1 stats --type system:info
+has "events after an offset" offset 3 events --type system:error --after "$offset"
+has "events by text" offset 4 events --text hello --type system:error
+has "events since" offset 4 events --type system:error --since 1h
+has "events until" offset 0 events --type system:error --until 1h
+is "events for people" 0 "$(code_of covey events --type system:error)"
+ok "a line shows type and data" grep -q 'system:error.*hello' "$dir/out"
+has "events by way of the other node" offset 4 events --type system:error --data "$beta_data"
+has "stats" "type count" 1 stats --type system:error
 is "counted" 4 "$(look 'v[0]["count"]' <"$dir/json")"
-has "stats by day" "day count" 1 stats --type system:info --group-by day
-has "aggregates" "type count firstSeen lastSeen sources" 1 aggregates --type system:info --min-count 4
-has "aggregates above the count" type 0 aggregates --type system:info --min-count 5
+has "stats by day" "day count" 1 stats --type system:error --group-by day
+has "aggregates" "type count firstSeen lastSeen sources" 1 aggregates --type system:error --min-count 4
+has "aggregates above the count" type 0 aggregates --type system:error --min-count 5
 
 # ---- subscribe
-has "subscribe from an offset" "id offset" 2 subscribe --type system:info --from "$offset" --limit 2 --timeout 10s
-has "subscribe from an id" "id offset" 4 subscribe --type system:info --from "$id" --limit 4 --timeout 10s
-has "subscribe from an age" "id offset" 4 subscribe --type system:info --from 1h --limit 4 --timeout 10s
+has "subscribe from an offset" "id offset" 2 subscribe --type system:error --from "$offset" --limit 2 --timeout 10s
+has "subscribe from an id" "id offset" 4 subscribe --type system:error --from "$id" --limit 4 --timeout 10s
+has "subscribe from an age" "id offset" 4 subscribe --type system:error --from 1h --limit 4 --timeout 10s
 "$COVEY_BIN" subscribe --json --type system:alert >"$dir/live" 2>"$dir/live.err" &
 live=$!
 support_pids+=("$live")
@@ -302,11 +302,11 @@ support_down "$alpha"
 is "alpha ends in order" 0 $?
 stopped=$(covey events --json --limit 0 --data "$alpha_data" | wc -l)
 ok "a stopped mesh shows its $total events: $stopped" [ "$stopped" -ge "$total" ]
-has "stats of a stopped mesh" "type count" 1 stats --type system:info
-has "aggregates of a stopped mesh" "type count firstSeen" 1 aggregates --type system:info
-has "events of a stopped mesh" "offset" 4 events --type system:info --tag t1
+has "stats of a stopped mesh" "type count" 1 stats --type system:error
+has "aggregates of a stopped mesh" "type count firstSeen" 1 aggregates --type system:error
+has "events of a stopped mesh" "offset" 4 events --type system:error --tag t1
 is "but nobody answers there" 3 "$(code_of covey status)"
 support_up alpha2 --data "$alpha_data" || support_end
-has "all is there after a restart" offset 4 events --type system:info --tag t1 --data "$alpha_data"
+has "all is there after a restart" offset 4 events --type system:error --tag t1 --data "$alpha_data"
 has "tasks too" "id state" 5 task list --data "$alpha_data"
 support_end
