@@ -310,9 +310,9 @@ s_start_persister (covey_node_t *self, const covey_settings_t *settings)
 }
 
 static void
-s_on_decided (void *arg, uint64_t epoch)
+s_on_decided (void *arg, uint64_t epoch, int64_t until_ms)
 {
-    covey_persister_actor_set_epoch (arg, epoch);
+    covey_persister_actor_set_role (arg, epoch, until_ms);
 }
 
 static covey_err_t

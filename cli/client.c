@@ -238,6 +238,11 @@ int
 covey_cli_open (covey_cli_t *cli)
 {
     place_t place;
+    const char *journal = covey_cli_text (cli, "journal");
+    if (journal) {
+        covey_err_t code = covey_store_open (journal, &cli->store);
+        return code ? covey_cli_fail_rc (cli, code, journal) : COVEY_EXIT_OK;
+    }
     int exit_code = s_find_place (cli, &place);
     if (exit_code)
         return exit_code;

@@ -121,6 +121,7 @@ static const covey_opt_t s_events_options[] = {
      .value = "OFFSET",
      .doc = "only behind this offset, the first N of them"},
     {.flag = "newest-first", .doc = "the newest at the top"},
+    COVEY_JOURNAL_OPTION,
     {.flag = "timeout",
      .letter = 't',
      .kind = COVEY_OPT_MS,

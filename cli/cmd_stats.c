@@ -9,7 +9,7 @@
 /*  The filter options that the store counts by.                             */
 #define RANGE_OPTIONS                                                        \
     COVEY_LIST_OPTION ("type", "TYPE", "only this type, as task:completed"), \
-        COVEY_SINCE_OPTION,                                                  \
+        COVEY_SINCE_OPTION, COVEY_JOURNAL_OPTION,                            \
     {                                                                        \
         .flag = "until", .kind = COVEY_OPT_TIME, .value = "TIME",            \
         .doc = "only from before this time"                                  \

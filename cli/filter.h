@@ -14,6 +14,16 @@
         .doc = (means)                                           \
     }
 
+/*  For commands that read what was stored.                                  */
+#define COVEY_JOURNAL_OPTION                                                  \
+    {                                                                         \
+        .flag = "journal", .kind = COVEY_OPT_TEXT, .max = 1000,               \
+        .value = "DIR",                                                       \
+        .doc = "read the journal in this folder itself, whoever runs there: " \
+               "a persister that is not in charge any more has what it "      \
+               "stored"                                                       \
+    }
+
 #define COVEY_FILTER_OPTIONS                                                 \
     COVEY_LIST_OPTION ("type", "TYPE", "only this type, as task:completed"), \
         COVEY_LIST_OPTION ("source", "AGENT", "only from this agent"),       \

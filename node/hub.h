@@ -250,6 +250,7 @@ struct covey_hub {
     covey_scopes_t *scopes;
     covey_requests_t *requests;
     covey_recent_t *recent;
+    covey_recent_t *doubts; /* sent to an incarnation that is no more */
     covey_workgroups_t *groups;
     uint64_t groups_revision; /* of the directory they were held against      */
     int64_t groups_ms;        /* when those past their time are looked for    */
@@ -572,8 +573,20 @@ void covey_hub_flush_outbox (covey_hub_t *self);
 void covey_hub_find_services (covey_hub_t *self);
 void covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
                                 const uint8_t *body, size_t size);
-void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t *data,
-                               size_t size);
+void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t from[16],
+                               const uint8_t *data, size_t size);
+
+/* node_returns.c ---------------------------------------------------------- */
+
+/*  The peer is away: to its senders with what waits for it, or with requests
+    alone.                                                                    */
+void covey_hub_return_events (covey_hub_peer_t *peer, bool all);
+/*  Another incarnation of the peer gets what it did not acknowledge.         */
+void covey_hub_doubt_events (covey_hub_peer_t *peer);
+/*  The peer found nobody for an event that it may have delivered before it was
+    started anew.                                                             */
+bool covey_hub_is_in_doubt (covey_hub_t *self, covey_slice_t source,
+                            const Covey__Wire__Undelivered *notice);
 
 /* node_control.c ---------------------------------------------------------- */
 

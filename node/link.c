@@ -186,6 +186,12 @@ covey_link_close (covey_link_t *self)
     self->open = false;
 }
 
+uint64_t
+covey_link_peer_epoch (const covey_link_t *self)
+{
+    return self->peer_epoch;
+}
+
 bool
 covey_link_is_open (const covey_link_t *self)
 {

@@ -81,6 +81,8 @@ void covey_link_open (covey_link_t *self, uint64_t peer_epoch,
                       uint64_t recv_epoch, uint64_t recv_seq, int64_t now_ms);
 /*  The peer is silent: hold everything back until the next open.            */
 void covey_link_close (covey_link_t *self);
+/*  Of the incarnation that it was opened with last; 0: never.               */
+uint64_t covey_link_peer_epoch (const covey_link_t *self);
 bool covey_link_is_open (const covey_link_t *self);
 
 /*  Is there room for so many items of a lane with so many bytes in all?     */

@@ -187,6 +187,7 @@ covey_hub_open_cores (covey_hub_t *self)
     self->scopes = covey_scope_new ();
     self->requests = covey_requests_new ();
     self->recent = covey_recent_new ();
+    self->doubts = covey_recent_new ();
     self->groups = covey_workgroups_new (covey_prng_next (&self->prng));
     self->subscriptions = covey_subscriptions_new (covey_hub_need_topic, self);
     covey_hub_open_membership (self);
@@ -253,6 +254,7 @@ covey_hub_destroy (covey_hub_t **self_p)
     covey_scope_destroy (&self->scopes);
     covey_requests_destroy (&self->requests);
     covey_recent_destroy (&self->recent);
+    covey_recent_destroy (&self->doubts);
     covey_workgroups_destroy (&self->groups);
     covey_herald_destroy (&self->herald);
     covey_hub_close_sockets (self);

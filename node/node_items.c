@@ -1,6 +1,7 @@
 /*  What peers say on the reliable stream, and what they are told of agents. */
 #include "node/hub.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -329,6 +330,30 @@ s_on_heard (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
     protobuf_c_message_free_unpacked (&heard->base, NULL);
 }
 
+/*  To a session here only: a notice travels one link.                        */
+static void
+s_tell_undelivered (covey_hub_peer_t *peer, covey_slice_t source,
+                    const Covey__Wire__Undelivered *notice)
+{
+    covey_hub_t *self = peer->hub;
+    Covey__Wire__Undelivered own = *notice;
+    char text[256];
+    if (covey_hub_is_in_doubt (self, source, notice)) {
+        snprintf (text, sizeof text,
+                  "node %s was started anew and had not acknowledged this "
+                  "event: it may have arrived",
+                  peer->peer->name);
+        own.code = COVEY_TIMEOUT;
+        own.text = text;
+    }
+    covey_host_t *host =
+        covey_session_table_by_agent (self->table, source.text, source.size);
+    if (host)
+        covey_host_undelivered (host, &own);
+    else
+        covey_hub_drop (self, COVEY_DROP_NOTICE);
+}
+
 static void
 s_on_undelivered (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 {
@@ -352,13 +377,9 @@ s_on_undelivered (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
         protobuf_c_message_free_unpacked (&notice->base, NULL);
         return; /* another one of its group gets it                           */
     }
-    /* To a session here only: a notice travels one link. */
-    covey_host_t *host = covey_session_table_by_agent (
-        self->table, (const char *)body + 1, id_size);
-    if (host)
-        covey_host_undelivered (host, notice);
-    else
-        covey_hub_drop (self, COVEY_DROP_NOTICE);
+    s_tell_undelivered (
+        peer, (covey_slice_t){.text = (const char *)body + 1, .size = id_size},
+        notice);
     protobuf_c_message_free_unpacked (&notice->base, NULL);
 }
 
@@ -450,14 +471,7 @@ s_on_journal (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 static void
 s_on_journal_ack (covey_hub_peer_t *peer, const uint8_t *body, size_t size)
 {
-    covey_hub_t *self = peer->hub;
-    /* One of a persister that is not in charge any more counts for nothing:
-       its successor was handed all that was not acknowledged. */
-    if (self->has_persister &&
-        covey_id_equal (self->persister_node, peer->peer->id))
-        covey_hub_on_journal_ack (self, body, size);
-    else
-        covey_hub_drop (self, COVEY_DROP_JOURNAL_ITEM);
+    covey_hub_on_journal_ack (peer->hub, peer->peer->id, body, size);
 }
 
 static void

@@ -224,16 +224,22 @@ s_find_origin (const covey_hub_t *self, const uint8_t origin[16])
 
 /*  From the persister here, or from the link to its node.                   */
 void
-covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t *data, size_t size)
+covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t from[16],
+                          const uint8_t *data, size_t size)
 {
     Covey__Wire__JournalAck *ack =
         (Covey__Wire__JournalAck *)covey_wire_unpack (
             &covey__wire__journal_ack__descriptor, data, size);
     if (!ack || ack->origin.len != 16)
         covey_hub_drop (self, COVEY_DROP_MALFORMED_FRAME);
-    else if (covey_id_equal (ack->origin.data, self->incarnation))
-        s_take_ack (self, ack);
-    else {
+    else if (covey_id_equal (ack->origin.data, self->incarnation)) {
+        /* One of a persister that is not in charge any more counts for nothing:
+           its successor was handed all that was not acknowledged. */
+        if (self->has_persister && covey_id_equal (self->persister_node, from))
+            s_take_ack (self, ack);
+        else
+            covey_hub_drop (self, COVEY_DROP_JOURNAL_ITEM);
+    } else {
         covey_hub_peer_t *peer = s_find_origin (self, ack->origin.data);
         if (!peer || !peer->link ||
             covey_hub_push_raw (peer, COVEY_ITEM_JOURNAL_ACK, &ack->base) !=

@@ -198,72 +198,6 @@ s_on_up (covey_hub_t *self, covey_hub_peer_t *shell)
         self->round_due = true;
 }
 
-typedef struct {
-    covey_hub_t *hub;
-    bool all; /* else only requests                                           */
-    const char *node;
-} peers_return_t;
-
-/*  Its node is away. Only what never left is known not to have arrived; of a
-    request nobody waits to know: it gets no answer.                          */
-static void
-s_return (const peers_return_t *returns, const covey_parcel_t *event,
-          covey_slice_t target, bool was_sent)
-{
-    if (was_sent && event->view.type != COVEY_EVENT_REQUEST)
-        covey_hub_undelivered (returns->hub, event, target, COVEY_TIMEOUT,
-                               "node %s is gone and did not acknowledge this "
-                               "event: it may have arrived",
-                               returns->node);
-    else
-        covey_hub_undelivered (returns->hub, event, target, COVEY_NOAGENT,
-                               "node %s is gone before it took this event",
-                               returns->node);
-}
-
-static bool
-s_take_back (void *arg, const covey_lane_item_t *item)
-{
-    const peers_return_t *returns = arg;
-    const covey_parcel_t *parcel = item->parcel;
-    covey_hub_t *self = returns->hub;
-    covey_parcel_t *inner = NULL;
-    const covey_peek_t *event = &parcel->view;
-    covey_slice_t target = event->first_target;
-    if (item->kind == COVEY_ITEM_EVENT_FOR) {
-        size_t skip = 1 + (size_t)parcel->bytes[0];
-        target = (covey_slice_t){.text = (const char *)parcel->bytes + 1,
-                                 .size = parcel->bytes[0]};
-        inner = covey_parcel_new (parcel->bytes + skip, parcel->size - skip,
-                                  NULL, 0);
-        if (!inner)
-            return true;
-        event = &inner->view;
-    } else if (item->kind == COVEY_ITEM_EVENT_TRACKED) {
-        inner = covey_hub_open_tracked (parcel->bytes, parcel->size, &target);
-        if (!inner)
-            return true;
-        event = &inner->view;
-    } else if (item->kind != COVEY_ITEM_EVENT)
-        return returns->all;
-    bool take = returns->all || event->type == COVEY_EVENT_REQUEST;
-    if (take) {
-        covey_hub_drop (self, COVEY_DROP_PEER_FAILED);
-        s_return (returns, inner ? inner : parcel, target, item->was_sent);
-    }
-    covey_parcel_drop (&inner);
-    return take;
-}
-
-static void
-s_return_events (covey_hub_peer_t *shell, bool all)
-{
-    peers_return_t returns = {
-        .hub = shell->hub, .all = all, .node = shell->peer->name};
-    if (shell->link)
-        covey_link_take_back (shell->link, s_take_back, &returns);
-}
-
 static void
 s_view_gone (void *arg, const covey_directory_entry_t *entry)
 {
@@ -301,7 +235,7 @@ s_on_down (covey_hub_t *self, covey_hub_peer_t *shell, bool left)
     covey_hub_find_services (self);
     if (shell->link)
         covey_link_close (shell->link);
-    s_return_events (shell, left);
+    covey_hub_return_events (shell, left);
     shell->return_ms = left ? 0 : self->now_ms + COVEY_HUB_RETURN_MS;
     shell->has_origin = false;
     shell->snapshot_due = shell->flows_due = false;
@@ -357,7 +291,7 @@ s_forgotten (void *arg, covey_peer_t *peer)
     if (!shell)
         return;
     if (shell->return_ms) /* it failed, and somebody needs its place          */
-        s_return_events (shell, true);
+        covey_hub_return_events (shell, true);
     peer->shell = NULL;
     s_unroute (shell);
     if (self->sub)
@@ -478,9 +412,12 @@ s_on_hello (covey_hub_t *self, const uint8_t *route, size_t route_size,
     if (!code && peer) {
         covey_hub_peer_t *shell = s_shell (self, peer);
         s_register (self, shell, route, route_size);
-        if (shell->link) /* none: it failed, and did not refute yet           */
+        if (shell->link) { /* none: it failed, and did not refute yet         */
+            if (covey_link_peer_epoch (shell->link) != peer->epoch)
+                covey_hub_doubt_events (shell);
             covey_link_open (shell->link, peer->epoch, hello->recv_epoch,
                              hello->recv_seq, self->now_ms);
+        }
         if (hello->reply)
             shell->snapshot_due = shell->flows_due = true;
     } else if (code != COVEY_STATE) {
@@ -713,7 +650,7 @@ covey_hub_tick_peers (covey_hub_t *self)
             s_stop_listening (shell);
         if (shell->return_ms && self->now_ms >= shell->return_ms) {
             shell->return_ms = 0;
-            s_return_events (shell, true);
+            covey_hub_return_events (shell, true);
         }
     }
 }

@@ -457,7 +457,8 @@ s_on_journal_ack (covey_hub_t *self, covey_host_t *host,
     (void)header;
     if (strcmp (covey_host_service (host), COVEY_SERVICE_PERSISTER) != 0)
         return;
-    covey_hub_on_journal_ack (self, frame->header, frame->header_size);
+    covey_hub_on_journal_ack (self, self->config.node_id.bytes, frame->header,
+                              frame->header_size);
 }
 
 /*  Only services of this process, which are trusted, speak for all.         */

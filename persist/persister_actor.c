@@ -71,9 +71,10 @@ s_tell_rank (covey_i_persister_t *self)
 
 /*  The coordinator decided: under which epoch this one stores; 0: another.   */
 static void
-s_on_role (covey_i_persister_t *self, uint64_t epoch)
+s_on_role (covey_i_persister_t *self, uint64_t epoch, int64_t until_ms)
 {
     bool stands_by = epoch == 0;
+    self->until_ms = until_ms;
     if (self->epoch == epoch && self->stands_by == stands_by)
         return;
     self->epoch = epoch;
@@ -219,7 +220,7 @@ s_timeout (const covey_i_persister_t *self)
     return first > self->now_ms ? (long)(first - self->now_ms) : 0;
 }
 
-/*  "ROLE epoch", or $TERM: false.                                            */
+/*  "ROLE epoch until", or $TERM: false.                                      */
 static bool
 s_on_pipe (covey_i_persister_t *self)
 {
@@ -230,7 +231,9 @@ s_on_pipe (covey_i_persister_t *self)
     text[size < (int)sizeof text ? size : (int)sizeof text - 1] = '\0';
     if (strncmp (text, "ROLE ", 5) != 0)
         return false;
-    s_on_role (self, strtoull (text + 5, NULL, 10));
+    char *rest;
+    uint64_t epoch = strtoull (text + 5, &rest, 10);
+    s_on_role (self, epoch, strtoll (rest, NULL, 10));
     return true;
 }
 
@@ -293,6 +296,7 @@ s_run (zsock_t *pipe, void *arg)
     self.reader = owner->reader;
     self.pipe = zsock_resolve (pipe);
     self.now_ms = covey_clock_mono_ms ();
+    self.until_ms = INT64_MAX;
     covey_batcher_init (&self.batcher, (size_t)self.config.batch_rows,
                         self.config.batch_ms);
     covey_acks_init (&self.acks);
@@ -397,11 +401,12 @@ covey_persister_actor_new (const covey_persister_config_t *config,
 }
 
 void
-covey_persister_actor_set_epoch (covey_persister_actor_t *self, uint64_t epoch)
+covey_persister_actor_set_role (covey_persister_actor_t *self, uint64_t epoch,
+                                int64_t until_ms)
 {
-    char text[32];
-    int size =
-        snprintf (text, sizeof text, "ROLE %llu", (unsigned long long)epoch);
+    char text[64];
+    int size = snprintf (text, sizeof text, "ROLE %llu %lld",
+                         (unsigned long long)epoch, (long long)until_ms);
     /* a pipe that is full is told the next time */
     (void)zmq_send (zsock_resolve (self->actor), text, (size_t)size,
                     ZMQ_DONTWAIT);

@@ -35,10 +35,12 @@ covey_err_t covey_persister_actor_new (const covey_persister_config_t *config,
                                        covey_persister_actor_t **actor_p,
                                        covey_errbuf_t *err);
 /*  What the coordinator decided: in charge under this epoch, or 0: another one
-    is, and what comes is refused. Until it is said it takes what comes. From
-    one thread, which must have ended before destroy.                         */
-void covey_persister_actor_set_epoch (covey_persister_actor_t *self,
-                                      uint64_t epoch);
+    is, and what comes is refused. From `until_ms` (monotonic) on nobody knows
+    whether it still is: until more is said, nothing is acknowledged. Before the
+    first word it takes what comes. From one thread, which must have ended
+   before destroy. */
+void covey_persister_actor_set_role (covey_persister_actor_t *self,
+                                     uint64_t epoch, int64_t until_ms);
 void covey_persister_actor_destroy (covey_persister_actor_t **self_p);
 
 #endif

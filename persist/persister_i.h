@@ -49,6 +49,7 @@ typedef struct {
     int64_t open_ms; /* when to open the session again                        */
     uint64_t epoch;  /* of the role; 0: not designated                        */
     bool stands_by;  /* another one was designated                            */
+    int64_t until_ms; /* from then on it is not known who is in charge        */
 
     /* persister_store.c */
     covey_batcher_t batcher;

@@ -1,8 +1,10 @@
 /*  Journal frames in, batches, acknowledgements out.
 
-    An event is acknowledged after the commit that has it, never before. When
-    the disk fails, everything is refused until a commit succeeds again; nodes
-    keep what they have and send it again.
+    An event is acknowledged after the commit that has it, never before, and
+    only by the persister that is in charge: one that is not, or cannot know it
+    (its process stood still, say), refuses. When the disk fails, everything is
+   refused until a commit succeeds again; nodes keep what they have and send it
+   again.
 
     A node that is told to send again from a sequence it has no more (it was
     acknowledged by a journal that is gone) sends the same first sequence again.
@@ -33,6 +35,32 @@ s_refuse (covey_i_persister_t *self, const uint8_t origin[16], covey_err_t code,
     ack.has_code = 1;
     ack.code = code;
     ack.text = (char *)(uintptr_t)text;
+    s_send_ack (self, &ack, origin);
+}
+
+/* ---- in charge ---------------------------------------------------------- */
+
+/*  Why nothing may be acknowledged now; NULL: it may be.                     */
+static const char *
+s_doubt (const covey_i_persister_t *self, covey_err_t *code_p)
+{
+    *code_p = self->stands_by ? COVEY_FENCED : COVEY_EAGAIN;
+    if (self->stands_by)
+        return "this persister stands by, another one is in charge";
+    return self->now_ms >= self->until_ms ? "this persister does not know yet "
+                                            "whether it is still in charge"
+                                          : NULL;
+}
+
+/*  Nothing is said of what is stored: who is in charge will say that.        */
+static void
+s_fence (covey_i_persister_t *self, const uint8_t origin[16], covey_err_t code,
+         const char *why)
+{
+    Covey__Wire__JournalAck ack = COVEY__WIRE__JOURNAL_ACK__INIT;
+    ack.has_code = 1;
+    ack.code = code;
+    ack.text = (char *)(uintptr_t)why;
     s_send_ack (self, &ack, origin);
 }
 
@@ -95,8 +123,15 @@ s_commit (covey_i_persister_t *self)
     s_on_success (self);
     covey_batcher_clear (&self->batcher);
     covey_follow_committed (self->follow);
+    self->now_ms = covey_clock_mono_ms (); /* a commit may take its time      */
+    covey_err_t code;
+    const char *doubt = s_doubt (self, &code);
     for (size_t i = 0; i < self->acks.count; i++) {
         const covey_ack_t *run = &self->acks.runs[i];
+        if (doubt) {
+            s_fence (self, run->origin, code, doubt);
+            continue;
+        }
         Covey__Wire__JournalAck ack = COVEY__WIRE__JOURNAL_ACK__INIT;
         ack.seq = run->seq;
         ack.n_offsets = run->count;
@@ -302,15 +337,16 @@ covey_i_persister_on_journal (covey_i_persister_t *self,
                               const covey_frame_t *frame)
 {
     covey_frame_t items = *frame;
+    covey_err_t code;
+    const char *doubt = s_doubt (self, &code);
     Covey__Wire__Journal *header = (Covey__Wire__Journal *)covey_wire_unpack (
         &covey__wire__journal__descriptor, frame->header, frame->header_size);
     if (!header || header->origin.len != 16 || header->first_seq == 0) {
         self->malformed++;
         covey_log_write (self->log, COVEY_LOG_WARN, "persister",
                          "frame_malformed", "bytes=%zu", frame->header_size);
-    } else if (self->stands_by)
-        s_refuse (self, header->origin.data, COVEY_FENCED,
-                  "this persister stands by, another one is in charge");
+    } else if (doubt)
+        s_fence (self, header->origin.data, code, doubt);
     else if (self->has_failed && self->now_ms < self->retry_ms)
         s_refuse (self, header->origin.data, self->fail_code, self->fail.text);
     else

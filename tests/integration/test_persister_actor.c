@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/prng.h"
 #include "tests/support/support_dir.h"
 #include "tests/support/support_persister.h"
@@ -293,6 +294,69 @@ test_full_disk_refuses_says_why_and_recovers (void **state)
     free (status);
     support_fake_journal (self->node, s_a, 2, 3, NULL);
     s_expect_ack (self, 3, 2, 2);
+    covey_persister_actor_destroy (&self->actor);
+    support_disk_remove ();
+}
+
+/* ---- in charge ---------------------------------------------------------- */
+
+static void
+s_set_role (s_self_t *self, uint64_t epoch, int64_t until_ms)
+{
+    char words[32], *status = NULL;
+    covey_persister_actor_set_role (self->actor, epoch, until_ms);
+    snprintf (words, sizeof words, "\"epoch\":%llu}",
+              (unsigned long long)epoch);
+    do { /* until it knows */
+        free (status);
+        status = support_fake_call (self->node, "mesh.persister", NULL);
+    } while (!strstr (status, words));
+    free (status);
+}
+
+static void
+test_only_who_is_in_charge_acknowledges (void **state)
+{
+    s_self_t *self = *state;
+    support_fake_journal (self->node, s_a, 1, 1, NULL);
+    s_expect_ack (self, 1, 1, 1); /* nobody was designated yet */
+    s_set_role (self, 5, INT64_MAX);
+    support_fake_journal (self->node, s_a, 2, 2, NULL);
+    s_expect_ack (self, 2, 1, 2);
+    s_set_role (self, 0, INT64_MAX);
+    support_fake_journal (self->node, s_a, 3, 3, NULL);
+    s_expect_refusal (self, COVEY_FENCED, "stands by");
+    s_set_role (self, 9, covey_clock_mono_ms ());
+    support_fake_journal (self->node, s_a, 3, 3, NULL);
+    s_expect_refusal (self, COVEY_EAGAIN, "still in charge");
+    /* the lease was renewed */
+    covey_persister_actor_set_role (self->actor, 9, INT64_MAX);
+    s_set_role (self, 10, INT64_MAX);
+    support_fake_journal (self->node, s_a, 3, 3, NULL);
+    s_expect_ack (self, 3, 1, 3);
+}
+
+/*  The lease ends during the commit: what is in it is not acknowledged, and no
+    refusal says that it is stored.                                           */
+static void
+test_slow_disk_outlives_no_lease (void **state)
+{
+    s_self_t *self = *state;
+    support_disk_t *disk = support_disk_install ();
+    s_start (self);
+    support_fake_journal (self->node, s_a, 1, 1, NULL);
+    s_expect_ack (self, 1, 1, 1);
+    int64_t end_ms = covey_clock_mono_ms () + 500;
+    disk->slow_until_ms = end_ms;
+    s_set_role (self, 5, end_ms);
+    support_fake_journal (self->node, s_a, 2, 2, NULL);
+    Covey__Wire__JournalAck *ack = support_fake_ack (self->node);
+    assert_int_equal (ack->code, COVEY_EAGAIN);
+    assert_int_equal (ack->seq, 0);
+    covey__wire__journal_ack__free_unpacked (ack, NULL);
+    s_set_role (self, 6, INT64_MAX);
+    support_fake_journal (self->node, s_a, 2, 2, NULL);
+    support_fake_wait_acked (self->node, 2);
     covey_persister_actor_destroy (&self->actor);
     support_disk_remove ();
 }
@@ -689,6 +753,8 @@ main (void)
             s_set_up_stopped),
         COVEY_TEST_IN (test_full_disk_refuses_says_why_and_recovers,
                        s_set_up_stopped),
+        COVEY_TEST (test_only_who_is_in_charge_acknowledges),
+        COVEY_TEST_IN (test_slow_disk_outlives_no_lease, s_set_up_stopped),
         COVEY_TEST (test_queries_are_answered_page_by_page),
         COVEY_TEST (test_statistics_come_as_json),
         COVEY_TEST (test_bad_requests_are_answered_with_one_line),

@@ -219,6 +219,7 @@ s_on_undelivered (void *arg, size_t agent,
     if (letter->sender != agent)
         s_break (self, "returned to another", index, agent);
     letter->is_told = true;
+    letter->is_denied = letter->is_denied || notice->code == COVEY_NOAGENT;
 }
 
 static void
@@ -370,6 +371,11 @@ s_judge_targeted (const sim_ledger_t *self, const sim_letter_t *letter)
         return "accepted, and lost without a word";
     if (letter->delivered && letter->is_told && !crashed && !ended)
         return "delivered, and returned";
+    /* What a crash makes uncertain is told as uncertain. */
+    if (letter->delivered && letter->is_denied && !ended && !forgot &&
+        !s_crashed_since (self, self->mesh->agents[letter->sender].node,
+                          letter->published_us))
+        return "delivered, and said not to be";
     return NULL;
 }
 

@@ -28,6 +28,7 @@ typedef struct {
     bool is_accepted;
     bool is_refused;
     bool is_told;
+    bool is_denied; /* told that it did not arrive, for certain */
     bool wants_stored;
     bool is_stored;
     unsigned delivered;

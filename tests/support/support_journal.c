@@ -1,11 +1,13 @@
 #include "support_journal.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "proto/event.pb-c.h"
 
 void
@@ -162,6 +164,9 @@ s_write (sqlite3_file *file, const void *from, int size, sqlite3_int64 at)
 static int
 s_sync (sqlite3_file *file, int flags)
 {
+    int64_t left_ms = s_disk.slow_until_ms - covey_clock_mono_ms ();
+    if (left_ms > 0)
+        (void)poll (NULL, 0, (int)left_ms);
     int rc = s_verdict (s_disk.sync_error);
     return rc ? rc : s_real_of (file)->xSync (file, flags);
 }

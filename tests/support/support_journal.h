@@ -36,6 +36,7 @@ typedef struct {
     int sync_error;  /* SQLITE_IOERR_FSYNC, ... or 0                          */
     int write_error; /* SQLITE_FULL, SQLITE_IOERR_WRITE, ... or 0             */
     int passes;
+    int64_t slow_until_ms; /* syncs do not end before; monotonic              */
 } support_disk_t;
 
 support_disk_t *support_disk_install (void);
