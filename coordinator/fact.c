@@ -543,7 +543,8 @@ s_votes_json (const covey_proposal_t *vote)
         const covey_voter_t *voter = &args->voters[ballot->voter];
         covey_buf_printf (
             &json, "%s{\"agentId\":\"%s\",\"vote\":\"%s\",\"weight\":%.15g",
-            first ? "" : ",", voter->agent_id, covey_vote_name (ballot->vote),
+            first ? "" : ",", voter->agent_id,
+            covey_vote_name ((covey_vote_t)ballot->stance.vote),
             covey_weight_to (voter->weight));
         size_t size = ballot->reason ? strlen (ballot->reason) : 0;
         if (size && reasons + size <= REASONS_MAX) {

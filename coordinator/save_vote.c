@@ -38,7 +38,7 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
         const covey_ballot_t *ballot = covey_proposal_ballot (proposal, i);
         covey__snapshot__ballot__init (&lists->ballots[i]);
         lists->ballots[i].voter = ballot->voter;
-        lists->ballots[i].vote = ballot->vote;
+        lists->ballots[i].vote = ballot->stance.vote;
         lists->ballots[i].at = ballot->at_us;
         lists->ballots[i].reason = ballot->reason;
         lists->ballots[i].cast_by = ballot->cast_by;
@@ -128,7 +128,7 @@ s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
             return false;
         const covey_ballot_args_t args = {
             .agent_id = from->electorate[ballot->voter]->agent_id,
-            .vote = (covey_vote_t)ballot->vote,
+            .stance = {.vote = (uint8_t)ballot->vote},
             .reason = ballot->reason,
             .cast_by = ballot->cast_by,
         };
@@ -161,7 +161,8 @@ s_make (const Covey__Snapshot__Vote *from)
         .content = (int)from->proposal->content,
         .data = from->proposal->data.data,
         .size = from->proposal->data.len,
-        .rule = {(covey_strategy_t)from->strategy, from->quorum_size},
+        .rule = {.strategy = (covey_strategy_t)from->strategy,
+                 .quorum_size = from->quorum_size},
         .opened_us = from->opened,
         .deadline_us = from->deadline,
         .voters = voters,

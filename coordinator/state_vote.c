@@ -129,8 +129,9 @@ s_open (covey_state_t *self, const Covey__Control__Propose *propose,
         .content = proposal->has_content_type ? (int)proposal->content_type : 0,
         .data = proposal->data.data,
         .size = proposal->data.len,
-        .rule = {s_strategy (propose, swarm),
-                 propose->has_quorum_size ? propose->quorum_size : 0},
+        .rule = {.strategy = s_strategy (propose, swarm),
+                 .quorum_size =
+                     propose->has_quorum_size ? propose->quorum_size : 0},
         .opened_us = self->now_us,
         .deadline_us = self->now_us + timeout_ms * 1000,
         .voters = voters,
@@ -199,7 +200,7 @@ covey_state_on_ballot (covey_state_t *self,
     code = covey_state_may_speak_for (self, voter);
     covey_ballot_args_t args = {
         .agent_id = voter,
-        .vote = (covey_vote_t)ballot->vote,
+        .stance = {.vote = (uint8_t)ballot->vote},
         .reason = ballot->reason,
         .cast_by = strcmp (caller, voter) == 0 ? NULL : caller,
     };

@@ -113,21 +113,21 @@ static void
 s_decide (const covey_team_t *self, size_t voters, uint32_t approve,
           uint32_t reject, uint32_t abstain, covey_decision_t *decision)
 {
-    uint64_t weights[COVEY_TEAM_AGENTS_MAX];
-    covey_count_t count;
-    for (size_t i = 0; i < voters; i++)
-        weights[i] = COVEY_WEIGHT_ONE;
-    covey_count_init (&count, weights, voters);
-    for (uint32_t i = 0; i < approve; i++)
-        covey_count_ballot (&count, NULL, COVEY_VOTE_APPROVE, COVEY_WEIGHT_ONE);
-    for (uint32_t i = 0; i < reject; i++)
-        covey_count_ballot (&count, NULL, COVEY_VOTE_REJECT, COVEY_WEIGHT_ONE);
-    for (uint32_t i = 0; i < abstain; i++)
-        covey_count_ballot (&count, NULL, COVEY_VOTE_ABSTAIN, COVEY_WEIGHT_ONE);
+    covey_count_t count = {
+        .members = {approve, reject, abstain},
+        .units = {approve, reject, abstain},
+        .leader.vote = COVEY_VOTE_SILENT,
+    };
+    uint32_t silent = (uint32_t)voters - approve - reject - abstain;
     covey_rule_t rule = self->rule;
-    if (rule.strategy == COVEY_STRATEGY_QUORUM && !rule.quorum_size)
-        rule.quorum_size = (uint32_t)voters / 2 + 1;
-    covey_count_decide (&count, &rule, true, decision);
+    count.members[COVEY_VOTE_SILENT] = silent;
+    count.units[COVEY_VOTE_SILENT] = silent;
+    /* a quorum above the number of voters cannot be met */
+    covey_err_t code = covey_rule_complete (&rule, NULL, voters, NULL);
+    if (!code)
+        covey_count_decide (&rule, &count, true, decision);
+    else
+        decision->outcome = COVEY_OUTCOME_NO_QUORUM;
 }
 
 void

@@ -142,15 +142,12 @@ static void
 s_fill_turnout (const covey_count_t *count, Covey__Control__Turnout *turnout)
 {
     covey__control__turnout__init (turnout);
-    turnout->voters = count->voters;
+    turnout->voters = covey_count_voters (count);
     turnout->cast = covey_count_cast (count);
-    turnout->weight = covey_weight_to (count->weight);
-    turnout->approve =
-        covey_weight_to (count->standing_weight[COVEY_VOTE_APPROVE]);
-    turnout->reject =
-        covey_weight_to (count->standing_weight[COVEY_VOTE_REJECT]);
-    turnout->abstain =
-        covey_weight_to (count->standing_weight[COVEY_VOTE_ABSTAIN]);
+    turnout->weight = covey_weight_to (covey_count_weight (count));
+    turnout->approve = covey_weight_to (count->weights[COVEY_VOTE_APPROVE]);
+    turnout->reject = covey_weight_to (count->weights[COVEY_VOTE_REJECT]);
+    turnout->abstain = covey_weight_to (count->weights[COVEY_VOTE_ABSTAIN]);
 }
 
 static void
@@ -199,7 +196,7 @@ s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
         covey__v1__counted_vote__init (item);
         item->agent_id = (char *)args->voters[ballot->voter].agent_id;
         item->has_vote = true;
-        item->vote = (Covey__V1__Vote)ballot->vote;
+        item->vote = (Covey__V1__Vote)ballot->stance.vote;
         item->has_weight = true;
         item->weight = covey_weight_to (args->voters[ballot->voter].weight);
         reasons += ballot->reason ? strlen (ballot->reason) : 0;

@@ -15,7 +15,9 @@
 
 struct covey_proposal {
     covey_proposal_args_t args; /* its pointers are ours                      */
+    char **options;             /* of the rule                                */
     covey_voter_t *voters;      /* sorted by agent id                         */
+    covey_stance_t *stances;    /* per voter: what it stands by               */
     size_t *last;               /* per voter: its ballot that counts          */
     uint16_t *cast;             /* per voter: how many                        */
     covey_ballot_t *ballots;    /* in the order of the log                    */
@@ -33,48 +35,37 @@ s_by_agent (const void *a, const void *b)
                    ((const covey_voter_t *)b)->agent_id);
 }
 
-static covey_err_t
-s_check_rule (const covey_proposal_args_t *args, covey_rule_t *rule,
-              covey_errbuf_t *err)
+/*  The rule's names become ours.                                            */
+static void
+s_own_rule (covey_proposal_t *self, const covey_rule_t *rule)
 {
-    if (args->voter_count == 0)
-        return covey_fail (err, COVEY_STATE,
-                           "swarm %s has no members: nobody could vote",
-                           args->swarm_id);
-    *rule = args->rule;
-    if (rule->strategy != COVEY_STRATEGY_QUORUM) {
-        if (rule->quorum_size)
-            return covey_fail (
-                err, COVEY_INVALID,
-                "a quorum of %u was given, but strategy %s has none: leave it "
-                "away or use strategy quorum",
-                rule->quorum_size, covey_strategy_name (rule->strategy));
-        return COVEY_OK;
-    }
-    if (rule->quorum_size == 0)
-        rule->quorum_size = (uint32_t)args->voter_count / 2 + 1;
-    if (rule->quorum_size > args->voter_count)
-        return covey_fail (err, COVEY_INVALID,
-                           "a quorum of %u can never be met: swarm %s has %zu "
-                           "members",
-                           rule->quorum_size, args->swarm_id,
-                           args->voter_count);
-    return COVEY_OK;
+    self->args.rule = *rule;
+    self->options = covey_mem_new (rule->option_count * sizeof *self->options);
+    for (uint32_t i = 0; i < rule->option_count; i++)
+        self->options[i] = covey_str_dup (rule->options[i]);
+    self->args.rule.options = (const char *const *)self->options;
+}
+
+static void
+s_count (covey_proposal_t *self)
+{
+    covey_count (&self->args.rule, self->voters, self->stances,
+                 self->args.voter_count, &self->count);
 }
 
 covey_err_t
 covey_proposal_new (const covey_proposal_args_t *args,
                     covey_proposal_t **proposal_p, covey_errbuf_t *err)
 {
-    covey_rule_t rule;
-    covey_err_t code = s_check_rule (args, &rule, err);
-    if (code)
-        return code;
     size_t count = args->voter_count;
     assert (count <= COVEY_VOTERS_MAX);
+    covey_rule_t rule = args->rule;
+    covey_err_t code = covey_rule_complete (&rule, args->voters, count, err);
+    if (code)
+        return code;
     covey_proposal_t *self = covey_mem_new (sizeof *self);
     self->args = *args;
-    self->args.rule = rule;
+    s_own_rule (self, &rule);
     self->args.id = covey_str_dup (args->id);
     self->args.swarm_id = covey_str_dup (args->swarm_id);
     self->args.proposer = covey_str_dup (args->proposer);
@@ -84,12 +75,12 @@ covey_proposal_new (const covey_proposal_args_t *args,
     qsort (self->voters, count, sizeof *self->voters, s_by_agent);
     self->last = covey_mem_new (count * sizeof *self->last);
     self->cast = covey_mem_new (count * sizeof *self->cast);
-    uint64_t weights[COVEY_VOTERS_MAX];
+    self->stances = covey_mem_new (count * sizeof *self->stances);
     for (size_t i = 0; i < count; i++) {
         self->last[i] = NO_BALLOT;
-        weights[i] = self->voters[i].weight;
+        self->stances[i].vote = COVEY_VOTE_SILENT;
     }
-    covey_count_init (&self->count, weights, count);
+    s_count (self);
     *proposal_p = self;
     return COVEY_OK;
 }
@@ -104,7 +95,11 @@ covey_proposal_destroy (covey_proposal_t **self_p)
         free (self->ballots[i].reason);
         free (self->ballots[i].cast_by);
     }
+    for (uint32_t i = 0; i < self->args.rule.option_count; i++)
+        free (self->options[i]);
+    free (self->options);
     free (self->ballots);
+    free (self->stances);
     free (self->last);
     free (self->cast);
     free (self->voters);
@@ -152,11 +147,17 @@ s_refusal (const covey_proposal_t *self, const covey_ballot_args_t *ballot,
                            "%s has no vote in %s: it was not a member of swarm "
                            "%s when the vote was opened",
                            ballot->agent_id, id, self->args.swarm_id);
+    if (self->args.rule.final && self->cast[voter])
+        return covey_fail (err, COVEY_STATE,
+                           "%s has voted in %s, where a ballot cannot be "
+                           "changed",
+                           ballot->agent_id, id);
     if (self->cast[voter] >= COVEY_BALLOTS_PER_VOTER_MAX)
         return covey_fail (err, COVEY_LIMIT,
                            "%s has cast %d ballots in %s, more are not taken",
                            ballot->agent_id, COVEY_BALLOTS_PER_VOTER_MAX, id);
-    return COVEY_OK;
+    return covey_stance_check (&self->args.rule, &self->voters[voter],
+                               &ballot->stance, err);
 }
 
 covey_err_t
@@ -167,21 +168,18 @@ covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
     if (code)
         return code;
     size_t voter = (size_t)covey_proposal_voter (self, ballot->agent_id);
-    covey_ballot_t *before = NULL;
     self->ballots =
         covey_mem_room (self->ballots, self->ballot_count,
                         &self->ballot_capacity, sizeof *self->ballots);
-    if (self->last[voter] != NO_BALLOT) {
-        before = &self->ballots[self->last[voter]];
-        before->counts = false;
-    }
-    covey_count_ballot (&self->count, before ? &before->vote : NULL,
-                        ballot->vote, self->voters[voter].weight);
+    if (self->last[voter] != NO_BALLOT)
+        self->ballots[self->last[voter]].counts = false;
+    self->stances[voter] = ballot->stance;
+    s_count (self);
     self->last[voter] = self->ballot_count;
     self->cast[voter]++;
     self->ballots[self->ballot_count++] = (covey_ballot_t){
         .voter = (uint32_t)voter,
-        .vote = ballot->vote,
+        .stance = ballot->stance,
         .counts = true,
         .at_us = now_us,
         .reason = covey_str_dup (ballot->reason),
@@ -195,7 +193,8 @@ covey_proposal_step (covey_proposal_t *self, int64_t now_us)
 {
     if (covey_proposal_is_decided (self))
         return false;
-    covey_count_decide (&self->count, &self->args.rule,
+    covey_tally_decide (&self->args.rule, self->voters, self->stances,
+                        self->args.voter_count, &self->count,
                         now_us >= self->args.deadline_us, &self->decision);
     self->decided_us = now_us;
     return covey_proposal_is_decided (self);
@@ -210,6 +209,7 @@ covey_proposal_withdraw (covey_proposal_t *self, const char *reason,
             err, COVEY_STATE, "%s cannot be withdrawn: it was decided (%s)",
             self->args.id, covey_outcome_name (self->decision.outcome));
     self->decision.outcome = COVEY_OUTCOME_WITHDRAWN;
+    self->decision.winner = -1;
     covey_str_copy (self->decision.reason, sizeof self->decision.reason,
                     reason);
     self->decided_us = now_us;

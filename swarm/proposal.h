@@ -19,13 +19,8 @@
 #define COVEY_VOTE_TIMEOUT_MAX_MS 2592000000 /* 30 days                     */
 
 typedef struct {
-    char agent_id[COVEY_AGENT_ID_MAX + 1];
-    uint64_t weight;
-} covey_voter_t;
-
-typedef struct {
     uint32_t voter; /* index into the electorate                              */
-    covey_vote_t vote;
+    covey_stance_t stance;
     bool counts;   /* the voter's last one                                    */
     int64_t at_us; /* log time                                                */
     char *reason;  /* or NULL                                                 */
@@ -50,9 +45,8 @@ typedef struct {
 
 typedef struct covey_proposal covey_proposal_t;
 
-/*  INVALID: a quorum that can never be met, or one for another strategy.
-    STATE: nobody may vote. A quorum of 0 stands for more than half of all
-    members.                                                                  */
+/*  The rule is completed; what it refuses is refused (swarm/rule.h). STATE:
+    nobody may vote.                                                          */
 covey_err_t covey_proposal_new (const covey_proposal_args_t *args,
                                 covey_proposal_t **proposal_p,
                                 covey_errbuf_t *err);
@@ -60,14 +54,15 @@ void covey_proposal_destroy (covey_proposal_t **self_p);
 
 typedef struct {
     const char *agent_id;
-    covey_vote_t vote;
+    covey_stance_t stance;
     const char *reason;  /* or NULL                                           */
     const char *cast_by; /* or NULL                                           */
 } covey_ballot_args_t;
 
 /*  A ballot at log time `now_us`. DENIED: not a member of the electorate;
-    STATE: decided, or the deadline has passed; LIMIT: changed too often. The
-    line in `err` is the refusal's reason, and nothing changes.               */
+    STATE: decided, the deadline has passed, or ballots are final and it has
+    one; LIMIT: changed too often; INVALID: no stance to the question. The line
+    in `err` is the refusal's reason, and nothing changes.                    */
 covey_err_t covey_proposal_cast (covey_proposal_t *self,
                                  const covey_ballot_args_t *ballot,
                                  int64_t now_us, covey_errbuf_t *err);
@@ -86,7 +81,7 @@ bool covey_proposal_is_decided (const covey_proposal_t *self);
 const covey_decision_t *covey_proposal_decision (const covey_proposal_t *self);
 int64_t covey_proposal_decided_us (const covey_proposal_t *self);
 const covey_count_t *covey_proposal_count (const covey_proposal_t *self);
-/*  As it was opened, with the quorum that applies.                          */
+/*  As it was opened, with its complete rule; voters are sorted by id.       */
 const covey_proposal_args_t *covey_proposal_args (const covey_proposal_t *self);
 size_t covey_proposal_ballot_count (const covey_proposal_t *self);
 const covey_ballot_t *covey_proposal_ballot (const covey_proposal_t *self,

@@ -1,271 +1,287 @@
-#include "swarm/tally.h"
+#include "swarm/tally_impl.h"
 
 #include <assert.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/*  Every strategy answers three questions of a count: is acceptance certain,
-    is it impossible, and what is the outcome when time is up. "Certain" and
-    "impossible" let only the voters without a ballot be unknown: a voter that
-    has spoken is taken at its last word.                                     */
+#include "base/mem.h"
 
-covey_err_t
-covey_weight_from (double weight, uint64_t *micro_p, covey_errbuf_t *err)
+/* ---- stances ----------------------------------------------------------------
+ */
+
+static covey_err_t
+s_check_options (const covey_rule_t *rule, const covey_stance_t *stance,
+                 covey_errbuf_t *err)
 {
-    if (!(weight > 0) || weight > COVEY_WEIGHT_MAX)
-        return covey_fail (
-            err, COVEY_INVALID,
-            "weight %g is not allowed: it must be above 0 and at most %g",
-            weight, COVEY_WEIGHT_MAX);
-    uint64_t micro = (uint64_t)(weight * COVEY_WEIGHT_ONE + 0.5);
-    if (micro == 0)
+    bool seen[COVEY_OPTIONS_MAX] = {false};
+    if (stance->ranked == 0)
         return covey_fail (err, COVEY_INVALID,
-                           "weight %g is not allowed: weights have six digits "
-                           "after the point, the smallest is 0.000001",
-                           weight);
-    *micro_p = micro;
+                           "the ballot names no option: the question has %u",
+                           rule->option_count);
+    if (stance->ranked > 1 && !rule->ranked)
+        return covey_fail (err, COVEY_INVALID,
+                           "the ballot names %u options: one is asked for",
+                           stance->ranked);
+    for (uint8_t i = 0; i < stance->ranked; i++) {
+        uint8_t option = stance->options[i];
+        if (option >= rule->option_count)
+            return covey_fail (err, COVEY_INVALID,
+                               "the ballot names option %u of %u", option + 1,
+                               rule->option_count);
+        if (seen[option])
+            return covey_fail (err, COVEY_INVALID,
+                               "the ballot names option \"%s\" twice",
+                               rule->options[option]);
+        seen[option] = true;
+    }
     return COVEY_OK;
 }
 
-double
-covey_weight_to (uint64_t micro)
+covey_err_t
+covey_stance_check (const covey_rule_t *rule, const covey_voter_t *voter,
+                    const covey_stance_t *stance, covey_errbuf_t *err)
 {
-    return (double)micro / COVEY_WEIGHT_ONE;
+    assert (stance->ranked <= COVEY_OPTIONS_MAX);
+    if (stance->vote > COVEY_VOTE_ABSTAIN)
+        return covey_fail (err, COVEY_INVALID,
+                           "a ballot says approve, reject or abstain");
+    if (rule->option_count && stance->vote == COVEY_VOTE_APPROVE)
+        return s_check_options (rule, stance, err);
+    if (stance->ranked)
+        return covey_fail (err, COVEY_INVALID,
+                           rule->option_count
+                               ? "a ballot that names options does not reject "
+                                 "or abstain"
+                               : "the ballot names options, but the question "
+                                 "has none: approve, reject or abstain");
+    if (rule->option_count && stance->vote == COVEY_VOTE_REJECT && !voter->veto)
+        return covey_fail (err, COVEY_INVALID,
+                           "a question with options cannot be rejected without "
+                           "a veto: name an option, or abstain");
+    return COVEY_OK;
 }
 
-void
-covey_count_init (covey_count_t *self, const uint64_t *weights, size_t count)
-{
-    assert (count <= COVEY_VOTERS_MAX);
-    memset (self, 0, sizeof *self);
-    self->voters = (uint32_t)count;
-    for (size_t i = 0; i < count; i++)
-        self->weight += weights[i];
-}
+/* ---- counting ---------------------------------------------------------------
+ */
 
 void
-covey_count_ballot (covey_count_t *self, const covey_vote_t *before,
-                    covey_vote_t vote, uint64_t weight)
+covey_count (const covey_rule_t *rule, const covey_voter_t *voters,
+             const covey_stance_t *stances, size_t voter_count,
+             covey_count_t *count)
 {
-    if (before) {
-        assert (self->standing[*before] > 0);
-        self->standing[*before]--;
-        self->standing_weight[*before] -= weight;
+    assert (voter_count <= COVEY_VOTERS_MAX);
+    memset (count, 0, sizeof *count);
+    count->leader.vote = COVEY_VOTE_SILENT;
+    for (size_t i = 0; i < voter_count; i++) {
+        const covey_voter_t *voter = &voters[i];
+        const covey_stance_t *stance = &stances[i];
+        uint64_t units = covey_rule_is_weighted (rule) ? voter->weight : 1;
+        count->members[stance->vote]++;
+        count->weights[stance->vote] += voter->weight;
+        count->units[stance->vote] += units;
+        if (stance->ranked)
+            count->firsts[stance->options[0]] += units;
+        if (voter->veto && stance->vote == COVEY_VOTE_SILENT)
+            count->veto_open = true;
+        if (voter->veto && stance->vote == COVEY_VOTE_REJECT && !count->veto_by)
+            count->veto_by = voter->agent_id;
+        if (voter->leads)
+            count->leader = *stance;
     }
-    self->standing[vote]++;
-    self->standing_weight[vote] += weight;
 }
 
 uint32_t
 covey_count_cast (const covey_count_t *self)
 {
-    return self->standing[0] + self->standing[1] + self->standing[2];
+    return self->members[COVEY_VOTE_APPROVE] +
+           self->members[COVEY_VOTE_REJECT] + self->members[COVEY_VOTE_ABSTAIN];
 }
 
-#define REASON(decision, ...) \
-    snprintf ((decision)->reason, sizeof (decision)->reason, __VA_ARGS__)
-
-/*  Approvals of more than half of all members.                              */
-static void
-s_majority (const covey_count_t *c, bool late, covey_decision_t *decision)
+uint32_t
+covey_count_voters (const covey_count_t *self)
 {
-    uint32_t approve = c->standing[COVEY_VOTE_APPROVE];
-    uint32_t open = c->voters - covey_count_cast (c);
-    if (2 * approve > c->voters) {
-        decision->outcome = COVEY_OUTCOME_ACCEPTED;
-        REASON (decision, "%u of %u members approve: more than half", approve,
-                c->voters);
-    } else if (2 * (approve + open) <= c->voters) {
-        decision->outcome = COVEY_OUTCOME_REJECTED;
-        REASON (decision,
-                "at most %u of %u members can still approve: not more than "
-                "half",
-                approve + open, c->voters);
-    } else if (late) {
-        decision->outcome = COVEY_OUTCOME_EXPIRED;
-        REASON (decision,
-                "the deadline passed with %u of %u members approving and %u "
-                "silent",
-                approve, c->voters, open);
-    }
+    return covey_count_cast (self) + self->members[COVEY_VOTE_SILENT];
 }
 
-/*  Every member approves; a rejection or an abstention ends it.             */
-static void
-s_unanimous (const covey_count_t *c, bool late, covey_decision_t *decision)
+uint64_t
+covey_count_weight (const covey_count_t *self)
 {
-    uint32_t approve = c->standing[COVEY_VOTE_APPROVE];
-    uint32_t against = covey_count_cast (c) - approve;
-    if (approve == c->voters) {
-        decision->outcome = COVEY_OUTCOME_ACCEPTED;
-        REASON (decision, "all %u members approve", c->voters);
-    } else if (against > 0) {
-        decision->outcome = COVEY_OUTCOME_REJECTED;
-        REASON (decision, "%u of %u members did not approve", against,
-                c->voters);
-    } else if (late) {
-        decision->outcome = COVEY_OUTCOME_EXPIRED;
-        REASON (decision,
-                "the deadline passed with %u of %u members approving and %u "
-                "silent",
-                approve, c->voters, c->voters - approve);
-    }
+    uint64_t weight = 0;
+    for (int vote = COVEY_VOTE_APPROVE; vote <= COVEY_VOTE_SILENT; vote++)
+        weight += self->weights[vote];
+    return weight;
 }
 
-/*  Approving weight of more than half of all members' weight.               */
-static void
-s_weighted (const covey_count_t *c, bool late, covey_decision_t *decision)
+uint64_t
+covey_tally_whole (const covey_rule_t *rule, const covey_count_t *count,
+                   bool all_spoke)
 {
-    uint64_t approve = c->standing_weight[COVEY_VOTE_APPROVE];
-    uint64_t open = c->weight - approve -
-                    c->standing_weight[COVEY_VOTE_REJECT] -
-                    c->standing_weight[COVEY_VOTE_ABSTAIN];
-    if (2 * approve > c->weight) {
-        decision->outcome = COVEY_OUTCOME_ACCEPTED;
-        REASON (decision, "weight %.15g of %.15g approves: more than half",
-                covey_weight_to (approve), covey_weight_to (c->weight));
-    } else if (2 * (approve + open) <= c->weight) {
-        decision->outcome = COVEY_OUTCOME_REJECTED;
-        REASON (decision,
-                "at most weight %.15g of %.15g can still approve: not more "
-                "than half",
-                covey_weight_to (approve + open), covey_weight_to (c->weight));
-    } else if (late) {
-        decision->outcome = COVEY_OUTCOME_EXPIRED;
-        REASON (decision,
-                "the deadline passed with weight %.15g of %.15g approving and "
-                "%.15g silent",
-                covey_weight_to (approve), covey_weight_to (c->weight),
-                covey_weight_to (open));
-    }
-}
-
-/*  Enough ballots, abstentions included, and more approvals than rejections.
-    Before the deadline it is certain only when the quorum is there and the
-    silent could not turn approvals against rejections.                       */
-static void
-s_quorum (const covey_count_t *c, uint32_t quorum, bool late,
-          covey_decision_t *decision)
-{
-    uint32_t approve = c->standing[COVEY_VOTE_APPROVE];
-    uint32_t reject = c->standing[COVEY_VOTE_REJECT];
-    uint32_t cast = covey_count_cast (c);
-    uint32_t open = c->voters - cast;
-    bool final = late || approve > reject + open || approve + open <= reject;
-    if (cast < quorum) {
-        if (late) {
-            decision->outcome = COVEY_OUTCOME_NO_QUORUM;
-            REASON (decision,
-                    "%u of %u members voted: the quorum of %u is not met", cast,
-                    c->voters, quorum);
-        }
-        return;
-    }
-    if (!final)
-        return;
-    decision->outcome =
-        approve > reject ? COVEY_OUTCOME_ACCEPTED : COVEY_OUTCOME_REJECTED;
-    REASON (decision,
-            "%u approve, %u reject, %u abstain: %s, and the quorum of %u is "
-            "met",
-            approve, reject, c->standing[COVEY_VOTE_ABSTAIN],
-            approve > reject ? "more approvals than rejections"
-                             : "not more approvals than rejections",
-            quorum);
+    uint64_t whole =
+        count->units[COVEY_VOTE_APPROVE] + count->units[COVEY_VOTE_REJECT];
+    if (rule->abstentions == COVEY_PART_COUNTED)
+        whole += count->units[COVEY_VOTE_ABSTAIN];
+    if (all_spoke || rule->silence == COVEY_PART_COUNTED)
+        whole += count->units[COVEY_VOTE_SILENT];
+    return whole;
 }
 
 void
-covey_count_decide (const covey_count_t *self, const covey_rule_t *rule,
-                    bool deadline_passed, covey_decision_t *decision)
+covey_tally_units (const covey_rule_t *rule, uint64_t units, char text[32])
+{
+    if (covey_rule_is_weighted (rule))
+        covey_weight_text (units, text);
+    else
+        snprintf (text, 32, "%llu", (unsigned long long)units);
+}
+
+/* ---- quorum -----------------------------------------------------------------
+ */
+
+static bool
+s_is_quorate (const covey_rule_t *rule, const covey_count_t *count)
+{
+    if (covey_count_cast (count) < rule->quorum_size)
+        return false;
+    uint64_t silent = count->units[COVEY_VOTE_SILENT];
+    uint64_t cast = count->units[COVEY_VOTE_APPROVE] +
+                    count->units[COVEY_VOTE_REJECT] +
+                    count->units[COVEY_VOTE_ABSTAIN];
+    return !rule->quorum_share.den ||
+           covey_fraction_compare (cast, cast + silent, rule->quorum_share) >=
+               0;
+}
+
+static void
+s_quorum_text (const covey_rule_t *rule, char text[40])
+{
+    char share[COVEY_FRACTION_TEXT];
+    covey_fraction_text (rule->quorum_share, share);
+    if (rule->quorum_size)
+        snprintf (text, 40, "quorum of %u", rule->quorum_size);
+    else
+        snprintf (text, 40, "quorum of %s", share);
+}
+
+void
+covey_tally_quorum_words (const covey_rule_t *rule, char text[64])
+{
+    char quorum[40];
+    s_quorum_text (rule, quorum);
+    text[0] = '\0';
+    if (covey_rule_has_quorum (rule))
+        snprintf (text, 64, ", and the %s is met", quorum);
+}
+
+static void
+s_no_quorum (const covey_rule_t *rule, const covey_count_t *count,
+             covey_decision_t *decision)
+{
+    char quorum[40];
+    s_quorum_text (rule, quorum);
+    decision->outcome = COVEY_OUTCOME_NO_QUORUM;
+    COVEY_REASON (decision, "%u of %u members voted: the %s is not met",
+                  covey_count_cast (count), covey_count_voters (count), quorum);
+}
+
+/* ---- deciding ---------------------------------------------------------------
+ */
+
+/*  What every question has in common: a veto ends it, a missing quorum leaves
+    it open until the end. While a veto holder is silent nothing is certain.  */
+static bool
+s_is_settled (const covey_rule_t *rule, const covey_count_t *count,
+              bool is_final, covey_decision_t *decision)
 {
     memset (decision, 0, sizeof *decision);
-    switch (rule->strategy) {
-        case COVEY_STRATEGY_MAJORITY:
-            s_majority (self, deadline_passed, decision);
-            break;
-        case COVEY_STRATEGY_UNANIMOUS:
-            s_unanimous (self, deadline_passed, decision);
-            break;
-        case COVEY_STRATEGY_WEIGHTED:
-            s_weighted (self, deadline_passed, decision);
-            break;
-        case COVEY_STRATEGY_QUORUM:
-            s_quorum (self, rule->quorum_size, deadline_passed, decision);
-            break;
+    decision->winner = -1;
+    if (count->veto_by) {
+        decision->outcome = COVEY_OUTCOME_VETOED;
+        COVEY_REASON (decision, "%s holds a veto and rejects", count->veto_by);
+        return true;
     }
+    bool quorate = s_is_quorate (rule, count);
+    if (is_final && !quorate)
+        s_no_quorum (rule, count, decision);
+    return !quorate || (count->veto_open && !is_final);
+}
+
+void
+covey_count_decide (const covey_rule_t *rule, const covey_count_t *count,
+                    bool deadline_passed, covey_decision_t *decision)
+{
+    bool is_final = covey_tally_is_final (count, deadline_passed);
+    if (s_is_settled (rule, count, is_final, decision))
+        return;
+    if (rule->option_count)
+        covey_tally_plurality (rule, count, is_final, decision);
+    else
+        covey_tally_approval (rule, count, is_final, decision);
+}
+
+void
+covey_tally_decide (const covey_rule_t *rule, const covey_voter_t *voters,
+                    const covey_stance_t *stances, size_t voter_count,
+                    const covey_count_t *count, bool deadline_passed,
+                    covey_decision_t *decision)
+{
+    bool is_final = covey_tally_is_final (count, deadline_passed);
+    if (!rule->ranked)
+        covey_count_decide (rule, count, deadline_passed, decision);
+    else if (!s_is_settled (rule, count, is_final, decision))
+        covey_tally_ranked (rule, voters, stances, voter_count, count, is_final,
+                            decision);
 }
 
 size_t
-covey_tally (const uint64_t *weights, size_t voter_count,
-             const covey_cast_t *ballots, size_t ballot_count,
-             const covey_rule_t *rule, bool deadline_passed,
+covey_tally (const covey_rule_t *rule, const covey_voter_t *voters,
+             size_t voter_count, const covey_cast_t *ballots,
+             size_t ballot_count, bool deadline_passed,
              covey_decision_t *decision)
 {
     covey_count_t count;
-    bool has[COVEY_VOTERS_MAX] = {false};
-    covey_vote_t last[COVEY_VOTERS_MAX];
-    covey_count_init (&count, weights, voter_count);
-    for (size_t i = 0; i < ballot_count; i++) {
-        uint32_t voter = ballots[i].voter;
-        assert (voter < voter_count);
-        covey_count_ballot (&count, has[voter] ? &last[voter] : NULL,
-                            ballots[i].vote, weights[voter]);
-        has[voter] = true;
-        last[voter] = ballots[i].vote;
-        covey_count_decide (&count, rule, false, decision);
-        if (decision->outcome != COVEY_OUTCOME_OPEN)
-            return i + 1;
+    covey_stance_t *stances = covey_mem_new (voter_count * sizeof *stances);
+    size_t read = 0;
+    for (size_t i = 0; i < voter_count; i++)
+        stances[i].vote = COVEY_VOTE_SILENT;
+    for (decision->outcome = COVEY_OUTCOME_OPEN;
+         read < ballot_count && decision->outcome == COVEY_OUTCOME_OPEN;
+         read++) {
+        covey_stance_t *stance = &stances[ballots[read].voter];
+        assert (ballots[read].voter < voter_count);
+        if (rule->final && stance->vote != COVEY_VOTE_SILENT)
+            continue;
+        *stance = ballots[read].stance;
+        covey_count (rule, voters, stances, voter_count, &count);
+        covey_tally_decide (rule, voters, stances, voter_count, &count, false,
+                            decision);
     }
-    covey_count_decide (&count, rule, deadline_passed, decision);
-    return ballot_count;
+    if (decision->outcome == COVEY_OUTCOME_OPEN) {
+        covey_count (rule, voters, stances, voter_count, &count);
+        covey_tally_decide (rule, voters, stances, voter_count, &count,
+                            deadline_passed, decision);
+    }
+    free (stances);
+    return read;
 }
+
+/* ---- names ------------------------------------------------------------------
+ */
 
 const char *
 covey_vote_name (covey_vote_t vote)
 {
-    switch (vote) {
-        case COVEY_VOTE_APPROVE:
-            return "approve";
-        case COVEY_VOTE_REJECT:
-            return "reject";
-        case COVEY_VOTE_ABSTAIN:
-            return "abstain";
-    }
-    return "unknown";
-}
-
-const char *
-covey_strategy_name (covey_strategy_t strategy)
-{
-    switch (strategy) {
-        case COVEY_STRATEGY_MAJORITY:
-            return "majority";
-        case COVEY_STRATEGY_UNANIMOUS:
-            return "unanimous";
-        case COVEY_STRATEGY_WEIGHTED:
-            return "weighted";
-        case COVEY_STRATEGY_QUORUM:
-            return "quorum";
-    }
-    return "unknown";
+    static const char *const names[] = {"approve", "reject", "abstain",
+                                        "silent"};
+    assert (vote <= COVEY_VOTE_SILENT);
+    return names[vote];
 }
 
 const char *
 covey_outcome_name (covey_outcome_t outcome)
 {
-    switch (outcome) {
-        case COVEY_OUTCOME_OPEN:
-            return "open";
-        case COVEY_OUTCOME_ACCEPTED:
-            return "accepted";
-        case COVEY_OUTCOME_REJECTED:
-            return "rejected";
-        case COVEY_OUTCOME_NO_QUORUM:
-            return "noQuorum";
-        case COVEY_OUTCOME_EXPIRED:
-            return "expired";
-        case COVEY_OUTCOME_WITHDRAWN:
-            return "withdrawn";
-    }
-    return "unknown";
+    static const char *const names[] = {"open",     "accepted", "rejected",
+                                        "noQuorum", "expired",  "withdrawn",
+                                        "vetoed"};
+    assert (outcome <= COVEY_OUTCOME_VETOED);
+    return names[outcome];
 }

@@ -19,18 +19,19 @@ s_open (covey_strategy_t strategy, uint32_t quorum, size_t voters)
                   "m%04zu", voters - 1 - i);
         electorate[i].weight = COVEY_WEIGHT_ONE;
     }
-    covey_proposal_args_t args = {.id = "p1",
-                                  .swarm_id = "s1",
-                                  .proposer = "m0000",
-                                  .content = COVEY_CONTENT_TEXT,
-                                  .data = "paint it?",
-                                  .size = 9,
-                                  .rule = {strategy, quorum},
-                                  .opened_us = 1000,
-                                  .deadline_us = 2000,
-                                  .voters = electorate,
-                                  .voter_count = voters,
-                                  .swarm_version = 3};
+    covey_proposal_args_t args = {
+        .id = "p1",
+        .swarm_id = "s1",
+        .proposer = "m0000",
+        .content = COVEY_CONTENT_TEXT,
+        .data = "paint it?",
+        .size = 9,
+        .rule = {.strategy = strategy, .quorum_size = quorum},
+        .opened_us = 1000,
+        .deadline_us = 2000,
+        .voters = electorate,
+        .voter_count = voters,
+        .swarm_version = 3};
     covey_proposal_t *proposal = NULL;
     covey_errbuf_t err;
     covey_err_t code = covey_proposal_new (&args, &proposal, &err);
@@ -43,7 +44,8 @@ static covey_err_t
 s_cast (covey_proposal_t *self, const char *agent_id, covey_vote_t vote,
         int64_t now_us, covey_errbuf_t *err)
 {
-    covey_ballot_args_t ballot = {agent_id, vote, "because", NULL};
+    covey_ballot_args_t ballot = {
+        agent_id, {.vote = (uint8_t)vote}, "because", NULL};
     return covey_proposal_cast (self, &ballot, now_us, err);
 }
 
@@ -83,8 +85,7 @@ test_all_ballots_are_kept_and_the_last_of_a_voter_counts (void **state)
     assert_false (covey_proposal_ballot (p, 1)->counts);
     assert_true (covey_proposal_ballot (p, 2)->counts);
     assert_int_equal (covey_count_cast (covey_proposal_count (p)), 1);
-    assert_int_equal (covey_proposal_count (p)->standing[COVEY_VOTE_APPROVE],
-                      1);
+    assert_int_equal (covey_proposal_count (p)->members[COVEY_VOTE_APPROVE], 1);
     assert_true (covey_proposal_has_voted (p, 1));
     assert_false (covey_proposal_has_voted (p, 0));
     covey_proposal_destroy (&p);
@@ -141,7 +142,7 @@ test_quorums_that_make_no_sense_are_refused_at_the_opening (void **state)
 {
     (void)state;
     assert_null (s_open (COVEY_STRATEGY_QUORUM, 4, 3));
-    assert_null (s_open (COVEY_STRATEGY_MAJORITY, 2, 3));
+    assert_null (s_open (COVEY_STRATEGY_MAJORITY, 4, 3));
     assert_null (s_open (COVEY_STRATEGY_MAJORITY, 0, 0));
     covey_proposal_t *p = s_open (COVEY_STRATEGY_QUORUM, 3, 3);
     assert_non_null (p);
