@@ -1,10 +1,12 @@
 /*  agent_coordinator - who coordinates, as requests to the coordinator       */
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/control.h"
 #include "proto/json.h"
+#include "proto/json_scan.h"
 
 static covey_err_t
 s_order (covey_agent_t *self, const char *method, const char *node,
@@ -17,6 +19,51 @@ s_order (covey_agent_t *self, const char *method, const char *node,
     return covey_i_control (
         self, &call, &ref.base,
         timeout_ms > 0 ? timeout_ms : COVEY_AGENT_REQUEST_MS, result_p);
+}
+
+/*  {"a":1} becomes {"consistency":"stale","a":1}, which the caller frees.    */
+static covey_err_t
+s_read_params (const char *params, const char *consistency, char **text_p,
+               covey_errbuf_t *err)
+{
+    size_t size = strlen (params);
+    covey_err_t rc =
+        covey_json_check (params, size, COVEY_JSON_DEPTH_MAX, "params", err);
+    if (rc)
+        return rc;
+    covey_slice_t object = covey_json_trim (params, size);
+    if (*object.text != '{')
+        return covey_fail (err, COVEY_INVALID, "params must be an object");
+    covey_slice_t inner = covey_json_trim (object.text + 1, object.size - 2);
+    covey_buf_t json;
+    covey_buf_init (&json, size + 6 * strlen (consistency) + 64);
+    covey_buf_puts (&json, "{\"consistency\":");
+    covey_json_quote (&json, consistency, strlen (consistency));
+    covey_buf_puts (&json, inner.size ? "," : "");
+    (void)covey_buf_append (&json, inner.text, inner.size); /* it has room    */
+    covey_buf_putc (&json, '}');
+    *text_p = covey_buf_steal (&json);
+    covey_buf_deinit (&json);
+    return COVEY_OK;
+}
+
+covey_err_t
+covey_agent_read (covey_agent_t *self, const char *method,
+                  const char *params_json, const char *consistency,
+                  int timeout_ms, char **result_p)
+{
+    assert (self && method && result_p);
+    covey_errbuf_t why;
+    char *params = NULL;
+    covey_err_t rc =
+        s_read_params (params_json ? params_json : "{}",
+                       consistency ? consistency : "default", &params, &why);
+    if (rc)
+        return covey_fail (covey_errbuf (), rc, "%s: %s", method, why.text);
+    rc = covey_agent_request (self, COVEY_SERVICE_COORDINATOR, method, params,
+                              timeout_ms, result_p);
+    free (params);
+    return rc;
 }
 
 covey_err_t

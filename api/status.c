@@ -69,13 +69,42 @@ s_put_coordinator (covey_buf_t *to, const Covey__Control__CoordinatorStatus *c)
         covey_buf_puts (to, i ? "," : "");
         covey_json_quote (to, c->members[i], strlen (c->members[i]));
     }
-    covey_buf_printf (
-        to,
-        "],\"quorum\":%u,\"logIndex\":%" PRIu64
-        ",\"agents\":%u,\"tasksQueued\":%u,\"tasksRunning\":%u,"
-        "\"tasksEnded\":%" PRIu64 ",\"swarms\":%u,\"votesOpen\":%u}",
-        c->quorum, c->log_index, c->agents, c->tasks_queued, c->tasks_running,
-        c->tasks_ended, c->swarms, c->votes_open);
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {{"quorum", c->quorum},
+                  {"agents", c->agents},
+                  {"tasksQueued", c->tasks_queued},
+                  {"tasksRunning", c->tasks_running},
+                  {"tasksEnded", c->tasks_ended},
+                  {"swarms", c->swarms},
+                  {"votesOpen", c->votes_open},
+                  {"coordinationsOpen", c->coordinations_open},
+                  {"memoryEntries", c->memory_entries},
+                  {"memoryBytes", c->memory_bytes},
+                  {"memoryRevision", c->memory_revision},
+                  {"logIndex", c->log_index},
+                  {"applied", c->applied},
+                  {"snapshotIndex", c->snapshot_index},
+                  {"logBytes", c->log_bytes},
+                  {"commits", c->commits},
+                  {"elections", c->elections},
+                  {"snapshots", c->snapshots},
+                  {"installed", c->installed},
+                  {"reloads", c->reloads},
+                  {"restarts", c->restarts},
+                  {"forwarded", c->forwarded},
+                  {"waiting", c->waiting},
+                  {"refused", c->refused},
+                  {"messagesRefused", c->messages_refused},
+                  {"factsKept", c->facts_kept},
+                  {"factsDropped", c->facts_dropped}};
+    covey_buf_puts (to, "],");
+    s_put_text (to, "node", c->node);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        covey_buf_printf (to, ",\"%s\":%" PRIu64, counts[i].key,
+                          counts[i].value);
+    covey_buf_putc (to, '}');
 }
 
 static void

@@ -29,7 +29,8 @@ typedef enum {
 typedef struct {
     const char *flag;      /* "listen" for --listen; NULL: no option          */
     const char *env;       /* "COVEY_LISTEN" or NULL                          */
-    const char *key;       /* in covey.conf: "listen" or NULL                 */
+    const char *key;       /* what others call it: in covey.conf "listen", in
+                              the params of a method "agentType"; or NULL     */
     covey_opt_kind_t kind; /* of its value                                    */
     char letter;           /* 'n' for -n, or 0                                */
     bool secret;           /* never printed                                   */

@@ -31,11 +31,17 @@ typedef struct covey_cli covey_cli_t;
     always there.                                                             */
 enum {
     COVEY_CLI_NODE = 1,     /* talks to a node: --endpoint, --data, --timeout */
-    COVEY_CLI_WATCH = 2,    /* a listing: --watch                             */
+    COVEY_CLI_WATCH = 2,    /* shows what may change: --watch                 */
     COVEY_CLI_STREAM = 4,   /* runs until it is told to stop (SIGINT)         */
     COVEY_CLI_SETTINGS = 8, /* takes the node's settings as options           */
-    COVEY_CLI_HIDDEN = 16   /* not in the overview                            */
+    COVEY_CLI_HIDDEN = 16,  /* not in the overview                            */
+    COVEY_CLI_READ = 32,    /* asks the coordinator: --consistency            */
+    COVEY_CLI_PAGE = 64,    /* for a part of a list: --limit, --after         */
+    COVEY_CLI_LISTING =
+        COVEY_CLI_NODE | COVEY_CLI_WATCH | COVEY_CLI_READ | COVEY_CLI_PAGE
 };
+
+struct covey_ask; /* cli/ask.h                                                */
 
 typedef struct {
     const char *name;    /* "status", "task submit"                           */
@@ -48,6 +54,7 @@ typedef struct {
     size_t args_min, args_max;  /* positional arguments                       */
     int timeout_ms; /* of each call, where --timeout means something else; 0:
                        --timeout                                              */
+    const struct covey_ask *ask; /* what it asks the coordinator, or NULL     */
     int (*run) (covey_cli_t *cli); /* returns the exit code                   */
 } covey_cli_command_t;
 

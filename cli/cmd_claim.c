@@ -6,11 +6,10 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/claim_run.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/filter.h"
-#include "cli/listing.h"
 
 #define CALL_TIMEOUT_MS 5000
 #define RUN_TTL_MS 30000    /* renewed while a command runs                   */
@@ -22,16 +21,18 @@
         .min = 1, .max = COVEY_AGENT_ID_MAX, .value = "AGENT",         \
         .doc = "the holder; default: you, as user@host"                \
     }
-#define NAME_OPTION \
-    COVEY_LIST_OPTION ("name", "NAME", "a name: a port, a branch, anything")
+#define NAME_OPTION                          \
+    COVEY_ASK_LIST ("name", "names", "NAME", \
+                    "a name: a port, a branch, anything")
 #define LITERAL_OPTION                                                  \
     {                                                                   \
         .flag = "literal",                                              \
         .doc = "PATHs are file names: * ? [ \\ mean themselves in them" \
     }
-#define SHARED_OPTION                                                 \
-    {                                                                 \
-        .flag = "shared", .doc = "share it with others that share it" \
+#define SHARED_OPTION                               \
+    {                                               \
+        .flag = "shared", .key = "shared",          \
+        .doc = "share it with others that share it" \
     }
 
 /* ------------------------------------------------------------------------ */
@@ -97,25 +98,33 @@ s_free_list (char **list)
     free (list);
 }
 
-/*  paths and names into params. An exit code, told why.                      */
+static bool
+s_has_resources (covey_cli_t *cli)
+{
+    return covey_options_positional_count (cli->options) +
+               covey_options_count (cli->options, "name") >
+           0;
+}
+
 static int
-s_put_resources (covey_cli_t *cli, json_t *params)
+s_fail_missing (covey_cli_t *cli)
+{
+    return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                           "PATH: is missing; usage: covey %s %s",
+                           cli->command->name, cli->command->args);
+}
+
+/*  The arguments into params; --name is there already.                      */
+static void
+s_put_paths (covey_cli_t *cli, json_t *params)
 {
     size_t count = covey_options_positional_count (cli->options);
-    if (count + covey_options_count (cli->options, "name") == 0) {
-        json_decref (params);
-        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "PATH: is missing; usage: covey %s %s",
-                               cli->command->name, cli->command->args);
-    }
     char **paths = s_paths (cli, count);
     json_t *list = json_array ();
     for (size_t i = 0; i < count; i++)
         json_array_append_new (list, json_string (paths[i]));
     json_object_set_new (params, "paths", list);
     s_free_list (paths);
-    covey_control_set_list (cli, params, "names", "name");
-    return COVEY_EXIT_OK;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -123,13 +132,9 @@ s_put_resources (covey_cli_t *cli, json_t *params)
 static const covey_opt_t s_acquire_options[] = {
     NAME_OPTION,
     SHARED_OPTION,
-    {.flag = "ttl",
-     .kind = COVEY_OPT_MS,
-     .min = 1000,
-     .max = 86400000,
-     .value = "MS",
-     .doc = "it ends when it is not renewed for so long; default: 10m, with a "
-            "COMMAND, which renews it, 30s"},
+    COVEY_ASK_MS ("ttl", NULL, 1000, 86400000,
+                  "it ends when it is not renewed for so long; default: 10m, "
+                  "with a COMMAND, which renews it, 30s"),
     {.flag = "wait",
      .kind = COVEY_OPT_MS,
      .def = "0",
@@ -138,17 +143,9 @@ static const covey_opt_t s_acquire_options[] = {
      .value = "MS",
      .doc = "for its turn; default: refused when not free"},
     AS_OPTION,
-    {.flag = "purpose",
-     .kind = COVEY_OPT_TEXT,
-     .max = COVEY_NAME_MAX,
-     .value = "TEXT",
-     .doc = "what for; others are told"},
-    {.flag = "task",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TASK",
-     .doc = "for this task"},
+    COVEY_ASK_TEXT ("purpose", NULL, 0, COVEY_NAME_MAX, "TEXT",
+                    "what for; others are told"),
+    COVEY_ASK_NAME ("task", NULL, "TASK", "for this task"),
     LITERAL_OPTION,
     {0}};
 
@@ -215,9 +212,7 @@ s_run_acquire (covey_cli_t *cli)
     if (covey_options_is_set (cli->options, "ttl"))
         options.ttl_ms = covey_cli_int (cli, "ttl");
     if (paths + covey_options_count (cli->options, "name") == 0)
-        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "PATH: is missing; usage: covey %s %s",
-                               cli->command->name, cli->command->args);
+        return s_fail_missing (cli);
     char **argv = covey_mem_new ((words + 1) * sizeof *argv);
     for (size_t i = 0; i < words; i++)
         argv[i] = covey_str_dup (covey_cli_arg (cli, paths + i));
@@ -250,24 +245,11 @@ const covey_cli_command_t covey_cmd_claim_acquire = {
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_renew_options[] = {{.flag = "ttl",
-                                               .kind = COVEY_OPT_MS,
-                                               .min = 1000,
-                                               .max = 86400000,
-                                               .value = "MS",
-                                               .doc = "from now on"},
-                                              {0}};
+static const covey_opt_t s_renew_options[] = {
+    COVEY_ASK_MS ("ttl", "ttl", 1000, 86400000, "from now on"), {0}};
 
-static int
-s_run_renew (covey_cli_t *cli)
-{
-    json_t *params = json_pack ("{s:s}", "claimId", covey_cli_arg (cli, 0));
-    covey_control_set_int (cli, params, "ttl", "ttl");
-    const covey_control_t control = {.method = "mesh.claim.renew",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
-}
+static const covey_ask_t s_renew = {.method = "mesh.claim.renew",
+                                    .args = {"claimId"}};
 
 const covey_cli_command_t covey_cmd_claim_renew = {
     .name = "claim renew",
@@ -277,50 +259,46 @@ const covey_cli_command_t covey_cmd_claim_renew = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_renew};
+    .ask = &s_renew,
+    .run = covey_ask_run};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_release_options[] = {
-    {.flag = "id",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "CLAIM",
-     .doc = "this claim, whatever it is on"},
+    COVEY_ASK_NAME ("id", "claimId", "CLAIM", "this claim, whatever it is on"),
     NAME_OPTION,
     AS_OPTION,
     LITERAL_OPTION,
-    {.flag = "force", .doc = "somebody else's; the holder is told --reason"},
-    {.flag = "reason",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_TEXT_MAX,
-     .value = "TEXT",
-     .doc = "why"},
+    {.flag = "force",
+     .key = "force",
+     .doc = "somebody else's; the holder is told --reason"},
+    COVEY_ASK_TEXT ("reason", "reason", 1, COVEY_TEXT_MAX, "TEXT", "why"),
     {0}};
+
+static const covey_ask_t s_release = {.method = "mesh.claim.release",
+                                      .add = s_put_paths};
 
 static int
 s_run_release (covey_cli_t *cli)
 {
     char holder[COVEY_AGENT_ID_MAX + 1];
-    bool force = covey_cli_flag (cli, "force");
     const char *id = covey_cli_text (cli, "id");
     if (!s_holder (cli, false, holder, sizeof holder))
         return COVEY_EXIT_USAGE;
-    if (force && !covey_cli_text (cli, "reason"))
+    if (covey_cli_flag (cli, "force") && !covey_cli_text (cli, "reason"))
         return covey_cli_fail (cli, COVEY_EXIT_USAGE,
                                "--force: needs --reason TEXT, which the holder "
                                "is told");
-    json_t *params = json_pack ("{s:s, s:b}", "holder", holder, "force", force);
-    covey_control_set (params, "reason", covey_cli_text (cli, "reason"));
-    covey_control_set (params, "claimId", id);
-    int exit_code = id ? COVEY_EXIT_OK : s_put_resources (cli, params);
-    if (exit_code)
-        return exit_code;
-    const covey_control_t control = {.method = "mesh.claim.release",
-                                     .params = params};
-    return covey_control_show (cli, &control);
+    if (!id && !s_has_resources (cli))
+        return s_fail_missing (cli);
+    if (id && s_has_resources (cli))
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                               "--id: \"%s\": does not go with PATH or --name; "
+                               "give one of them",
+                               id);
+    json_t *params = covey_ask_params (cli);
+    covey_control_set (params, "holder", holder);
+    return covey_ask_with (cli, params);
 }
 
 const covey_cli_command_t covey_cmd_claim_release = {
@@ -332,12 +310,16 @@ const covey_cli_command_t covey_cmd_claim_release = {
     .options = s_release_options,
     .needs = COVEY_CLI_NODE,
     .args_max = COVEY_LIST_MAX,
+    .ask = &s_release,
     .run = s_run_release};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_check_options[] = {
     NAME_OPTION, AS_OPTION, SHARED_OPTION, LITERAL_OPTION, {0}};
+
+static const covey_ask_t s_check = {.method = "mesh.claim.check",
+                                    .add = s_put_paths};
 
 /*  "src/a.c is held by ann until ...: purpose"                               */
 static int
@@ -370,19 +352,11 @@ s_run_check (covey_cli_t *cli)
     char *result = NULL;
     if (!s_holder (cli, false, holder, sizeof holder))
         return COVEY_EXIT_USAGE;
-    json_t *params = json_pack ("{s:s, s:b}", "holder", holder, "shared",
-                                covey_cli_flag (cli, "shared"));
-    int exit_code = s_put_resources (cli, params);
-    if (exit_code)
-        return exit_code;
-    exit_code = covey_cli_connect (cli);
-    if (exit_code) {
-        json_decref (params);
-        return exit_code;
-    }
-    const covey_control_t control = {.method = "mesh.claim.check",
-                                     .params = params};
-    exit_code = covey_control_ask (cli, &control, &result);
+    if (!s_has_resources (cli))
+        return s_fail_missing (cli);
+    json_t *params = covey_ask_params (cli);
+    covey_control_set (params, "holder", holder);
+    int exit_code = covey_ask (cli, params, &result);
     if (exit_code)
         return exit_code;
     char *free_text = covey_listing_text (result, "free");
@@ -403,110 +377,68 @@ const covey_cli_command_t covey_cmd_claim_check = {
     .text = "For hooks: silent and 0 when all of it is free or held by --as; "
             "one line and 1 when somebody else holds some of it.",
     .options = s_check_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_max = COVEY_LIST_MAX,
+    .ask = &s_check,
     .run = s_run_check};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_list_options[] = {
-    {.flag = "state",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "waiting|held|released|expired",
-     .value = "STATE",
-     .doc = "only in this state; default: held and waiting ones"},
-    {.flag = "as",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_AGENT_ID_MAX,
-     .value = "AGENT",
-     .doc = "only of this holder"},
+    COVEY_ASK_CHOICE ("state", "state", "waiting|held|released|expired",
+                      "STATE",
+                      "only in this state; default: held and waiting ones"),
+    COVEY_ASK_AGENT ("as", "holder", "only of this holder"),
     NAME_OPTION,
     LITERAL_OPTION,
-    {.flag = "limit",
-     .letter = 'n',
-     .kind = COVEY_OPT_INT,
-     .def = "100",
-     .min = 1,
-     .max = 1000,
-     .value = "N",
-     .doc = "at most N"},
-    {.flag = "after",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "CLAIM",
-     .doc = "go on after this one"},
     {0}};
 
-static covey_err_t
-s_fetch_list (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
-    covey_control_set (query, "state", covey_cli_text (cli, "state"));
-    covey_control_set (query, "holder", covey_cli_text (cli, "as"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    if (covey_options_positional_count (cli->options) +
-        covey_options_count (cli->options, "name"))
-        (void)s_put_resources (cli, query);
-    return covey_control_fetch (cli, "mesh.claim.list", query, json_p);
-}
+static const covey_column_t s_columns[] = {
+    {"ID", "id", COVEY_CELL_TEXT},
+    {"STATE", "state", COVEY_CELL_STATE},
+    {"HOLDER", "holder", COVEY_CELL_TEXT},
+    {"SHARED", "shared", COVEY_CELL_TEXT},
+    {"PATHS", "paths", COVEY_CELL_TEXT},
+    {"NAMES", "names", COVEY_CELL_TEXT},
+    {"UNTIL", "leaseEndsAt", COVEY_CELL_TIME},
+    {"TASK", "taskId", COVEY_CELL_TEXT},
+    {"PURPOSE", "purpose", COVEY_CELL_TEXT},
+    {0}};
 
-static int
-s_run_list (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"ID", "id", COVEY_CELL_TEXT},
-        {"STATE", "state", COVEY_CELL_STATE},
-        {"HOLDER", "holder", COVEY_CELL_TEXT},
-        {"SHARED", "shared", COVEY_CELL_TEXT},
-        {"PATHS", "paths", COVEY_CELL_TEXT},
-        {"NAMES", "names", COVEY_CELL_TEXT},
-        {"UNTIL", "leaseEndsAt", COVEY_CELL_TIME},
-        {"TASK", "taskId", COVEY_CELL_TEXT},
-        {"PURPOSE", "purpose", COVEY_CELL_TEXT},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_list,
-                                            .member = "claims",
-                                            .columns = columns,
-                                            .empty = "no claims"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_list = {
+    .method = "mesh.claim.list",
+    .listing = COVEY_ASK_TABLE ("claims", s_columns, "no claims"),
+    .add = s_put_paths};
 
 const covey_cli_command_t covey_cmd_claim_list = {
     .name = "claim list",
     .args = "[PATH...]",
     .summary = "list claims, or those that meet PATHs",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
+    .needs = COVEY_CLI_LISTING,
     .args_max = COVEY_LIST_MAX,
-    .run = s_run_list};
+    .ask = &s_list,
+    .run = covey_ask_run};
 
 const covey_cli_command_t covey_cmd_claims = {
     .name = "claims",
     .args = "[PATH...]",
     .summary = "list claims (short for covey claim list)",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
+    .needs = COVEY_CLI_LISTING,
     .args_max = COVEY_LIST_MAX,
-    .run = s_run_list};
+    .ask = &s_list,
+    .run = covey_ask_run};
 
-static int
-s_run_show (covey_cli_t *cli)
-{
-    const covey_control_t control = {
-        .method = "mesh.claim.show",
-        .params = json_pack ("{s:s}", "claimId", covey_cli_arg (cli, 0)),
-        .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
-}
+static const covey_ask_t s_show = {.method = "mesh.claim.show",
+                                   .args = {"claimId"}};
 
 const covey_cli_command_t covey_cmd_claim_show = {
     .name = "claim show",
     .args = "CLAIM",
     .summary = "show a claim: state, holder, lease, what it waits for",
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_show};
+    .ask = &s_show,
+    .run = covey_ask_run};

@@ -2,21 +2,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/filter.h"
-#include "cli/listing.h"
 
 #define CALL_TIMEOUT_MS 5000
 #define WAIT_MARGIN_MS 5000
+#define DAY_MS 86400000
 
 /*  Exit code of a session that ended: with success, without, without agreement.
  */
 static int
-s_show_ended (covey_cli_t *cli, char **result_p)
+s_judge (const char *json)
 {
-    char *success = covey_listing_text (*result_p, "success");
-    char *code = covey_listing_text (*result_p, "code");
+    char *success = covey_listing_text (json, "success");
+    char *code = covey_listing_text (json, "code");
     int exit_code = COVEY_EXIT_OK;
     if (code && strcmp (code, "NO_CONSENSUS") == 0)
         exit_code = COVEY_EXIT_NOCONSENSUS;
@@ -24,74 +24,42 @@ s_show_ended (covey_cli_t *cli, char **result_p)
         exit_code = COVEY_EXIT_FAILED;
     free (success);
     free (code);
-    covey_listing_show (cli, result_p);
     return exit_code;
 }
 
-static int
-s_wait (covey_cli_t *cli, const char *id, int timeout_ms)
-{
-    char *result = NULL;
-    covey_err_t rc =
-        covey_coordination_wait (cli->agent, id, timeout_ms, &result);
-    return rc ? covey_cli_fail_rc (cli, rc, id) : s_show_ended (cli, &result);
-}
-
-/* ------------------------------------------------------------------------ */
-
 static const covey_opt_t s_options[] = {
     {.flag = "strategy",
+     .key = "strategy",
      .letter = 's',
      .kind = COVEY_OPT_CHOICE,
      .def = "parallel",
      .choices = "sequential|parallel|hierarchical|consensus",
      .value = "STRATEGY",
      .doc = "how they work together"},
-    COVEY_LIST_OPTION ("cap", "CAPABILITY",
-                       "each agent must be able to do this"),
-    {.flag = "agent-type",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TYPE",
-     .doc = "each agent must be of this type"},
-    {.flag = "min",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = 64,
-     .value = "N",
-     .doc = "fewer agents are not enough; default 1, hierarchical 2"},
-    {.flag = "max",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = 64,
-     .value = "N",
-     .doc = "more are not needed; default: --min"},
+    COVEY_ASK_LIST ("cap", "requiredCapabilities", "CAPABILITY",
+                    "each agent must be able to do this"),
+    COVEY_ASK_NAME ("agent-type", "agentType", "TYPE",
+                    "each agent must be of this type"),
+    COVEY_ASK_INT ("min", "minAgents", 1, 64,
+                   "fewer agents are not enough; default 1, hierarchical 2"),
+    COVEY_ASK_INT ("max", "maxAgents", 1, 64,
+                   "more are not needed; default: --min"),
     {.flag = "input",
      .letter = 'i',
      .kind = COVEY_OPT_TEXT,
      .max = COVEY_PAYLOAD_MAX,
      .value = "JSON|@FILE|-",
      .doc = "what every agent gets to work on"},
-    {.flag = "leader",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_AGENT_ID_MAX,
-     .value = "AGENT",
-     .doc = "hierarchical: who splits and merges; default: the first that "
-            "accepts"},
-    {.flag = "voting",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "majority|unanimous|weighted|quorum",
-     .value = "STRATEGY",
-     .doc = "consensus: what decides; default majority"},
-    {.flag = "quorum",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = 64,
-     .value = "N",
-     .doc = "consensus: votes that --voting quorum needs"},
+    COVEY_ASK_AGENT ("leader", "leader",
+                     "hierarchical: who splits and merges; default: the first "
+                     "that accepts"),
+    COVEY_ASK_CHOICE ("voting", "votingStrategy",
+                      "majority|unanimous|weighted|quorum", "STRATEGY",
+                      "consensus: what decides; default majority"),
+    COVEY_ASK_INT ("quorum", "quorumSize", 1, 64,
+                   "consensus: votes that --voting quorum needs"),
     {.flag = "on-failure",
+     .key = "onFailure",
      .kind = COVEY_OPT_CHOICE,
      .def = "continue",
      .choices = "continue|fail",
@@ -99,98 +67,62 @@ static const covey_opt_t s_options[] = {
      .doc = "when an agent fails and nobody is in reserve: go on with those "
             "that are left, down to --min, or fail"},
     {.flag = "gather-timeout",
+     .key = "gatherTimeout",
      .kind = COVEY_OPT_MS,
      .def = "10s",
      .min = 1,
-     .max = 86400000,
+     .max = DAY_MS,
      .value = "MS",
      .doc = "how long agents may take to accept"},
     {.flag = "step-timeout",
+     .key = "stepTimeout",
      .kind = COVEY_OPT_MS,
      .def = "10m",
      .min = 1,
-     .max = 86400000,
+     .max = DAY_MS,
      .value = "MS",
      .doc = "how long one agent may work on one step"},
     {.flag = "timeout",
+     .key = "timeout",
      .letter = 't',
      .kind = COVEY_OPT_MS,
      .def = "1h",
      .min = 1,
-     .max = 86400000,
+     .max = DAY_MS,
      .value = "MS",
      .doc = "how long the whole may take"},
-    {.flag = "attempts",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = 10,
-     .value = "N",
-     .doc = "of a step by one agent, before it counts as failed; default 2"},
-    {.flag = "lease",
-     .kind = COVEY_OPT_MS,
-     .min = 100,
-     .max = 86400000,
-     .value = "MS",
-     .doc = "an agent counts as failed after this time without a report"},
-    {.flag = "id",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "ID",
-     .doc = "id of the session; default: one is made up"},
+    COVEY_ASK_INT ("attempts", "attempts", 1, 10,
+                   "of a step by one agent, before it counts as failed; "
+                   "default 2"),
+    COVEY_ASK_MS ("lease", "lease", 100, DAY_MS,
+                  "an agent counts as failed after this time without a report"),
+    COVEY_ASK_NAME ("id", "coordinationId", "ID",
+                    "id of the session; default: one is made up"),
     {.flag = "wait",
      .doc = "until it is completed; exit code 1 without success, 6 without "
             "consensus"},
     {0}};
 
-static json_t *
-s_params (covey_cli_t *cli)
-{
-    json_t *params = json_object ();
-    covey_control_set (params, "coordinationId", covey_cli_text (cli, "id"));
-    covey_control_set (params, "objective", covey_cli_arg (cli, 0));
-    covey_control_set (params, "strategy", covey_cli_text (cli, "strategy"));
-    covey_control_set_list (cli, params, "requiredCapabilities", "cap");
-    covey_control_set (params, "agentType", covey_cli_text (cli, "agent-type"));
-    covey_control_set_int (cli, params, "minAgents", "min");
-    covey_control_set_int (cli, params, "maxAgents", "max");
-    covey_control_set (params, "leader", covey_cli_text (cli, "leader"));
-    covey_control_set (params, "votingStrategy",
-                       covey_cli_text (cli, "voting"));
-    covey_control_set_int (cli, params, "quorumSize", "quorum");
-    covey_control_set (params, "onFailure", covey_cli_text (cli, "on-failure"));
-    covey_control_set_int (cli, params, "gatherTimeout", "gather-timeout");
-    covey_control_set_int (cli, params, "stepTimeout", "step-timeout");
-    covey_control_set_int (cli, params, "timeout", "timeout");
-    covey_control_set_int (cli, params, "attempts", "attempts");
-    covey_control_set_int (cli, params, "lease", "lease");
-    return params;
-}
+static const covey_ask_t s_ask = {.method = "mesh.coordinate",
+                                  .args = {"objective"},
+                                  .wait = covey_coordination_wait,
+                                  .judge = s_judge};
 
 static int
 s_coordinate (covey_cli_t *cli, const char *input, const char *content)
 {
     char *result = NULL;
     const covey_control_t control = {.method = "mesh.coordinate",
-                                     .params = s_params (cli),
+                                     .params = covey_ask_params (cli),
                                      .key = "input",
                                      .content = content,
                                      .payload = input,
                                      .what = covey_cli_arg (cli, 0)};
     int exit_code = covey_control_ask (cli, &control, &result);
-    if (exit_code)
-        return exit_code;
-    if (!covey_cli_flag (cli, "wait")) {
-        covey_listing_show (cli, &result);
-        return COVEY_EXIT_OK;
-    }
-    char *id = covey_listing_text (result, "id");
-    covey_free (result);
-    exit_code =
-        id ? s_wait (cli, id, covey_cli_int (cli, "timeout") + WAIT_MARGIN_MS)
-           : COVEY_EXIT_FAILED;
-    free (id);
-    return exit_code;
+    return exit_code ? exit_code
+                     : covey_ask_finish (cli, &result,
+                                         covey_cli_int (cli, "timeout") +
+                                             WAIT_MARGIN_MS);
 }
 
 /*  What goes only with some strategies is told before anybody is asked.     */
@@ -268,88 +200,40 @@ const covey_cli_command_t covey_cmd_coordinate = {
     .timeout_ms = CALL_TIMEOUT_MS,
     .args_min = 1,
     .args_max = 1,
+    .ask = &s_ask,
     .run = s_run};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_show_options[] = {
-    {.flag = "wait",
-     .doc = "until it is completed; exit code 1 without success, 6 without "
-            "consensus"},
-    {.flag = "wait-timeout",
-     .kind = COVEY_OPT_MS,
-     .def = "10m",
-     .min = 1,
-     .max = 86400000,
-     .value = "MS",
-     .doc = "how long --wait waits"},
+    COVEY_ASK_WAIT ("until it is completed; exit code 1 without success, 6 "
+                    "without consensus"),
     {0}};
 
-static int
-s_run_show (covey_cli_t *cli)
-{
-    const char *id = covey_cli_arg (cli, 0);
-    char *result = NULL;
-    int exit_code = covey_cli_connect (cli);
-    if (exit_code)
-        return exit_code;
-    if (covey_cli_flag (cli, "wait"))
-        return s_wait (cli, id, covey_cli_int (cli, "wait-timeout"));
-    const covey_control_t control = {
-        .method = "mesh.coordination.show",
-        .params = json_pack ("{s:s}", "coordinationId", id),
-        .what = id};
-    exit_code = covey_control_ask (cli, &control, &result);
-    if (!exit_code)
-        covey_listing_show (cli, &result);
-    return exit_code;
-}
+static const covey_ask_t s_show = {.method = "mesh.coordination.show",
+                                   .args = {"coordinationId"},
+                                   .wait = covey_coordination_wait,
+                                   .judge = s_judge};
 
 const covey_cli_command_t covey_cmd_coordinate_show = {
     .name = "coordinate show",
     .args = "SESSION",
     .summary = "show a coordination session: agents, steps, outcome",
     .options = s_show_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_show};
+    .ask = &s_show,
+    .run = covey_ask_run};
 
-static const covey_opt_t s_reason_options[] = {{.flag = "reason",
-                                                .kind = COVEY_OPT_TEXT,
-                                                .max = COVEY_TEXT_MAX,
-                                                .value = "TEXT",
-                                                .doc = "why"},
-                                               {0}};
+static const covey_opt_t s_reason_options[] = {COVEY_ASK_REASON, {0}};
 
-static int
-s_change (covey_cli_t *cli, const char *method)
-{
-    const char *id = covey_cli_arg (cli, 0);
-    json_t *params = json_pack ("{s:s}", "coordinationId", id);
-    covey_control_set (params, "reason", covey_cli_text (cli, "reason"));
-    const covey_control_t control = {
-        .method = method, .params = params, .what = id};
-    return covey_control_show (cli, &control);
-}
-
-static int
-s_run_cancel (covey_cli_t *cli)
-{
-    return s_change (cli, "mesh.coordination.cancel");
-}
-
-static int
-s_run_pause (covey_cli_t *cli)
-{
-    return s_change (cli, "mesh.coordination.pause");
-}
-
-static int
-s_run_resume (covey_cli_t *cli)
-{
-    return s_change (cli, "mesh.coordination.resume");
-}
+static const covey_ask_t s_cancel = {.method = "mesh.coordination.cancel",
+                                     .args = {"coordinationId"}};
+static const covey_ask_t s_pause = {.method = "mesh.coordination.pause",
+                                    .args = {"coordinationId"}};
+static const covey_ask_t s_resume = {.method = "mesh.coordination.resume",
+                                     .args = {"coordinationId"}};
 
 const covey_cli_command_t covey_cmd_coordinate_cancel = {
     .name = "coordinate cancel",
@@ -359,7 +243,8 @@ const covey_cli_command_t covey_cmd_coordinate_cancel = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_cancel};
+    .ask = &s_cancel,
+    .run = covey_ask_run};
 
 const covey_cli_command_t covey_cmd_coordinate_pause = {
     .name = "coordinate pause",
@@ -369,7 +254,8 @@ const covey_cli_command_t covey_cmd_coordinate_pause = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_pause};
+    .ask = &s_pause,
+    .run = covey_ask_run};
 
 const covey_cli_command_t covey_cmd_coordinate_resume = {
     .name = "coordinate resume",
@@ -379,74 +265,44 @@ const covey_cli_command_t covey_cmd_coordinate_resume = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_resume};
+    .ask = &s_resume,
+    .run = covey_ask_run};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_list_options[] = {
-    {.flag = "state",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "forming|active|paused|completing|completed",
-     .value = "STATE",
-     .doc = "only in this state"},
-    {.flag = "limit",
-     .letter = 'n',
-     .kind = COVEY_OPT_INT,
-     .def = "100",
-     .min = 1,
-     .max = 1000,
-     .value = "N",
-     .doc = "at most N"},
-    {.flag = "after",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "SESSION",
-     .doc = "go on after this one"},
+    COVEY_ASK_STATE ("forming|active|paused|completing|completed"), {0}};
+
+static const covey_column_t s_columns[] = {
+    {"ID", "id", COVEY_CELL_TEXT},
+    {"STRATEGY", "strategy", COVEY_CELL_TEXT},
+    {"STATE", "state", COVEY_CELL_STATE},
+    {"%", "progress", COVEY_CELL_NUMBER},
+    {"SUCCESS", "success", COVEY_CELL_TEXT},
+    {"PARTICIPANTS", "participants", COVEY_CELL_TEXT},
+    {"OPENED", "openedAt", COVEY_CELL_AGE},
+    {"OBJECTIVE", "objective", COVEY_CELL_TEXT},
     {0}};
 
-static covey_err_t
-s_fetch_list (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
-    covey_control_set (query, "state", covey_cli_text (cli, "state"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    return covey_control_fetch (cli, "mesh.coordination.list", query, json_p);
-}
-
-static int
-s_run_list (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"ID", "id", COVEY_CELL_TEXT},
-        {"STRATEGY", "strategy", COVEY_CELL_TEXT},
-        {"STATE", "state", COVEY_CELL_STATE},
-        {"%", "progress", COVEY_CELL_NUMBER},
-        {"SUCCESS", "success", COVEY_CELL_TEXT},
-        {"PARTICIPANTS", "participants", COVEY_CELL_TEXT},
-        {"OPENED", "openedAt", COVEY_CELL_AGE},
-        {"OBJECTIVE", "objective", COVEY_CELL_TEXT},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_list,
-                                            .member = "coordinations",
-                                            .columns = columns,
-                                            .empty = "no coordinations"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_list = {
+    .method = "mesh.coordination.list",
+    .listing =
+        COVEY_ASK_TABLE ("coordinations", s_columns, "no coordinations")};
 
 const covey_cli_command_t covey_cmd_coordinate_list = {
     .name = "coordinate list",
     .args = "",
     .summary = "list coordination sessions",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
-    .run = s_run_list};
+    .needs = COVEY_CLI_LISTING,
+    .ask = &s_list,
+    .run = covey_ask_run};
 
 const covey_cli_command_t covey_cmd_coordinations = {
     .name = "coordinations",
     .args = "",
     .summary = "list coordination sessions (short for covey coordinate list)",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
-    .run = s_run_list};
+    .needs = COVEY_CLI_LISTING,
+    .ask = &s_list,
+    .run = covey_ask_run};

@@ -40,9 +40,11 @@ s_fetch (covey_cli_t *cli, char **json_p)
     json_t *params = s_params (cli);
     if (!params) /* it was looked at before */
         return COVEY_INVALID;
-    return covey_control_fetch (
-        cli, json_object_size (params) ? "mesh.setLimits" : "mesh.limits",
-        params, json_p);
+    if (json_object_size (params))
+        return covey_control_fetch (cli, "mesh.setLimits", params, json_p);
+    covey_control_set (params, "consistency",
+                       covey_cli_text (cli, "consistency"));
+    return covey_control_fetch (cli, "mesh.limits", params, json_p);
 }
 
 static void
@@ -73,7 +75,13 @@ s_run (covey_cli_t *cli)
     json_t *params = s_params (cli);
     if (!params)
         return COVEY_EXIT_USAGE;
+    bool sets = json_object_size (params) > 0;
     json_decref (params);
+    if (sets && covey_options_is_set (cli->options, "consistency"))
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                               "--consistency: \"%s\": is for reading limits, "
+                               "not for setting them",
+                               covey_cli_text (cli, "consistency"));
     int exit_code = covey_cli_connect (cli);
     return exit_code ? exit_code : covey_listing_run (cli, &listing);
 }
@@ -87,6 +95,6 @@ const covey_cli_command_t covey_cmd_limits = {
         "its state. One below what there is refuses more until there is "
         "less; of what is kept after its end the oldest go at once. Agents "
         "cannot set limits.",
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_max = 32,
     .run = s_run};

@@ -4,35 +4,36 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/filter.h"
-#include "cli/listing.h"
 #include "proto/control.pb-c.h"
 #include "proto/json.h"
 
 #define TTL_MAX 315360000000 /* ten years */
 
-#define AS_OPTION                                                    \
-    {                                                                \
-        .flag = "as", .env = "COVEY_AGENT_ID", .def = "operator",    \
-        .kind = COVEY_OPT_TEXT, .min = 1, .max = COVEY_AGENT_ID_MAX, \
-        .value = "AGENT", .doc = "for whom"                          \
-    }
-#define LEVEL_OPTION(means)                                             \
-    {                                                                   \
-        .flag = "level", .letter = 'l', .kind = COVEY_OPT_CHOICE,       \
-        .choices = "read|write|admin", .value = "LEVEL", .doc = (means) \
-    }
-#define REVISION_OPTION(means)                                              \
-    {                                                                       \
-        .flag = "revision", .letter = 'r', .kind = COVEY_OPT_INT, .min = 1, \
-        .max = INT64_MAX, .value = "N", .doc = (means)                      \
-    }
-#define TTL_OPTION(means)                                              \
+#define AS_OPTION                                                      \
     {                                                                  \
-        .flag = "ttl", .kind = COVEY_OPT_MS, .min = 1, .max = TTL_MAX, \
-        .value = "TIME", .doc = (means)                                \
+        .flag = "as", .key = "agentId", .env = "COVEY_AGENT_ID",       \
+        .def = "operator", .kind = COVEY_OPT_TEXT, .min = 1,           \
+        .max = COVEY_AGENT_ID_MAX, .value = "AGENT", .doc = "for whom" \
+    }
+#define LEVEL_OPTION(means)                                      \
+    {                                                            \
+        .flag = "level", .key = "accessLevel", .letter = 'l',    \
+        .kind = COVEY_OPT_CHOICE, .choices = "read|write|admin", \
+        .value = "LEVEL", .doc = (means)                         \
+    }
+#define REVISION_OPTION(member, means)                                   \
+    {                                                                    \
+        .flag = "revision", .key = (member), .letter = 'r',              \
+        .kind = COVEY_OPT_INT, .min = 1, .max = INT64_MAX, .value = "N", \
+        .doc = (means)                                                   \
+    }
+#define TTL_OPTION(means)                                            \
+    {                                                                \
+        .flag = "ttl", .key = "ttl", .kind = COVEY_OPT_MS, .min = 1, \
+        .max = TTL_MAX, .value = "TIME", .doc = (means)              \
     }
 
 /*  The agent of --as, or NULL, told why.                                    */
@@ -48,38 +49,11 @@ s_actor (covey_cli_t *cli)
     return NULL;
 }
 
-static void
-s_set_consistency (covey_cli_t *cli, json_t *params)
-{
-    covey_control_set (params, "consistency",
-                       covey_cli_text (cli, "consistency"));
-}
-
-/*  Ask with an object that has the key and for whom, and show the answer.   */
+/*  For commands that an agent is named for.                                 */
 static int
-s_ask (covey_cli_t *cli, const char *method, json_t *params, char **result_p)
+s_run_as (covey_cli_t *cli)
 {
-    const char *actor = s_actor (cli);
-    int exit_code = actor ? covey_cli_connect (cli) : COVEY_EXIT_USAGE;
-    if (exit_code) {
-        json_decref (params);
-        return exit_code;
-    }
-    covey_control_set (params, "key", covey_cli_arg (cli, 0));
-    covey_control_set (params, "agentId", actor);
-    const covey_control_t control = {
-        .method = method, .params = params, .what = covey_cli_arg (cli, 0)};
-    return covey_control_ask (cli, &control, result_p);
-}
-
-static int
-s_ask_and_show (covey_cli_t *cli, const char *method, json_t *params)
-{
-    char *result = NULL;
-    int exit_code = s_ask (cli, method, params, &result);
-    if (!exit_code)
-        covey_listing_show (cli, &result);
-    return exit_code;
+    return s_actor (cli) ? covey_ask_run (cli) : COVEY_EXIT_USAGE;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -94,16 +68,12 @@ static const covey_opt_t s_put_options[] = {
      .doc = "what the value is; auto: JSON if it is JSON, else text, else "
             "bytes"},
     {.flag = "create", .doc = "only if the key has no value"},
-    REVISION_OPTION ("only if the key is at this revision"),
+    REVISION_OPTION (NULL, "only if the key is at this revision"),
     LEVEL_OPTION ("what others may do; default: as it is, read for a new key"),
     TTL_OPTION ("how long it stays; default: for ever"),
-    COVEY_LIST_OPTION ("tag", "TAG", "a label"),
-    {.flag = "history",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = 64,
-     .value = "N",
-     .doc = "versions to keep; default: as it is, 8 for a new key"},
+    COVEY_ASK_LIST ("tag", NULL, "TAG", "a label"),
+    COVEY_ASK_INT ("history", NULL, 1, 64,
+                   "versions to keep; default: as it is, 8 for a new key"),
     AS_OPTION,
     {0}};
 
@@ -233,14 +203,6 @@ const covey_cli_command_t covey_cmd_memory_put = {
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_get_options[] = {
-    REVISION_OPTION ("an earlier version"),
-    {.flag = "announce",
-     .doc = "tell everybody that it was read (memory:retrieved)"},
-    COVEY_CONSISTENCY_OPTION,
-    AS_OPTION,
-    {0}};
-
 /*  The bytes of the value, and a line feed where they have none.            */
 static int
 s_put_value (covey_cli_t *cli, const char *json)
@@ -264,40 +226,67 @@ s_put_value (covey_cli_t *cli, const char *json)
     return COVEY_EXIT_OK;
 }
 
+/*  The value, or with --json all that is known of it. Frees the result.      */
+static int
+s_print (covey_cli_t *cli, char **result_p)
+{
+    int exit_code = COVEY_EXIT_OK;
+    if (cli->json)
+        covey_listing_show (cli, result_p);
+    else
+        exit_code = s_put_value (cli, *result_p);
+    covey_free (*result_p);
+    return exit_code;
+}
+
+static const covey_opt_t s_get_options[] = {
+    REVISION_OPTION ("revision", "an earlier version"),
+    {.flag = "announce",
+     .doc = "tell everybody that it was read (memory:retrieved)"},
+    {.flag = "as",
+     .env = "COVEY_AGENT_ID",
+     .def = "operator",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_AGENT_ID_MAX,
+     .value = "AGENT",
+     .doc = "who announces"},
+    {0}};
+
+static const covey_ask_t s_get = {.method = "memory.get", .args = {"key"}};
+
+/*  memory.retrieve: a command, told to all.                                 */
+static int
+s_announce (covey_cli_t *cli, char **result_p)
+{
+    static const char *const others[] = {"revision", "consistency"};
+    const char *actor = s_actor (cli);
+    if (!actor)
+        return COVEY_EXIT_USAGE;
+    for (size_t i = 0; i < 2; i++)
+        if (covey_options_is_set (cli->options, others[i]))
+            return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                                   "--%s: \"%s\": does not go with --announce",
+                                   others[i], covey_cli_text (cli, others[i]));
+    int exit_code = covey_cli_connect (cli);
+    if (exit_code)
+        return exit_code;
+    const char *key = covey_cli_arg (cli, 0);
+    const covey_control_t control = {
+        .method = "memory.retrieve",
+        .params = json_pack ("{s:s, s:s}", "key", key, "agentId", actor),
+        .what = key};
+    return covey_control_ask (cli, &control, result_p);
+}
+
 static int
 s_run_get (covey_cli_t *cli)
 {
-    bool announce = covey_cli_flag (cli, "announce");
-    if (announce && covey_options_is_set (cli->options, "revision"))
-        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "--revision: \"%s\": does not go with "
-                               "--announce",
-                               covey_cli_text (cli, "revision"));
     char *result = NULL;
-    int exit_code;
-    if (announce)
-        exit_code = s_ask (cli, "memory.retrieve", json_object (), &result);
-    else {
-        json_t *params = json_pack ("{s:s}", "key", covey_cli_arg (cli, 0));
-        covey_control_set_int (cli, params, "revision", "revision");
-        s_set_consistency (cli, params);
-        const covey_control_t control = {.method = "memory.get",
-                                         .params = params,
-                                         .what = covey_cli_arg (cli, 0)};
-        exit_code = covey_cli_connect (cli);
-        if (exit_code)
-            json_decref (params);
-        else
-            exit_code = covey_control_ask (cli, &control, &result);
-    }
-    if (exit_code)
-        return exit_code;
-    if (cli->json)
-        covey_listing_show (cli, &result);
-    else
-        exit_code = s_put_value (cli, result);
-    covey_free (result);
-    return exit_code;
+    int exit_code = covey_cli_flag (cli, "announce")
+                        ? s_announce (cli, &result)
+                        : covey_ask (cli, covey_ask_params (cli), &result);
+    return exit_code ? exit_code : s_print (cli, &result);
 }
 
 const covey_cli_command_t covey_cmd_memory_get = {
@@ -307,59 +296,41 @@ const covey_cli_command_t covey_cmd_memory_get = {
     .text = "Prints the value and nothing else; --json prints what is known of "
             "it, too.",
     .options = s_get_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
+    .ask = &s_get,
     .run = s_run_get};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_incr_options[] = {
     {.flag = "by",
+     .key = "by",
      .kind = COVEY_OPT_INT,
      .def = "1",
      .min = INT64_MIN,
      .max = INT64_MAX,
      .value = "N",
      .doc = "how much to add"},
-    {.flag = "min",
-     .kind = COVEY_OPT_INT,
-     .min = INT64_MIN,
-     .max = INT64_MAX,
-     .value = "N",
-     .doc = "refuse a sum below"},
-    {.flag = "max",
-     .kind = COVEY_OPT_INT,
-     .min = INT64_MIN,
-     .max = INT64_MAX,
-     .value = "N",
-     .doc = "refuse a sum above"},
+    COVEY_ASK_INT ("min", "min", INT64_MIN, INT64_MAX, "refuse a sum below"),
+    COVEY_ASK_INT ("max", "max", INT64_MIN, INT64_MAX, "refuse a sum above"),
     LEVEL_OPTION ("of a new counter; default: write"),
     TTL_OPTION ("how long it stays from now on; default: as it is"),
-    COVEY_LIST_OPTION ("tag", "TAG", "a label of a new counter"),
+    COVEY_ASK_LIST ("tag", "tags", "TAG", "a label of a new counter"),
     AS_OPTION,
     {0}};
+
+static const covey_ask_t s_incr = {.method = "memory.incr", .args = {"key"}};
 
 static int
 s_run_incr (covey_cli_t *cli)
 {
-    json_t *params = json_object ();
     char *result = NULL;
-    covey_control_set_int (cli, params, "by", "by");
-    covey_control_set_int (cli, params, "min", "min");
-    covey_control_set_int (cli, params, "max", "max");
-    covey_control_set_int (cli, params, "ttl", "ttl");
-    covey_control_set (params, "accessLevel", covey_cli_text (cli, "level"));
-    covey_control_set_list (cli, params, "tags", "tag");
-    int exit_code = s_ask (cli, "memory.incr", params, &result);
-    if (exit_code)
-        return exit_code;
-    if (cli->json)
-        covey_listing_show (cli, &result);
-    else
-        exit_code = s_put_value (cli, result);
-    covey_free (result);
-    return exit_code;
+    int exit_code = COVEY_EXIT_USAGE;
+    if (s_actor (cli))
+        exit_code = covey_ask (cli, covey_ask_params (cli), &result);
+    return exit_code ? exit_code : s_print (cli, &result);
 }
 
 const covey_cli_command_t covey_cmd_memory_incr = {
@@ -372,20 +343,18 @@ const covey_cli_command_t covey_cmd_memory_incr = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
+    .ask = &s_incr,
     .run = s_run_incr};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_delete_options[] = {
-    REVISION_OPTION ("only if the key is at this revision"), AS_OPTION, {0}};
+    REVISION_OPTION ("expectedRevision", "only if the key is at this revision"),
+    AS_OPTION,
+    {0}};
 
-static int
-s_run_delete (covey_cli_t *cli)
-{
-    json_t *params = json_object ();
-    covey_control_set_int (cli, params, "expectedRevision", "revision");
-    return s_ask_and_show (cli, "memory.delete", params);
-}
+static const covey_ask_t s_delete = {.method = "memory.delete",
+                                     .args = {"key"}};
 
 const covey_cli_command_t covey_cmd_memory_delete = {
     .name = "memory delete",
@@ -395,33 +364,20 @@ const covey_cli_command_t covey_cmd_memory_delete = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_delete};
+    .ask = &s_delete,
+    .run = s_run_as};
 
 static const covey_opt_t s_share_options[] = {
-    COVEY_LIST_OPTION ("to", "AGENT",
-                       "an agent that gets the value; default: all who "
-                       "subscribed to memory:shared"),
+    COVEY_ASK_LIST ("to", "targets", "AGENT",
+                    "an agent that gets the value; default: all who "
+                    "subscribed to memory:shared"),
     LEVEL_OPTION ("what others may do from now on"),
-    {.flag = "owner",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_AGENT_ID_MAX,
-     .value = "AGENT",
-     .doc = "who owns it from now on"},
-    REVISION_OPTION ("only if the key is at this revision"),
+    COVEY_ASK_AGENT ("owner", "owner", "who owns it from now on"),
+    REVISION_OPTION ("expectedRevision", "only if the key is at this revision"),
     AS_OPTION,
     {0}};
 
-static int
-s_run_share (covey_cli_t *cli)
-{
-    json_t *params = json_object ();
-    covey_control_set_list (cli, params, "targets", "to");
-    covey_control_set (params, "accessLevel", covey_cli_text (cli, "level"));
-    covey_control_set (params, "owner", covey_cli_text (cli, "owner"));
-    covey_control_set_int (cli, params, "expectedRevision", "revision");
-    return s_ask_and_show (cli, "memory.share", params);
-}
+static const covey_ask_t s_share = {.method = "memory.share", .args = {"key"}};
 
 const covey_cli_command_t covey_cmd_memory_share = {
     .name = "memory share",
@@ -431,148 +387,79 @@ const covey_cli_command_t covey_cmd_memory_share = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_share};
+    .ask = &s_share,
+    .run = s_run_as};
 
 /* ------------------------------------------------------------------------ */
 
-#define LIMIT_OPTION                                                         \
-    {                                                                        \
-        .flag = "limit", .letter = 'n', .kind = COVEY_OPT_INT, .def = "100", \
-        .min = 1, .max = 1000, .value = "N", .doc = "at most N"              \
-    }
-#define AFTER_OPTION(what)                                                    \
-    {                                                                         \
-        .flag = "after", .kind = COVEY_OPT_TEXT, .min = 1,                    \
-        .max = COVEY_NAME_MAX, .value = (what), .doc = "go on after this one" \
-    }
-
 static const covey_opt_t s_list_options[] = {
-    {.flag = "tag",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TAG",
-     .doc = "only with this tag"},
-    {.flag = "values", .doc = "with the values"},
-    LIMIT_OPTION,
-    AFTER_OPTION ("KEY"),
-    COVEY_CONSISTENCY_OPTION,
+    COVEY_ASK_NAME ("tag", "tag", "TAG", "only with this tag"),
+    {.flag = "values", .key = "values", .doc = "with the values"},
     {0}};
 
-static covey_err_t
-s_fetch_list (covey_cli_t *cli, char **json_p)
-{
-    json_t *query =
-        json_pack ("{s:i, s:b}", "limit", covey_cli_int (cli, "limit"),
-                   "values", covey_cli_flag (cli, "values"));
-    covey_control_set (query, "prefix", covey_cli_arg (cli, 0));
-    covey_control_set (query, "tag", covey_cli_text (cli, "tag"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    s_set_consistency (cli, query);
-    return covey_control_fetch (cli, "memory.list", query, json_p);
-}
+static const covey_column_t s_columns[] = {
+    {"KEY", "key", COVEY_CELL_TEXT},
+    {"REVISION", "revision", COVEY_CELL_NUMBER},
+    {"SIZE", "size", COVEY_CELL_NUMBER},
+    {"LEVEL", "accessLevel", COVEY_CELL_TEXT},
+    {"OWNER", "owner", COVEY_CELL_TEXT},
+    {"WRITTEN", "writtenAt", COVEY_CELL_AGE},
+    {"TAGS", "tags", COVEY_CELL_TEXT},
+    {"VALUE", "value", COVEY_CELL_TEXT},
+    {0}};
 
-static int
-s_run_list (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"KEY", "key", COVEY_CELL_TEXT},
-        {"REVISION", "revision", COVEY_CELL_NUMBER},
-        {"SIZE", "size", COVEY_CELL_NUMBER},
-        {"LEVEL", "accessLevel", COVEY_CELL_TEXT},
-        {"OWNER", "owner", COVEY_CELL_TEXT},
-        {"WRITTEN", "writtenAt", COVEY_CELL_AGE},
-        {"TAGS", "tags", COVEY_CELL_TEXT},
-        {"VALUE", "value", COVEY_CELL_TEXT},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_list,
-                                            .member = "entries",
-                                            .columns = columns,
-                                            .empty = "no keys"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_list = {
+    .method = "memory.list",
+    .args = {"prefix"},
+    .listing = COVEY_ASK_TABLE ("entries", s_columns, "no keys")};
 
 const covey_cli_command_t covey_cmd_memory_list = {.name = "memory list",
                                                    .args = "[PREFIX]",
                                                    .summary = "list keys",
                                                    .options = s_list_options,
-                                                   .needs = COVEY_CLI_NODE |
-                                                            COVEY_CLI_WATCH,
+                                                   .needs = COVEY_CLI_LISTING,
                                                    .args_max = 1,
-                                                   .run = s_run_list};
+                                                   .ask = &s_list,
+                                                   .run = covey_ask_run};
 
-static const covey_opt_t s_history_options[] = {COVEY_CONSISTENCY_OPTION, {0}};
+static const covey_column_t s_version_columns[] = {
+    {"REVISION", "revision", COVEY_CELL_NUMBER},
+    {"WRITTEN", "writtenAt", COVEY_CELL_TIME},
+    {"AUTHOR", "author", COVEY_CELL_TEXT},
+    {"GONE", "reason", COVEY_CELL_TEXT},
+    {"SIZE", "size", COVEY_CELL_NUMBER},
+    {"VALUE", "value", COVEY_CELL_TEXT},
+    {0}};
 
-static covey_err_t
-s_fetch_history (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:s}", "key", covey_cli_arg (cli, 0));
-    s_set_consistency (cli, query);
-    return covey_control_fetch (cli, "memory.history", query, json_p);
-}
-
-static int
-s_run_history (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"REVISION", "revision", COVEY_CELL_NUMBER},
-        {"WRITTEN", "writtenAt", COVEY_CELL_TIME},
-        {"AUTHOR", "author", COVEY_CELL_TEXT},
-        {"GONE", "reason", COVEY_CELL_TEXT},
-        {"SIZE", "size", COVEY_CELL_NUMBER},
-        {"VALUE", "value", COVEY_CELL_TEXT},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_history,
-                                            .member = "entries",
-                                            .columns = columns,
-                                            .empty = "no versions"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_history = {
+    .method = "memory.history",
+    .args = {"key"},
+    .listing = COVEY_ASK_TABLE ("entries", s_version_columns, "no versions")};
 
 const covey_cli_command_t covey_cmd_memory_history = {
     .name = "memory history",
     .args = "KEY",
     .summary = "show the versions of a key that are kept, the newest first",
-    .options = s_history_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_history};
+    .ask = &s_history,
+    .run = covey_ask_run};
 
-static const covey_opt_t s_spaces_options[] = {
-    LIMIT_OPTION, AFTER_OPTION ("NAMESPACE"), COVEY_CONSISTENCY_OPTION, {0}};
+static const covey_column_t s_space_columns[] = {
+    {"NAMESPACE", "name", COVEY_CELL_TEXT},
+    {"KEYS", "entries", COVEY_CELL_NUMBER},
+    {"BYTES", "bytes", COVEY_CELL_NUMBER},
+    {0}};
 
-static covey_err_t
-s_fetch_spaces (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    s_set_consistency (cli, query);
-    return covey_control_fetch (cli, "memory.namespaces", query, json_p);
-}
-
-static int
-s_run_spaces (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"NAMESPACE", "name", COVEY_CELL_TEXT},
-        {"KEYS", "entries", COVEY_CELL_NUMBER},
-        {"BYTES", "bytes", COVEY_CELL_NUMBER},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_spaces,
-                                            .member = "namespaces",
-                                            .columns = columns,
-                                            .empty = "no keys"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_spaces = {
+    .method = "memory.namespaces",
+    .listing = COVEY_ASK_TABLE ("namespaces", s_space_columns, "no keys")};
 
 const covey_cli_command_t covey_cmd_memory_namespaces = {
     .name = "memory namespaces",
     .args = "",
     .summary = "show namespaces and what is in them",
-    .options = s_spaces_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
-    .run = s_run_spaces};
+    .needs = COVEY_CLI_LISTING,
+    .ask = &s_spaces,
+    .run = covey_ask_run};

@@ -202,6 +202,7 @@ static int
 s_run_watch (covey_cli_t *cli)
 {
     const covey_memory_query_t query = {
+        .consistency = covey_cli_text (cli, "consistency"),
         .prefix = covey_cli_arg (cli, 0),
         .tag = covey_cli_text (cli, "tag"),
         .no_values = covey_cli_flag (cli, "keys-only"),
@@ -228,7 +229,7 @@ const covey_cli_command_t covey_cmd_memory_watch = {
             "none twice; also when the node or\nthe coordinator was away in "
             "between.",
     .options = s_watch_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_STREAM,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ | COVEY_CLI_STREAM,
     .timeout_ms = CALL_TIMEOUT_MS,
     .args_max = 1,
     .run = s_run_watch};

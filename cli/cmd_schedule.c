@@ -3,17 +3,17 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/str.h"
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/listing.h"
 #include "cli/task_opts.h"
 
 static const covey_opt_t s_add_options[] = {
-    COVEY_TASK_NAME_OPTION ("cron", "FIELDS",
-                            "[second] minute hour day month weekday in UTC, "
-                            "or @hourly, @daily, @weekly, @monthly, @yearly"),
-    COVEY_TASK_MS_OPTION ("every", 100, "instead of --cron: this far apart"),
+    COVEY_ASK_NAME ("cron", "cron", "FIELDS",
+                    "[second] minute hour day month weekday in UTC, or "
+                    "@hourly, @daily, @weekly, @monthly, @yearly"),
+    COVEY_ASK_MS ("every", "every", 100, COVEY_TASK_YEAR_MS,
+                  "instead of --cron: this far apart"),
     {.flag = "at",
      .kind = COVEY_OPT_TIME,
      .value = "TIME",
@@ -22,34 +22,26 @@ static const covey_opt_t s_add_options[] = {
      .kind = COVEY_OPT_TIME,
      .value = "TIME",
      .doc = "not after it"},
-    {.flag = "times",
-     .kind = COVEY_OPT_INT,
-     .min = 1,
-     .max = INT64_C (1000000000000),
-     .value = "N",
-     .doc = "it ends after so many"},
-    {.flag = "overlap",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "skip|bufferOne|bufferAll|cancelOther|allowAll",
-     .value = "POLICY",
-     .doc = "when the task of the last time still runs; default skip"},
-    COVEY_TASK_MS_OPTION ("catch-up", 0,
-                          "how far back times are made up that passed while "
-                          "no coordinator was there; default 1m"),
+    COVEY_ASK_INT ("times", "times", 1, INT64_C (1000000000000),
+                   "it ends after so many"),
+    COVEY_ASK_CHOICE ("overlap", "overlap",
+                      "skip|bufferOne|bufferAll|cancelOther|allowAll", "POLICY",
+                      "when the task of the last time still runs; default "
+                      "skip"),
+    COVEY_ASK_MS ("catch-up", "catchUp", 0, COVEY_TASK_YEAR_MS,
+                  "how far back times are made up that passed while no "
+                  "coordinator was there; default 1m"),
     COVEY_TASK_OPTIONS,
     {0}};
 
-/*  The schedule's own params; NULL after saying what is wrong.              */
+static const covey_ask_t s_add_ask = {.method = "task.schedule.add",
+                                      .args = {"scheduleId"}};
+
+/*  With the task's members too; NULL after saying what is wrong.            */
 static json_t *
 s_add_params (covey_cli_t *cli)
 {
-    json_t *params = json_object ();
-    covey_control_set (params, "scheduleId", covey_cli_arg (cli, 0));
-    covey_control_set (params, "cron", covey_cli_text (cli, "cron"));
-    covey_control_set_int (cli, params, "every", "every");
-    covey_control_set_int (cli, params, "times", "times");
-    covey_control_set (params, "overlap", covey_cli_text (cli, "overlap"));
-    covey_control_set_int (cli, params, "catchUp", "catch-up");
+    json_t *params = covey_ask_params (cli);
     if (!covey_task_opts_set_time (cli, params, "startsAt", "at") &&
         !covey_task_opts_set_time (cli, params, "endsAt", "until"))
         return params;
@@ -82,7 +74,7 @@ static int
 s_add (covey_cli_t *cli, json_t *params, const char *input, const char *content)
 {
     char *result = NULL;
-    const covey_control_t task = {.params = covey_task_opts_params (cli),
+    const covey_control_t task = {.params = covey_task_opts_take (params),
                                   .key = "input",
                                   .content = content,
                                   .payload = input};
@@ -139,101 +131,57 @@ const covey_cli_command_t covey_cmd_task_schedule_add = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
+    .ask = &s_add_ask,
     .run = s_run_add};
 
 /* ------------------------------------------------------------------------ */
 
 static const covey_opt_t s_list_options[] = {
-    {.flag = "state",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "active|paused|ended",
-     .value = "STATE",
-     .doc = "only in this state"},
-    {.flag = "limit",
-     .letter = 'n',
-     .kind = COVEY_OPT_INT,
-     .def = "100",
-     .min = 1,
-     .max = 1000,
-     .value = "N",
-     .doc = "at most N"},
-    COVEY_TASK_NAME_OPTION ("after", "SCHEDULE", "go on after this one"),
-    COVEY_CONSISTENCY_OPTION,
+    COVEY_ASK_STATE ("active|paused|ended"), {0}};
+
+static const covey_column_t s_columns[] = {
+    {"ID", "id", COVEY_CELL_TEXT},
+    {"TYPE", "taskType", COVEY_CELL_TEXT},
+    {"STATE", "state", COVEY_CELL_STATE},
+    {"CRON", "cron", COVEY_CELL_TEXT},
+    {"EVERY", "every", COVEY_CELL_NUMBER},
+    {"NEXT", "nextAt", COVEY_CELL_TIME},
+    {"LAST", "lastAt", COVEY_CELL_TIME},
+    {"RUNS", "runs", COVEY_CELL_NUMBER},
+    {"SKIPPED", "skipped", COVEY_CELL_NUMBER},
+    {"MISSED", "missed", COVEY_CELL_NUMBER},
     {0}};
 
-static covey_err_t
-s_fetch (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
-    covey_control_set (query, "state", covey_cli_text (cli, "state"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    covey_control_set (query, "consistency",
-                       covey_cli_text (cli, "consistency"));
-    return covey_control_fetch (cli, "task.schedule.list", query, json_p);
-}
-
-static int
-s_run_list (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"ID", "id", COVEY_CELL_TEXT},
-        {"TYPE", "taskType", COVEY_CELL_TEXT},
-        {"STATE", "state", COVEY_CELL_STATE},
-        {"CRON", "cron", COVEY_CELL_TEXT},
-        {"EVERY", "every", COVEY_CELL_NUMBER},
-        {"NEXT", "nextAt", COVEY_CELL_TIME},
-        {"LAST", "lastAt", COVEY_CELL_TIME},
-        {"RUNS", "runs", COVEY_CELL_NUMBER},
-        {"SKIPPED", "skipped", COVEY_CELL_NUMBER},
-        {"MISSED", "missed", COVEY_CELL_NUMBER},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch,
-                                            .member = "schedules",
-                                            .columns = columns,
-                                            .empty = "no schedules"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_list = {
+    .method = "task.schedule.list",
+    .listing = COVEY_ASK_TABLE ("schedules", s_columns, "no schedules")};
 
 const covey_cli_command_t covey_cmd_task_schedule_list = {
     .name = "task schedule list",
     .args = "",
     .summary = "list schedules: when is the next time, what was left out",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
-    .run = s_run_list};
+    .needs = COVEY_CLI_LISTING,
+    .ask = &s_list,
+    .run = covey_ask_run};
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_show_options[] = {COVEY_CONSISTENCY_OPTION, {0}};
-
-/*  "task schedule pause" is the method task.schedule.pause of one schedule. */
-static int
-s_run_ref (covey_cli_t *cli)
-{
-    const char *id = covey_cli_arg (cli, 0);
-    const char *verb = strrchr (cli->command->name, ' ') + 1;
-    char method[40] = "task.schedule.";
-    size_t size = strlen (method);
-    covey_str_copy (method + size, sizeof method - size, verb);
-    json_t *params = json_pack ("{s:s}", "scheduleId", id);
-    if (cli->command->options)
-        covey_control_set (params, "consistency",
-                           covey_cli_text (cli, "consistency"));
-    const covey_control_t control = {
-        .method = method, .params = params, .what = id};
-    return covey_control_show (cli, &control);
-}
+static const covey_ask_t s_show = {.method = "task.schedule.show",
+                                   .args = {"scheduleId"}};
 
 const covey_cli_command_t covey_cmd_task_schedule_show = {
     .name = "task schedule show",
     .args = "SCHEDULE",
     .summary = "show a schedule: its times, its counts, its task",
-    .options = s_show_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_ref};
+    .ask = &s_show,
+    .run = covey_ask_run};
+
+static const covey_ask_t s_pause = {.method = "task.schedule.pause",
+                                    .args = {"scheduleId"}};
 
 const covey_cli_command_t covey_cmd_task_schedule_pause = {
     .name = "task schedule pause",
@@ -242,7 +190,11 @@ const covey_cli_command_t covey_cmd_task_schedule_pause = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_ref};
+    .ask = &s_pause,
+    .run = covey_ask_run};
+
+static const covey_ask_t s_resume = {.method = "task.schedule.resume",
+                                     .args = {"scheduleId"}};
 
 const covey_cli_command_t covey_cmd_task_schedule_resume = {
     .name = "task schedule resume",
@@ -251,7 +203,11 @@ const covey_cli_command_t covey_cmd_task_schedule_resume = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_ref};
+    .ask = &s_resume,
+    .run = covey_ask_run};
+
+static const covey_ask_t s_delete = {.method = "task.schedule.delete",
+                                     .args = {"scheduleId"}};
 
 const covey_cli_command_t covey_cmd_task_schedule_delete = {
     .name = "task schedule delete",
@@ -260,4 +216,5 @@ const covey_cli_command_t covey_cmd_task_schedule_delete = {
     .needs = COVEY_CLI_NODE,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_ref};
+    .ask = &s_delete,
+    .run = covey_ask_run};

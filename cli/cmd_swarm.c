@@ -1,49 +1,24 @@
 /*  covey swarm form | join | leave | disband | show | list                   */
-#include <stdlib.h>
-
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/filter.h"
-#include "cli/listing.h"
-
-#define REASON_OPTION                                                    \
-    {                                                                    \
-        .flag = "reason", .kind = COVEY_OPT_TEXT, .max = COVEY_TEXT_MAX, \
-        .value = "TEXT", .doc = "why"                                    \
-    }
 
 static const covey_opt_t s_form_options[] = {
-    COVEY_LIST_OPTION ("member", "AGENT[:WEIGHT]",
-                       "a member and the weight of its vote (default 1)"),
-    {.flag = "objective",
-     .kind = COVEY_OPT_TEXT,
-     .max = COVEY_TEXT_MAX,
-     .value = "TEXT",
-     .doc = "what the swarm is for"},
-    {.flag = "leader",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_AGENT_ID_MAX,
-     .value = "AGENT",
-     .doc = "its leader"},
-    {.flag = "strategy",
-     .kind = COVEY_OPT_TEXT,
-     .min = 1,
-     .max = COVEY_NAME_MAX,
-     .value = "TEXT",
-     .doc = "how it works together"},
-    COVEY_LIST_OPTION ("tag", "TAG", "a label"),
+    COVEY_ASK_LIST ("member", NULL, "AGENT[:WEIGHT]",
+                    "a member and the weight of its vote (default 1)"),
+    COVEY_ASK_TEXT ("objective", "objective", 0, COVEY_TEXT_MAX, "TEXT",
+                    "what the swarm is for"),
+    COVEY_ASK_AGENT ("leader", "leader", "its leader"),
+    COVEY_ASK_NAME ("strategy", "strategy", "TEXT", "how it works together"),
+    COVEY_ASK_LIST ("tag", "tags", "TAG", "a label"),
     {0}};
+
+static const covey_ask_t s_form = {.method = "swarm.form", .args = {"swarmId"}};
 
 static int
 s_run_form (covey_cli_t *cli)
 {
-    json_t *params = json_object (), *members = json_array ();
-    covey_control_set (params, "swarmId", covey_cli_arg (cli, 0));
-    covey_control_set (params, "objective", covey_cli_text (cli, "objective"));
-    covey_control_set (params, "leader", covey_cli_text (cli, "leader"));
-    covey_control_set (params, "strategy", covey_cli_text (cli, "strategy"));
-    covey_control_set_list (cli, params, "tags", "tag");
+    json_t *params = covey_ask_params (cli), *members = json_array ();
     json_object_set_new (params, "members", members);
     size_t count = covey_options_count (cli->options, "member");
     for (size_t i = 0; i < count; i++) {
@@ -55,10 +30,7 @@ s_run_form (covey_cli_t *cli)
         }
         json_array_append_new (members, member);
     }
-    const covey_control_t control = {.method = "swarm.form",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
+    return covey_ask_with (cli, params);
 }
 
 const covey_cli_command_t covey_cmd_swarm_form = {.name = "swarm form",
@@ -69,59 +41,24 @@ const covey_cli_command_t covey_cmd_swarm_form = {.name = "swarm form",
                                                   .needs = COVEY_CLI_NODE,
                                                   .args_min = 1,
                                                   .args_max = 1,
+                                                  .ask = &s_form,
                                                   .run = s_run_form};
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_reason_options[] = {REASON_OPTION, {0}};
+static const covey_ask_t s_join = {.method = "swarm.join", .args = {"swarmId"}};
 
 static int
 s_run_join (covey_cli_t *cli)
 {
-    json_t *params =
+    json_t *member =
         covey_control_member (cli, "AGENT", covey_cli_arg (cli, 1));
-    if (!params)
+    if (!member)
         return COVEY_EXIT_USAGE;
-    covey_control_set (params, "swarmId", covey_cli_arg (cli, 0));
-    const covey_control_t control = {.method = "swarm.join",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
-}
-
-static int
-s_run_leave (covey_cli_t *cli)
-{
-    json_t *params = json_pack ("{s:s, s:s}", "swarmId", covey_cli_arg (cli, 0),
-                                "agentId", covey_cli_arg (cli, 1));
-    covey_control_set (params, "reason", covey_cli_text (cli, "reason"));
-    const covey_control_t control = {.method = "swarm.leave",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
-}
-
-static int
-s_run_disband (covey_cli_t *cli)
-{
-    json_t *params = json_pack ("{s:s}", "swarmId", covey_cli_arg (cli, 0));
-    covey_control_set (params, "reason", covey_cli_text (cli, "reason"));
-    const covey_control_t control = {.method = "swarm.disband",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
-}
-
-static int
-s_run_show (covey_cli_t *cli)
-{
-    json_t *params = json_pack ("{s:s}", "swarmId", covey_cli_arg (cli, 0));
-    covey_control_set (params, "consistency",
-                       covey_cli_text (cli, "consistency"));
-    const covey_control_t control = {.method = "swarm.show",
-                                     .params = params,
-                                     .what = covey_cli_arg (cli, 0)};
-    return covey_control_show (cli, &control);
+    json_t *params = covey_ask_params (cli);
+    json_object_update_missing (params, member);
+    json_decref (member);
+    return covey_ask_with (cli, params);
 }
 
 const covey_cli_command_t covey_cmd_swarm_join = {
@@ -131,7 +68,13 @@ const covey_cli_command_t covey_cmd_swarm_join = {
     .needs = COVEY_CLI_NODE,
     .args_min = 2,
     .args_max = 2,
+    .ask = &s_join,
     .run = s_run_join};
+
+static const covey_opt_t s_reason_options[] = {COVEY_ASK_REASON, {0}};
+
+static const covey_ask_t s_leave = {.method = "swarm.leave",
+                                    .args = {"swarmId", "agentId"}};
 
 const covey_cli_command_t covey_cmd_swarm_leave = {
     .name = "swarm leave",
@@ -141,7 +84,11 @@ const covey_cli_command_t covey_cmd_swarm_leave = {
     .needs = COVEY_CLI_NODE,
     .args_min = 2,
     .args_max = 2,
-    .run = s_run_leave};
+    .ask = &s_leave,
+    .run = covey_ask_run};
+
+static const covey_ask_t s_disband = {.method = "swarm.disband",
+                                      .args = {"swarmId"}};
 
 const covey_cli_command_t covey_cmd_swarm_disband = {.name = "swarm disband",
                                                      .args = "SWARM",
@@ -151,86 +98,52 @@ const covey_cli_command_t covey_cmd_swarm_disband = {.name = "swarm disband",
                                                      .needs = COVEY_CLI_NODE,
                                                      .args_min = 1,
                                                      .args_max = 1,
-                                                     .run = s_run_disband};
+                                                     .ask = &s_disband,
+                                                     .run = covey_ask_run};
 
-static const covey_opt_t s_show_options[] = {COVEY_CONSISTENCY_OPTION, {0}};
+static const covey_ask_t s_show = {.method = "swarm.show", .args = {"swarmId"}};
 
 const covey_cli_command_t covey_cmd_swarm_show = {
     .name = "swarm show",
     .args = "SWARM",
     .summary = "show a swarm: objective, members, weights, state",
-    .options = s_show_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_min = 1,
     .args_max = 1,
-    .run = s_run_show};
+    .ask = &s_show,
+    .run = covey_ask_run};
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_list_options[] = {{.flag = "state",
-                                              .kind = COVEY_OPT_CHOICE,
-                                              .choices = "active|disbanded",
-                                              .value = "STATE",
-                                              .doc = "only in this state"},
-                                             {.flag = "limit",
-                                              .letter = 'n',
-                                              .kind = COVEY_OPT_INT,
-                                              .def = "100",
-                                              .min = 1,
-                                              .max = 1000,
-                                              .value = "N",
-                                              .doc = "at most N"},
-                                             {.flag = "after",
-                                              .kind = COVEY_OPT_TEXT,
-                                              .min = 1,
-                                              .max = COVEY_NAME_MAX,
-                                              .value = "SWARM",
-                                              .doc = "go on after this one"},
-                                             COVEY_CONSISTENCY_OPTION,
-                                             {0}};
+static const covey_opt_t s_list_options[] = {
+    COVEY_ASK_STATE ("active|disbanded"), {0}};
 
-static covey_err_t
-s_fetch_list (covey_cli_t *cli, char **json_p)
-{
-    json_t *query = json_pack ("{s:i}", "limit", covey_cli_int (cli, "limit"));
-    covey_control_set (query, "state", covey_cli_text (cli, "state"));
-    covey_control_set (query, "after", covey_cli_text (cli, "after"));
-    covey_control_set (query, "consistency",
-                       covey_cli_text (cli, "consistency"));
-    return covey_control_fetch (cli, "swarm.list", query, json_p);
-}
+static const covey_column_t s_columns[] = {
+    {"ID", "id", COVEY_CELL_TEXT},
+    {"STATE", "state", COVEY_CELL_STATE},
+    {"LEADER", "leader", COVEY_CELL_TEXT},
+    {"FORMED", "formedAt", COVEY_CELL_AGE},
+    {"MEMBERS", "members", COVEY_CELL_TEXT},
+    {"OBJECTIVE", "objective", COVEY_CELL_TEXT},
+    {0}};
 
-static int
-s_run_list (covey_cli_t *cli)
-{
-    static const covey_column_t columns[] = {
-        {"ID", "id", COVEY_CELL_TEXT},
-        {"STATE", "state", COVEY_CELL_STATE},
-        {"LEADER", "leader", COVEY_CELL_TEXT},
-        {"FORMED", "formedAt", COVEY_CELL_AGE},
-        {"MEMBERS", "members", COVEY_CELL_TEXT},
-        {"OBJECTIVE", "objective", COVEY_CELL_TEXT},
-        {0}};
-    static const covey_listing_t listing = {.fetch = s_fetch_list,
-                                            .member = "swarms",
-                                            .columns = columns,
-                                            .empty = "no swarms"};
-    int exit_code = covey_cli_connect (cli);
-    return exit_code ? exit_code : covey_listing_run (cli, &listing);
-}
+static const covey_ask_t s_list = {
+    .method = "swarm.list",
+    .listing = COVEY_ASK_TABLE ("swarms", s_columns, "no swarms")};
 
 const covey_cli_command_t covey_cmd_swarm_list = {.name = "swarm list",
                                                   .args = "",
                                                   .summary = "list swarms",
                                                   .options = s_list_options,
-                                                  .needs = COVEY_CLI_NODE |
-                                                           COVEY_CLI_WATCH,
-                                                  .run = s_run_list};
+                                                  .needs = COVEY_CLI_LISTING,
+                                                  .ask = &s_list,
+                                                  .run = covey_ask_run};
 
 const covey_cli_command_t covey_cmd_swarms = {
     .name = "swarms",
     .args = "",
     .summary = "list swarms (short for covey swarm list)",
     .options = s_list_options,
-    .needs = COVEY_CLI_NODE | COVEY_CLI_WATCH,
-    .run = s_run_list};
+    .needs = COVEY_CLI_LISTING,
+    .ask = &s_list,
+    .run = covey_ask_run};

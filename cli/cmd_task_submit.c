@@ -5,57 +5,46 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
-#include "cli/listing.h"
 #include "cli/task_opts.h"
 #include "proto/json.h"
 
 static const covey_opt_t s_submit_options[] = {
     COVEY_TASK_OPTIONS,
-    COVEY_TASK_NAME_OPTION ("id", "ID",
-                            "id of the task; default: one is made up"),
-    COVEY_LIST_OPTION ("after", "ID", "not before this task is completed"),
-    {.flag = "dependency-policy",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "fail|ignore|wait",
-     .value = "POLICY",
-     .doc = "when a task of --after fails; default fail"},
-    {.flag = "deadline",
-     .kind = COVEY_OPT_MS,
-     .min = 1,
-     .max = COVEY_TASK_YEAR_MS,
-     .value = "MS",
-     .doc = "failed when not completed within this time"},
-    COVEY_TASK_MS_OPTION ("delay", 0, "not assigned before this time is over"),
+    COVEY_ASK_NAME ("id", "taskId", "ID",
+                    "id of the task; default: one is made up"),
+    COVEY_ASK_LIST ("after", "dependencies", "ID",
+                    "not before this task is completed"),
+    COVEY_ASK_CHOICE ("dependency-policy", "dependencyPolicy",
+                      "fail|ignore|wait", "POLICY",
+                      "when a task of --after fails; default fail"),
+    COVEY_ASK_MS ("deadline", NULL, 1, COVEY_TASK_YEAR_MS,
+                  "failed when not completed within this time"),
+    COVEY_ASK_MS ("delay", "delay", 0, COVEY_TASK_YEAR_MS,
+                  "not assigned before this time is over"),
     {.flag = "at",
      .kind = COVEY_OPT_TIME,
      .value = "TIME",
      .doc = "not assigned before this instant"},
-    COVEY_TASK_NAME_OPTION ("parent", "ID", "the task that this is a part of"),
-    {.flag = "parent-policy",
-     .kind = COVEY_OPT_CHOICE,
-     .choices = "cancel|request|abandon",
-     .value = "POLICY",
-     .doc = "when the parent ends; default cancel"},
-    COVEY_TASK_NAME_OPTION (
-        "key", "KEY", "submitting again with the same key gives the same task"),
+    COVEY_ASK_NAME ("parent", "parent", "ID",
+                    "the task that this is a part of"),
+    COVEY_ASK_CHOICE ("parent-policy", "parentPolicy", "cancel|request|abandon",
+                      "POLICY", "when the parent ends; default cancel"),
+    COVEY_ASK_NAME ("key", "idempotencyKey", "KEY",
+                    "submitting again with the same key gives the same task"),
     COVEY_TASK_WAIT_OPTIONS,
     {0}};
+
+static const covey_ask_t s_submit_ask = {.method = "task.submit",
+                                         .wait = covey_task_wait,
+                                         .judge = covey_task_opts_judge};
 
 static json_t *
 s_submit_params (covey_cli_t *cli)
 {
-    json_t *params = covey_task_opts_params (cli);
-    covey_control_set (params, "taskId", covey_cli_text (cli, "id"));
-    covey_control_set (params, "idempotencyKey", covey_cli_text (cli, "key"));
-    covey_control_set_list (cli, params, "dependencies", "after");
-    covey_control_set (params, "dependencyPolicy",
-                       covey_cli_text (cli, "dependency-policy"));
-    covey_control_set_int (cli, params, "delay", "delay");
-    covey_control_set (params, "parent", covey_cli_text (cli, "parent"));
-    covey_control_set (params, "parentPolicy",
-                       covey_cli_text (cli, "parent-policy"));
+    json_t *params = covey_ask_params (cli);
     if (covey_options_is_set (cli->options, "deadline")) {
         char text[40];
         covey_str_time (covey_clock_wall_us () +
@@ -79,17 +68,9 @@ s_submit (covey_cli_t *cli, json_t *params, const char *input,
                                      .payload = input,
                                      .what = covey_cli_text (cli, "type")};
     int exit_code = covey_control_ask (cli, &control, &result);
-    if (exit_code)
-        return exit_code;
-    if (!covey_cli_flag (cli, "wait")) {
-        covey_listing_show (cli, &result);
-        return COVEY_EXIT_OK;
-    }
-    char *id = covey_listing_text (result, "id");
-    covey_free (result);
-    exit_code = id ? covey_task_opts_wait (cli, id) : COVEY_EXIT_FAILED;
-    free (id);
-    return exit_code;
+    return exit_code ? exit_code
+                     : covey_ask_finish (cli, &result,
+                                         covey_cli_int (cli, "wait-timeout"));
 }
 
 /*  What one option cannot see of another.                                   */
@@ -144,6 +125,7 @@ const covey_cli_command_t covey_cmd_task_submit = {
     .summary = "have something done by an agent that can",
     .options = s_submit_options,
     .needs = COVEY_CLI_NODE,
+    .ask = &s_submit_ask,
     .run = s_run_submit};
 
 /* ------------------------------------------------------------------------ */
@@ -151,9 +133,8 @@ const covey_cli_command_t covey_cmd_task_submit = {
 #define BATCH_MAX ((size_t)4 * COVEY_PAYLOAD_MAX)
 
 static const covey_opt_t s_batch_options[] = {
-    COVEY_TASK_NAME_OPTION (
-        "key", "KEY",
-        "submitting again with the same key gives the same tasks"),
+    COVEY_ASK_NAME ("key", NULL, "KEY",
+                    "submitting again with the same key gives the same tasks"),
     {0}};
 
 /*  The file's array as {"tasks":[…]}, with all its digits.                  */

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/str.h"
-#include "cli/listing.h"
 #include "proto/json.h"
 #include "proto/json_scan.h"
 
@@ -80,50 +79,11 @@ covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
     return rc ? covey_cli_fail_rc (cli, rc, control->what) : COVEY_EXIT_OK;
 }
 
-int
-covey_control_show (covey_cli_t *cli, const covey_control_t *control)
-{
-    char *result = NULL;
-    int exit_code = covey_cli_connect (cli);
-    if (exit_code) {
-        json_decref (control->params);
-        return exit_code;
-    }
-    exit_code = covey_control_ask (cli, control, &result);
-    if (!exit_code)
-        covey_listing_show (cli, &result);
-    return exit_code;
-}
-
 void
 covey_control_set (json_t *params, const char *key, const char *text)
 {
     if (text)
         json_object_set_new (params, key, json_string (text));
-}
-
-void
-covey_control_set_list (covey_cli_t *cli, json_t *params, const char *key,
-                        const char *option)
-{
-    size_t count = covey_options_count (cli->options, option);
-    if (!count)
-        return;
-    json_t *list = json_array ();
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new (
-            list, json_string (covey_options_item (cli->options, option, i)));
-    json_object_set_new (params, key, list);
-}
-
-void
-covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
-                       const char *option)
-{
-    if (covey_options_is_set (cli->options, option))
-        json_object_set_new (
-            params, key,
-            json_integer (covey_options_int (cli->options, option)));
 }
 
 static int

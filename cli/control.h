@@ -35,17 +35,9 @@ covey_err_t covey_control_fetch (covey_cli_t *cli, const char *method,
 /*  Ask; an exit code, told why. The caller frees `*result_p`.               */
 int covey_control_ask (covey_cli_t *cli, const covey_control_t *control,
                        char **result_p);
-/*  Connect, ask, show the answer as one object.                             */
-int covey_control_show (covey_cli_t *cli, const covey_control_t *control);
 
 /*  Set `key` from an option or argument, nothing when it is NULL.           */
 void covey_control_set (json_t *params, const char *key, const char *text);
-/*  A list option as array of texts, nothing when it is not given.           */
-void covey_control_set_list (covey_cli_t *cli, json_t *params, const char *key,
-                             const char *option);
-/*  A number option that was given.                                          */
-void covey_control_set_int (covey_cli_t *cli, json_t *params, const char *key,
-                            const char *option);
 /*  The value of an --input option, which the caller frees. What stands on the
     command line must be JSON, so that a forgotten quote is noticed. A file or a
     pipe may hold anything: what is not JSON goes as text, what is not even text
@@ -55,14 +47,5 @@ int covey_control_read_input (covey_cli_t *cli, const char *arg, char **text_p,
 /*  "AGENT:WEIGHT" or "AGENT" as {"agentId":…,"weight":…}, or NULL, told why. */
 json_t *covey_control_member (covey_cli_t *cli, const char *option,
                               const char *text);
-/*  How fresh an answer has to be; goes into params as "consistency".         */
-#define COVEY_CONSISTENCY_OPTION                                   \
-    {                                                              \
-        .flag = "consistency", .kind = COVEY_OPT_CHOICE,           \
-        .choices = "stale|default|linearizable", .value = "LEVEL", \
-        .doc = "stale: any coordinator answers, also alone; "      \
-               "linearizable: a majority says that who answers "   \
-               "leads"                                             \
-    }
 
 #endif

@@ -10,6 +10,9 @@
 #define OPTION_WIDTH 27
 
 enum {
+    COMMON_LIMIT,
+    COMMON_AFTER,
+    COMMON_CONSISTENCY,
     COMMON_ENDPOINT,
     COMMON_DATA,
     COMMON_TIMEOUT,
@@ -18,6 +21,30 @@ enum {
 };
 
 static const covey_opt_t s_common[] = {
+    [COMMON_LIMIT] = {.flag = "limit",
+                      .key = "limit",
+                      .letter = 'n',
+                      .kind = COVEY_OPT_INT,
+                      .def = "100",
+                      .min = 1,
+                      .max = 1000,
+                      .value = "N",
+                      .doc = "at most N"},
+    [COMMON_AFTER] = {.flag = "after",
+                      .key = "after",
+                      .kind = COVEY_OPT_TEXT,
+                      .min = 1,
+                      .max = COVEY_NAME_MAX,
+                      .value = "ID",
+                      .doc = "go on after this one"},
+    [COMMON_CONSISTENCY] = {.flag = "consistency",
+                            .key = "consistency",
+                            .kind = COVEY_OPT_CHOICE,
+                            .choices = "stale|default|linearizable",
+                            .value = "LEVEL",
+                            .doc = "stale: any coordinator answers, also "
+                                   "alone; linearizable: a majority says that "
+                                   "who answers leads"},
     [COMMON_ENDPOINT] = {.flag = "endpoint",
                          .env = "COVEY_ENDPOINT",
                          .kind = COVEY_OPT_TEXT,
@@ -69,9 +96,14 @@ s_table_size (const covey_opt_t *table)
 static bool
 s_takes_common (const covey_cli_command_t *command, size_t index)
 {
-    if (index <= COMMON_TIMEOUT)
-        return command->needs & COVEY_CLI_NODE;
-    return index != COMMON_WATCH || (command->needs & COVEY_CLI_WATCH);
+    static const unsigned needs[] = {[COMMON_LIMIT] = COVEY_CLI_PAGE,
+                                     [COMMON_AFTER] = COVEY_CLI_PAGE,
+                                     [COMMON_CONSISTENCY] = COVEY_CLI_READ,
+                                     [COMMON_ENDPOINT] = COVEY_CLI_NODE,
+                                     [COMMON_DATA] = COVEY_CLI_NODE,
+                                     [COMMON_TIMEOUT] = COVEY_CLI_NODE,
+                                     [COMMON_WATCH] = COVEY_CLI_WATCH};
+    return index > COMMON_WATCH || (command->needs & needs[index]);
 }
 
 /*  Append what is not there yet by name; a letter that is taken is left out. */

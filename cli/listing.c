@@ -285,6 +285,52 @@ s_put_table (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
     free (grid.rows);
 }
 
+/*  A member of the answer itself: its `age`, or `next`. Empty: there is none.
+ */
+static covey_slice_t
+s_about (const char *json, const char *key)
+{
+    covey_slice_t answer = covey_json_trim (json, strlen (json));
+    if (!answer.size || *answer.text != '{')
+        return (covey_slice_t){NULL, 0};
+    return covey_json_get (answer, key);
+}
+
+/*  What people have to know about the whole: it is not from now, or not all. */
+static void
+s_put_about (covey_cli_t *cli, const char *json)
+{
+    covey_slice_t age = s_about (json, "age"), next = s_about (json, "next");
+    if (age.size)
+        printf ("as of %.*s ms ago\n", (int)age.size, age.text);
+    char *id = next.size && covey_json_is_string (next)
+                   ? covey_json_text (next, NULL)
+                   : NULL;
+    if (id) {
+        fputs ("there are more: --after ", stdout);
+        covey_cli_put_text (cli, id);
+        putchar ('\n');
+    }
+    free (id);
+}
+
+/*  {"a":1} of an answer that is 12 ms old: {"age":12,"a":1}.                 */
+static void
+s_put_line (covey_cli_t *cli, covey_slice_t age, covey_slice_t object)
+{
+    covey_buf_t line;
+    if (!age.size || *object.text != '{') {
+        covey_cli_put_json (cli, object.text, object.size);
+        return;
+    }
+    covey_buf_init (&line, object.size + age.size + 16);
+    covey_buf_printf (&line, "{\"age\":%.*s%s", (int)age.size, age.text,
+                      object.size > 2 ? "," : "");
+    (void)covey_buf_append (&line, object.text + 1, object.size - 1);
+    covey_cli_put_json (cli, (const char *)line.data, line.size);
+    covey_buf_deinit (&line);
+}
+
 static void
 s_put (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
 {
@@ -293,6 +339,7 @@ s_put (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
             listing->print (cli, json);
         else
             s_put_table (cli, listing, json);
+        s_put_about (cli, json);
         return;
     }
     if (listing->print) {
@@ -300,8 +347,24 @@ s_put (covey_cli_t *cli, const covey_listing_t *listing, const char *json)
         return;
     }
     covey_slice_t list = s_find_list (json, listing->member), object;
+    covey_slice_t age = s_about (json, "age");
     while (list.size && covey_json_next (&list, NULL, &object))
-        covey_cli_put_json (cli, object.text, object.size);
+        s_put_line (cli, age, object);
+}
+
+/*  Is there something to show that was not in the last answer? Its age alone is
+    nothing.                                                                  */
+static bool
+s_is_news (const covey_listing_t *listing, const char *last, const char *json)
+{
+    if (!last)
+        return true;
+    covey_slice_t before = s_find_list (last, listing->member);
+    covey_slice_t now = s_find_list (json, listing->member);
+    if (!before.size || !now.size)
+        return strcmp (last, json) != 0;
+    return before.size != now.size ||
+           memcmp (before.text, now.text, now.size) != 0;
 }
 
 int
@@ -325,7 +388,7 @@ covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing)
         }
         if (is_screen)
             fputs ("\033[H\033[2J", stdout);
-        if (is_screen || !last || strcmp (last, json) != 0)
+        if (is_screen || s_is_news (listing, last, json))
             s_put (cli, listing, json);
         covey_free (last);
         last = json;
@@ -335,14 +398,17 @@ covey_listing_run (covey_cli_t *cli, const covey_listing_t *listing)
     return exit_code;
 }
 
+/*  All but the member whose value is at `skip`.                              */
 static void
-s_put_fields (covey_slice_t object)
+s_put_fields (covey_slice_t object, const char *skip)
 {
     covey_slice_t rest = object, key, value;
     size_t width = 0;
     while (covey_json_next (&rest, &key, &value))
         width = key.size - 2 > width ? key.size - 2 : width;
     while (covey_json_next (&object, &key, &value)) {
+        if (value.text == skip)
+            continue;
         covey_buf_t buf;
         covey_buf_init (&buf, COVEY_EVENT_MAX);
         if (!s_append_members (&buf, value))
@@ -376,9 +442,12 @@ covey_listing_show (covey_cli_t *cli, char **json_p)
                                      NULL) == COVEY_OK;
     covey_slice_t object =
         is_good ? covey_json_trim (json, size) : (covey_slice_t){NULL, 0};
-    if (!cli->json && object.size && *object.text == '{')
-        s_put_fields (object);
-    else
+    if (!cli->json && object.size && *object.text == '{') {
+        covey_slice_t age = covey_json_get (object, "age");
+        s_put_fields (object, age.text);
+        if (age.size)
+            printf ("as of %.*s ms ago\n", (int)age.size, age.text);
+    } else
         covey_cli_put_json (cli, json, size);
     covey_free (json);
     *json_p = NULL;

@@ -2,7 +2,8 @@
 
     Role      every command that shows something: it fetches JSON text and
               says which columns people see; --json shows the text itself,
-              untouched, one object a line
+              untouched, one object a line. Of a stale answer its `age` is
+              told: in each line of JSON, or once below the table
 */
 #ifndef COVEY_LISTING_H_INCLUDED
 #define COVEY_LISTING_H_INCLUDED

@@ -157,8 +157,24 @@ s_parse (covey_cli_t *self, int argc, char **argv, const words_t *words)
               : COVEY_EXIT_OK;
 }
 
+/*  Arguments that become members of JSON.                                   */
 static int
-s_check_count (covey_cli_t *self)
+s_check_texts (covey_cli_t *self)
+{
+    for (size_t i = 0; covey_cli_arg (self, i); i++) {
+        const char *arg = covey_cli_arg (self, i);
+        if (!covey_str_is_utf8 (arg, strlen (arg)))
+            return covey_cli_fail (self, COVEY_EXIT_USAGE,
+                                   "\"%.80s\": is not UTF-8 text; usage: "
+                                   "covey %s %s",
+                                   arg, self->command->name,
+                                   self->command->args);
+    }
+    return COVEY_EXIT_OK;
+}
+
+static int
+s_check_arguments (covey_cli_t *self)
 {
     const covey_cli_command_t *command = self->command;
     size_t count = covey_options_positional_count (self->options);
@@ -173,7 +189,7 @@ s_check_count (covey_cli_t *self)
             covey_cli_arg (self, command->args_max),
             command->args_max ? " (quote what belongs together)" : "",
             command->name, *command->args ? " " : "", command->args);
-    return COVEY_EXIT_OK;
+    return command->ask ? s_check_texts (self) : COVEY_EXIT_OK;
 }
 
 /*  From here on SIGINT and SIGTERM are read, in every thread.               */
@@ -210,7 +226,7 @@ s_run (covey_cli_t *self, int argc, char **argv, const words_t *words)
     self->json = covey_cli_flag (self, "json");
     self->quiet = covey_cli_flag (self, "quiet");
     self->colour = s_wants_colour ();
-    exit_code = s_check_count (self);
+    exit_code = s_check_arguments (self);
     if (exit_code)
         return exit_code;
     unsigned needs = self->command->needs;

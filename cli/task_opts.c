@@ -6,31 +6,25 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/control.h"
-#include "cli/listing.h"
+
+static const covey_opt_t s_options[] = {COVEY_TASK_OPTIONS, {0}};
 
 json_t *
-covey_task_opts_params (covey_cli_t *cli)
+covey_task_opts_take (json_t *params)
 {
-    json_t *params = json_object ();
-    covey_control_set (params, "taskType", covey_cli_text (cli, "type"));
-    covey_control_set (params, "description",
-                       covey_cli_text (cli, "description"));
-    covey_control_set (params, "priority", covey_cli_text (cli, "priority"));
-    covey_control_set (params, "agentType", covey_cli_text (cli, "agent-type"));
-    covey_control_set_list (cli, params, "requiredCapabilities", "cap");
-    covey_control_set_int (cli, params, "lease", "lease");
-    covey_control_set_int (cli, params, "queueTimeout", "queue-timeout");
-    covey_control_set_int (cli, params, "runTimeout", "run-timeout");
-    covey_control_set_int (cli, params, "totalTimeout", "total-timeout");
-    covey_control_set_int (cli, params, "keepResult", "keep-result");
-    covey_control_set (params, "preferredHost", covey_cli_text (cli, "host"));
-    covey_control_set (params, "share", covey_cli_text (cli, "share"));
-    covey_control_set_int (cli, params, "weight", "weight");
-    if (covey_options_is_set (cli->options, "attempts"))
-        json_object_set_new (
-            params, "retry",
-            json_pack ("{s:i}", "attempts", covey_cli_int (cli, "attempts")));
-    return params;
+    json_t *task = json_object ();
+    for (const covey_opt_t *opt = s_options; opt->flag; opt++) {
+        char member[32] = "";
+        if (opt->key) /* "retry" of "retry.attempts"                          */
+            snprintf (member, sizeof member, "%.*s",
+                      (int)strcspn (opt->key, "."), opt->key);
+        json_t *value = json_object_get (params, member);
+        if (value) {
+            json_object_set (task, member, value);
+            json_object_del (params, member);
+        }
+    }
+    return task;
 }
 
 int
@@ -53,16 +47,10 @@ covey_task_opts_set_time (covey_cli_t *cli, json_t *params, const char *key,
 }
 
 int
-covey_task_opts_wait (covey_cli_t *cli, const char *id)
+covey_task_opts_judge (const char *json)
 {
-    char *result = NULL;
-    covey_err_t rc = covey_task_wait (
-        cli->agent, id, covey_cli_int (cli, "wait-timeout"), &result);
-    if (rc)
-        return covey_cli_fail_rc (cli, rc, id);
-    char *state = covey_listing_text (result, "state");
+    char *state = covey_listing_text (json, "state");
     bool is_completed = state && strcmp (state, "completed") == 0;
     free (state);
-    covey_listing_show (cli, &result);
     return is_completed ? COVEY_EXIT_OK : COVEY_EXIT_FAILED;
 }

@@ -45,8 +45,17 @@ s_fill_counters (const covey_coordinator_t *self,
     to->has_log_bytes = to->has_elections = to->has_forwarded = true;
     to->has_refused = to->has_waiting = to->has_facts_kept = true;
     to->has_facts_dropped = to->has_restarts = true;
+    to->has_reloads = to->has_snapshots = to->has_installed = true;
+    to->has_commits = to->has_messages_refused = true;
+    const covey_replog_stats_t stats = covey_coordinator_stats (self);
+    to->reloads = stats.reloads;
+    to->snapshots = stats.snapshots;
+    to->installed = stats.installed;
+    to->commits = stats.commits;
+    to->messages_refused = stats.refused;
     to->applied = covey_state_index (self->state);
     if (self->replog) {
+        to->applied = covey_replog_applied (self->replog);
         to->log_index = covey_replog_last (self->replog);
         to->snapshot_index = covey_replog_snapshot (self->replog);
         to->log_bytes = self->store->klass->bytes (self->store);

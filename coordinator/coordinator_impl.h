@@ -151,6 +151,7 @@ typedef struct {
     size_t done_next;
     covey_logclock_t logclock;
     covey_coordinator_counters_t counters;
+    covey_replog_stats_t past; /* of logs that were closed                    */
 
     int64_t now_ms; /* of this wake-up, monotonic                             */
     int64_t now_us; /* wall                                                   */
@@ -167,6 +168,9 @@ covey_err_t covey_coordinator_open (covey_coordinator_t *self,
                                     covey_errbuf_t *err);
 /*  What flies may or may not be done.                                       */
 void covey_coordinator_close (covey_coordinator_t *self);
+/*  What the log counted since the coordinator started, however often it was
+    opened.                                                                   */
+covey_replog_stats_t covey_coordinator_stats (const covey_coordinator_t *self);
 /*  Forget the log and begin anew, as a spare.                               */
 void covey_coordinator_reset (covey_coordinator_t *self, const char *why);
 /*  Commit, apply, answer: once in a turn.                                   */
@@ -217,7 +221,7 @@ void covey_coordinator_answer_questions (covey_coordinator_t *self);
 /*  The end of an item; it is destroyed. `json` is borrowed.                 */
 void covey_coordinator_reply (covey_coordinator_t *self,
                               covey_coordinator_item_t *item,
-                              const covey_buf_t *json);
+                              covey_buf_t *json);
 void covey_coordinator_refuse (covey_coordinator_t *self,
                                covey_coordinator_item_t *item, covey_err_t code,
                                const char *text);

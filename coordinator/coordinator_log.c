@@ -267,9 +267,26 @@ covey_coordinator_open (covey_coordinator_t *self, covey_errbuf_t *err)
     return COVEY_OK;
 }
 
+covey_replog_stats_t
+covey_coordinator_stats (const covey_coordinator_t *self)
+{
+    covey_replog_stats_t sum = self->past;
+    if (!self->replog)
+        return sum;
+    const covey_replog_stats_t *now = covey_replog_stats (self->replog);
+    sum.refused += now->refused;
+    sum.terms += now->terms;
+    sum.reloads += now->reloads;
+    sum.snapshots += now->snapshots;
+    sum.installed += now->installed;
+    sum.commits += now->commits;
+    return sum;
+}
+
 void
 covey_coordinator_close (covey_coordinator_t *self)
 {
+    self->past = covey_coordinator_stats (self);
     covey_replog_close (&self->replog);
     if (self->store)
         self->store->klass->close (&self->store);

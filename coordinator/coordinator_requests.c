@@ -43,11 +43,28 @@ covey_coordinator_refuse (covey_coordinator_t *self,
     covey_coordinator_item_destroy (&item);
 }
 
+/*  {"a":1} becomes {"age":12,"a":1}.                                        */
+static void
+s_add_age (covey_buf_t *json, int64_t age_ms)
+{
+    covey_buf_t aged;
+    covey_buf_init (&aged, COVEY_PAYLOAD_MAX);
+    covey_buf_printf (&aged, "{\"age\":%lld%s", (long long)age_ms,
+                      json->size > 2 ? "," : "");
+    (void)covey_buf_append (&aged, json->data + 1, json->size - 1);
+    covey_buf_deinit (json);
+    *json = aged;
+}
+
 void
 covey_coordinator_reply (covey_coordinator_t *self,
-                         covey_coordinator_item_t *item,
-                         const covey_buf_t *json)
+                         covey_coordinator_item_t *item, covey_buf_t *json)
 {
+    int64_t age_ms = self->replog
+                         ? covey_replog_silence_ms (self->replog, self->now_ms)
+                         : -1;
+    if (item->consistency == COVEY_READ_STALE && age_ms >= 0 && json->size >= 2)
+        s_add_age (json, age_ms);
     if (json->failed) {
         covey_coordinator_refuse (self, item, COVEY_LIMIT,
                                   "the answer is too large for a payload");
@@ -79,22 +96,14 @@ covey_coordinator_answer (covey_coordinator_t *self,
 /* ---- questions --------------------------------------------------------------
  */
 
-/*  {"a":1} becomes {"age":12,"a":1}.                                        */
-static void
-s_add_age (covey_buf_t *json, int64_t age_ms)
-{
-    covey_buf_t aged;
-    covey_buf_init (&aged, COVEY_PAYLOAD_MAX);
-    covey_buf_printf (&aged, "{\"age\":%lld%s", (long long)age_ms,
-                      json->size > 2 ? "," : "");
-    (void)covey_buf_append (&aged, json->data + 1, json->size - 1);
-    covey_buf_deinit (json);
-    *json = aged;
-}
-
 static void
 s_read (covey_coordinator_t *self, covey_coordinator_item_t *item)
 {
+    covey_admin_fn *admin = covey_coordinator_admin (item->method);
+    if (admin) {
+        admin (self, item);
+        return;
+    }
     covey_errbuf_t err;
     covey_buf_t json;
     covey_buf_init (&json, COVEY_PAYLOAD_MAX);
@@ -106,11 +115,6 @@ s_read (covey_coordinator_t *self, covey_coordinator_item_t *item)
         covey_buf_deinit (&json);
         return;
     }
-    int64_t age_ms = self->replog
-                         ? covey_replog_silence_ms (self->replog, self->now_ms)
-                         : -1;
-    if (item->consistency == COVEY_READ_STALE && age_ms >= 0 && json.size >= 2)
-        s_add_age (&json, age_ms);
     covey_coordinator_reply (self, item, &json);
     covey_buf_deinit (&json);
 }
@@ -173,15 +177,18 @@ covey_coordinator_route (covey_coordinator_t *self,
                          covey_coordinator_item_t *item)
 {
     covey_admin_fn *admin = covey_coordinator_admin (item->method);
-    bool anybody = item->consistency == COVEY_READ_STALE ||
-                   (admin && !covey_coordinator_is_order (item->method));
+    bool is_order = admin && covey_coordinator_is_order (item->method);
+    /* What coordinators are asked of themselves, each answers. */
+    bool anybody =
+        item->consistency == COVEY_READ_STALE ||
+        (admin && !is_order && item->consistency == COVEY_READ_DEFAULT);
     if (!anybody && !covey_coordinator_is_in_charge (self))
         covey_coordinator_wait (self, item);
-    else if (admin)
+    else if (is_order)
         admin (self, item);
     else if (item->method->op)
         s_command (self, item);
-    else if (item->consistency == COVEY_READ_STALE)
+    else if (anybody)
         s_read (self, item);
     else
         s_ask (self, item);

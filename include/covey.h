@@ -670,6 +670,20 @@ COVEY_EXPORT covey_err_t covey_agent_request_as (
     covey_task_submit make; "" before the first. Valid until the next. */
 COVEY_EXPORT const char *covey_request_id (void);
 
+/*  Ask the coordinator something that changes nothing: any method that reads of
+    docs/methods.md, as "task.list". `params_json` is an object or NULL;
+    `consistency` says how fresh the answer has to be: "default" or NULL, from
+    the coordinator that leads; "linearizable", it has asked a majority whether
+    it still does; "stale", from any coordinator, also without a majority: then
+    the answer has `age`, in milliseconds. The caller frees `*result_p`.
+   INVALID, MALFORMED: the params; REMOTE: refused, covey_error () names the
+   code; NOCOORDINATOR, TIMEOUT. */
+COVEY_EXPORT covey_err_t covey_agent_read (covey_agent_t *self,
+                                           const char *method,
+                                           const char *params_json,
+                                           const char *consistency,
+                                           int timeout_ms, char **result_p);
+
 /*  What became of a request to the coordinator whose answer did not come
     (TIMEOUT). `request_id` NULL: this thread's last; `client` NULL: this
    agent's own. `*outcome_p` is JSON, {"state": "done" | "refused" | "unknown",

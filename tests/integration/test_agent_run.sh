@@ -125,15 +125,16 @@ check "its task is handed back" until_true 10 state_is "$id" queued
 
 # ---- slots ------------------------------------------------------------------
 # Each of the two waits for the other: only at once can they end.
-agent two two --slots 2 -- sh -c ': >"'"$dir"'/meet.$COVEY_TASK_ID"
-    while [ $(ls "'"$dir"'"/meet.* | wc -l) -lt 2 ]; do sleep 0.02; done; echo met'
+meet="timeout --foreground 60 sh -c 'until [ \$(ls $dir/meet.* | wc -l) -ge 2 ]; do sleep 0.02; done'"
+agent two two --slots 2 -- sh -c ": >$dir/meet.\$COVEY_TASK_ID; $meet && echo met"
 first=$(submit two null)
 second=$(submit two null)
 check "two slots work at once" until_true 30 state_is "$first" completed
 check "both of them" until_true 30 state_is "$second" completed
 
 # ---- lease ------------------------------------------------------------------
-agent slow slow -- sh -c 'while [ ! -e "'"$dir"'/release" ]; do sleep 0.05; done; echo done'
+released="timeout --foreground 60 sh -c 'until [ -e $dir/release ]; do sleep 0.05; done'"
+agent slow slow -- sh -c "$released && echo done"
 id=$(submit slow null --lease 600ms)
 correlation=$("$covey" task show "$id" --json | field correlationId)
 renewed() { [ "$("$covey" events --type task:progress --correlation "$correlation" --json | wc -l)" -ge 6 ]; }

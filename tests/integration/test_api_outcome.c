@@ -106,6 +106,44 @@ test_limits_are_seen_by_all_and_set_by_no_agent (void **state)
         INVALID);
 }
 
+static void
+test_a_read_says_how_fresh_it_has_to_be (void **state)
+{
+    (void)state;
+    static const char *const levels[] = {NULL, "default", "stale",
+                                         "linearizable"};
+    const char *query = " { \"limit\" : 3 } ";
+    for (size_t i = 0; i < 4; i++) {
+        char *json = NULL;
+        bool is_stale = levels[i] && strcmp (levels[i], "stale") == 0;
+        expect_ok (covey_agent_read (ann, "swarm.list", query, levels[i],
+                                     SUPPORT_WAIT_MS, &json));
+        assert_non_null (strstr (json, "\"swarms\":["));
+        assert_int_equal (strstr (json, "\"age\":") != NULL, is_stale);
+        covey_free (json);
+        expect_ok (covey_agent_read (ann, "mesh.coordinator", NULL, levels[i],
+                                     SUPPORT_WAIT_MS, &json));
+        assert_int_equal (strstr (json, "\"age\":") != NULL, is_stale);
+        covey_free (json);
+    }
+    char *json = NULL;
+    expect_code (covey_agent_read (ann, "swarm.list", NULL, "strong",
+                                   SUPPORT_WAIT_MS, &json),
+                 REMOTE);
+    assert_non_null (strstr (covey_error (), "strong"));
+    expect_code (covey_agent_read (ann, "swarm.list", "[]", "stale",
+                                   SUPPORT_WAIT_MS, &json),
+                 INVALID);
+    expect_code (covey_agent_read (ann, "swarm.list", "{", "stale",
+                                   SUPPORT_WAIT_MS, &json),
+                 MALFORMED);
+    expect_code (covey_agent_read (ann, "swarm.disband", "{\"swarmId\":\"x\"}",
+                                   "stale", SUPPORT_WAIT_MS, &json),
+                 REMOTE);
+    assert_non_null (strstr (covey_error (), "changes something"));
+    assert_null (json);
+}
+
 int
 main (void)
 {
@@ -113,6 +151,7 @@ main (void)
         cmocka_unit_test (test_the_same_request_is_executed_once),
         cmocka_unit_test (test_a_timeout_says_how_to_ask),
         cmocka_unit_test (test_limits_are_seen_by_all_and_set_by_no_agent),
+        cmocka_unit_test (test_a_read_says_how_fresh_it_has_to_be),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);
 }

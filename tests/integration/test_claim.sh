@@ -42,8 +42,9 @@ check "list of others" runs 0 'no claims' at "$s1" claims doc/
 check "wait in vain" runs 4 '*it waited for 300 ms*' at "$s1" claim acquire src/parser/a --as bob --wait 300
 check "a circle is refused" runs 1 '*ann would wait for bob (port:80), who waits for ann (*' bash -c '
     export COVEY_ENDPOINT=$1
-    "$2" claim acquire src/parser/a --as bob --wait 5s >/dev/null 2>&1 &
-    until "$2" claims --state waiting --json 2>/dev/null | grep -q bob; do sleep 0.05; done
+    "$2" claim acquire src/parser/a --as bob --wait 60s >/dev/null 2>&1 &
+    end=$((SECONDS + 30))
+    until "$2" claims --state waiting --json 2>/dev/null | grep -q bob || [ $SECONDS -ge $end ]; do sleep 0.05; done
     "$2" claim acquire --name port:80 --as ann --wait 5s
     code=$?; kill %1; exit $code' _ "$s1" "$covey"
 check "release of another's is denied" runs 1 "*bob has no claim on src/parser/*" at "$s1" claim release src/parser/ --as bob

@@ -167,10 +167,27 @@ wait "$live"
 is "subscribe ends in order" 0 $?
 is "each once" True "$(look 'len(v) == len({r["id"] for r in v}) and len(v) <= '"$published" <"$dir/live")"
 
-# ---- how long things waited: no line, or one that names the slowest first
-waits='^waited +[a-z]+ [0-9]{3,} ms \(p99, the slowest\)(, [a-z]+ [0-9]+){3}$'
-covey status >"$dir/out"
-is "queue times in one line" "$(grep -c '^waited' "$dir/out")" "$(grep -Ec "$waits" "$dir/out")"
+# ---- how long things waited: for an agent that stands still
+"$COVEY_BIN" agent run --id still --type still -- cat >"$dir/still" 2>&1 &
+still=$!
+support_pids+=("$still")
+there() { [ "$(covey agents --json --id still | wc -l)" = 1 ]; }
+ok "the agent is there" support_until there
+kill -STOP "$still"
+message='{"type":"message:sent","target":["still"],"data":{"messageId":"m","contentType":"text","content":"x"}}'
+for _ in {1..1500}; do echo "$message"; done | covey publish >/dev/null
+queued() { [ "$(covey status --json | look 'v[0]["counters"]["sessionQueue"]')" -ge 1500 ]; }
+ok "messages wait for it" support_until queued
+began=$(now_ms)
+waited_enough() { [ $(($(now_ms) - began)) -ge 200 ]; }
+ok "long enough for a line" support_until waited_enough
+kill -CONT "$still"
+told() { covey status | grep -Eq '^waited +session [0-9]{3,} ms \(p99, the slowest\)(, [a-z]+ [0-9]+){3}$'; }
+ok "queue times in one line, the slowest first" support_until told
+kill "$still"
+wait "$still" 2>/dev/null
+gone() { ! there; }
+ok "the agent left" support_until gone
 
 # ---- messages: an agent that answers is the coordinator itself
 has "request" "" 1 request coordinator mesh.coordinator
@@ -201,6 +218,15 @@ has "tasks" "id type state" 2 tasks
 has "task list by type" id 1 task list --type merge
 has "task list by state" id 0 task list --state completed
 is "tasks for people" 0 "$(code_of covey tasks)"
+has "a stale list says its age in each line" "age id" 2 task list --consistency stale
+is "and once to people" 1 "$(covey tasks --consistency stale | grep -Ec '^as of [0-9]+ ms ago$')"
+is "a fresh one does not" 0 "$(covey tasks | grep -c '^as of')"
+has "a stale answer" "age id state" 1 task show t1 --consistency stale
+is "to people" 1 "$(covey task show t1 --consistency stale | grep -Ec '^as of [0-9]+ ms ago$')"
+has "a list in parts" id 1 tasks --limit 1
+is "where it goes on is told" 1 "$(covey tasks --limit 1 | grep -c '^there are more: --after t1$')"
+has "it goes on there" id 1 tasks --limit 1 --after t1
+is "a level does not go with waiting" 2 "$(code_of covey task show t1 --wait --consistency stale)"
 is "task show for people" 0 "$(code_of covey task show t1)"
 is "task show --wait meets its deadline" 4 "$(code_of covey task show t1 --wait --wait-timeout 200ms)"
 has "task cancel" "id state" 1 task cancel t1 --reason enough

@@ -6,7 +6,7 @@ start_node node
 export COVEY_ENDPOINT=$node_session
 
 # What each agent does. A step whose agent finds the file $dir/hold.AGENT.STEP waits
-# until $dir/go is there: somebody wants to kill it meanwhile.
+# until $dir/go is there, a minute at most: somebody wants to kill it meanwhile.
 cat >"$dir/work.py" <<'PY'
 import json, os, sys, time
 me, step = os.environ["COVEY_AGENT_ID"], os.environ["COVEY_STEP"]
@@ -14,7 +14,9 @@ scratch = os.environ["SCRATCH"]
 task = json.load(sys.stdin)
 assert task["step"] == step and task["coordinationId"] == os.environ["COVEY_COORDINATION_ID"]
 open(f"{scratch}/began.{me}.{step}", "w").close()
+end = time.monotonic() + 60
 while os.path.exists(f"{scratch}/hold.{me}.{step}") and not os.path.exists(f"{scratch}/go"):
+    assert time.monotonic() < end, "nobody let it go on"
     time.sleep(0.05)
 if step == "work" and task["strategy"] == "sequential":
     print(json.dumps(task.get("previous", []) + [me]))

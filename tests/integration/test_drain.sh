@@ -40,8 +40,10 @@ check "says so" matches "$(cat "$dir/drained")" '*nobody: no node*covey nodes*'
 check "a time that is none" drained 2 "$s1" two --timeout soon
 
 # ---- with a task that ends in time
+# An agent's command waits for $dir/go, a minute at most.
+until_go="timeout --foreground 60 sh -c 'until [ -e $dir/go ]; do sleep 0.1; done'"
 COVEY_ENDPOINT=$s2 "$covey" agent run --id worker --type shell -- \
-    sh -c "touch '$dir/started'; while [ ! -e '$dir/go' ]; do sleep 0.1; done; cat" 2>"$dir/worker.err" &
+    sh -c "touch '$dir/started'; $until_go; cat" 2>"$dir/worker.err" &
 worker=$!
 pids="$pids $worker"
 check "the worker is there" until_true 30 has worker
@@ -66,7 +68,7 @@ kill -TERM "$worker" 2>/dev/null
 # ---- with one that does not, by id and with its own session
 rm "$dir/go" "$dir/started"
 COVEY_DATA=$node_data COVEY_ENDPOINT='' "$covey" agent run --data "$node_data" --id stuck --type mud -- \
-    sh -c "touch '$dir/started'; while [ ! -e '$dir/go' ]; do sleep 0.1; done" 2>/dev/null &
+    sh -c "touch '$dir/started'; $until_go" 2>/dev/null &
 pids="$pids $!"
 check "the stuck one is there" until_true 30 has stuck
 at "$s1" task submit --type mud --agent-type mud --json >/dev/null

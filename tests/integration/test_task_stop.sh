@@ -22,7 +22,7 @@ agent polite -- sh -c 'echo "[$COVEY_TASK_DETAILS]" >>"$dir/began"
     [ -n "$COVEY_TASK_DETAILS" ] && { echo "went on"; exit 0; }
     trap "echo term >>$dir/signals; echo %details {\\\"page\\\":7} >&2; exit 1" TERM
     echo "%details {\"page\":3}" >&2
-    : >"$dir/runs"; while :; do sleep 0.05; done'
+    : >"$dir/runs"; for _ in $(seq 1200); do sleep 0.05; done'
 id=$(submit polite)
 check "it runs" until_true 30 test -e "$dir/runs"
 check "its details are reported at once" until_true 30 shows "$id" details.page 3
@@ -39,14 +39,14 @@ check "the details came to the second attempt only" equal "$(cat "$dir/began")" 
 
 # ---- a command that is done anyway ----------------------------------------------
 agent done -- sh -c 'trap "echo all of it; exit 0" TERM
-    : >"$dir/done"; while :; do sleep 0.05; done'
+    : >"$dir/done"; for _ in $(seq 1200); do sleep 0.05; done'
 id=$(submit done)
 until_true 30 test -e "$dir/done"
 "$covey" task cancel "$id" --grace 1m >/dev/null
 check "exit status 0 completes it even so" until_true 30 shows "$id" state completed
 
 # ---- cancel with a grace ----------------------------------------------------------
-agent deaf --stop-grace 300ms -- sh -c 'trap "" TERM; : >"$dir/deaf"; while :; do sleep 0.05; done'
+agent deaf --stop-grace 300ms -- sh -c 'trap "" TERM; : >"$dir/deaf"; for _ in $(seq 1200); do sleep 0.05; done'
 id=$(submit deaf --lease 1s)
 until_true 30 test -e "$dir/deaf"
 check "cancel" "$covey" task cancel "$id" --grace 10m

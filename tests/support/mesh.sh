@@ -49,9 +49,9 @@ ok() { # what, a command that succeeds
     if "$@" >"$support_dir/ok.out" 2>&1; then pass; else fail "$what: $*" "$(head -c 2000 "$support_dir/ok.out")"; fi
 }
 
-# Waits up to 10 s until a command succeeds.
+# Waits up to 10 s (support_until_s) until a command succeeds.
 support_until() {
-    local end=$((SECONDS + 10))
+    local end=$((SECONDS + ${support_until_s:-10}))
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1
         sleep 0.05

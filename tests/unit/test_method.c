@@ -43,6 +43,24 @@ test_a_method_without_params_takes_nothing_and_an_empty_object (void **state)
                       COVEY_INVALID);
 }
 
+static void
+test_every_method_that_reads_takes_a_consistency (void **state)
+{
+    (void)state;
+    static const char *const orders[] = {"mesh.coordinator.add",
+                                         "mesh.coordinator.remove",
+                                         "mesh.coordinator.transfer"};
+    const covey_method_t *method;
+    for (size_t i = 0; (method = covey_method_at (i)); i++) {
+        bool reads = !method->op;
+        for (size_t k = 0; k < sizeof orders / sizeof *orders; k++)
+            reads = reads && strcmp (method->name, orders[k]) != 0;
+        if (reads && !protobuf_c_message_descriptor_get_field_by_name (
+                         method->params, "consistency"))
+            fail_msg ("%s reads and has no consistency", method->name);
+    }
+}
+
 static char *
 s_read_page (void)
 {
@@ -156,6 +174,7 @@ main (void)
             test_a_method_without_params_takes_nothing_and_an_empty_object),
         cmocka_unit_test (test_the_page_has_every_method_and_every_param),
         cmocka_unit_test (test_how_fresh_is_said_by_questions_and_only_by_them),
+        cmocka_unit_test (test_every_method_that_reads_takes_a_consistency),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
