@@ -71,6 +71,7 @@ s_found (covey_replog_t *self, covey_errbuf_t *err)
                                 RAFT_VOTER) ||
         raft_configuration_encode (&members, &packed))
         abort ();
+    covey_replog_zero_padding (packed.base, packed.len);
     raft_configuration_close (&members);
     covey_replog_entry_t entry = {.index = 1,
                                   .term = 1,

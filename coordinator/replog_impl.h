@@ -223,6 +223,8 @@ bool covey_replog_parse_address (const char *text, covey_id_t *node_id);
 /*  Lists of members as libraft packs them, every length checked.             */
 covey_err_t covey_replog_unpack_members (const void *data, size_t size,
                                          struct raft_configuration *members);
+/*  Behind the members of such a list, which is a good one.                  */
+void covey_replog_zero_padding (void *data, size_t size);
 void covey_replog_push_list (covey_replog_t *self, uint64_t index,
                              const void *data, size_t size);
 void covey_replog_cut_lists (covey_replog_t *self, uint64_t index);

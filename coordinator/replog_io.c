@@ -166,11 +166,23 @@ s_fit (const covey_replog_t *self, const struct raft_append_entries *args,
     return args->n_entries;
 }
 
+/*  What leaves this process of an entry: the library does not initialise the
+    bytes of a barrier and the padding of a list of members.                  */
+static const uint8_t *
+s_bytes (const struct raft_entry *entry, size_t *size_p)
+{
+    static const uint8_t nothing[8] = {0};
+    bool is_barrier = entry->type == RAFT_BARRIER;
+    if (entry->type == RAFT_CHANGE)
+        covey_replog_zero_padding (entry->buf.base, entry->buf.len);
+    *size_p = is_barrier ? sizeof nothing : entry->buf.len;
+    return is_barrier ? nothing : entry->buf.base;
+}
+
 static void
 s_send_append (covey_replog_t *self, const covey_id_t *node_id,
                const struct raft_message *from, covey_replog_message_t *message)
 {
-    static const uint8_t nothing[8] = {0};
     const struct raft_append_entries *args = &from->append_entries;
     message->term = args->term;
     message->index = args->prev_log_index;
@@ -184,13 +196,8 @@ s_send_append (covey_replog_t *self, const covey_id_t *node_id,
     for (uint32_t i = 0; i < message->entry_count; i++) {
         const struct raft_entry *entry = &args->entries[i];
         covey_replog_wire_entry_t wire = {.term = entry->term,
-                                          .kind = (uint8_t)entry->type,
-                                          .data = entry->buf.base,
-                                          .size = entry->buf.len};
-        if (entry->type == RAFT_BARRIER) { /* its bytes are not initialised */
-            wire.data = nothing;
-            wire.size = sizeof nothing;
-        }
+                                          .kind = (uint8_t)entry->type};
+        wire.data = s_bytes (entry, &wire.size);
         covey_replog_wire_entry (&bytes, &wire);
     }
     assert (!bytes.failed); /* one entry fits */
@@ -319,18 +326,12 @@ s_on_append (struct raft_io *io, struct raft_io_append *request,
              const struct raft_entry entries[], unsigned count,
              raft_io_append_cb done)
 {
-    static const uint8_t nothing[8] = {0};
     covey_replog_t *self = s_self (io);
     for (unsigned i = 0; i < count; i++) {
         covey_replog_entry_t entry = {.index = self->stored + 1,
                                       .term = entries[i].term,
-                                      .kind = (uint8_t)entries[i].type,
-                                      .data = entries[i].buf.base,
-                                      .size = entries[i].buf.len};
-        if (entries[i].type == RAFT_BARRIER) {
-            entry.data = nothing;
-            entry.size = sizeof nothing;
-        }
+                                      .kind = (uint8_t)entries[i].type};
+        entry.data = s_bytes (&entries[i], &entry.size);
         if (entries[i].type == RAFT_CHANGE)
             covey_replog_push_list (self, entry.index, entry.data, entry.size);
         covey_errbuf_t err = {""};

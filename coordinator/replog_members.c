@@ -102,6 +102,14 @@ covey_replog_unpack_members (const void *data, size_t size,
     return COVEY_MALFORMED;
 }
 
+void
+covey_replog_zero_padding (void *data, size_t size)
+{
+    uint8_t *bytes = data;
+    size_t used = LIST_HEAD + (size_t)s_number (bytes + 1) * LIST_MEMBER;
+    memset (bytes + used, 0, size - used);
+}
+
 bool
 covey_replog_is_sole (const covey_replog_t *self,
                       const struct raft_configuration *members)

@@ -1,5 +1,6 @@
 /*  replog: what is acknowledged is on a majority, everywhere the same, and
    stays so through crashes, elections and changes of the members */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -419,6 +420,68 @@ test_who_waited_may_found_a_log_later (void **state)
     assert_true (id == covey_replog_member_id (s_net->members[0].log));
 }
 
+static covey_err_t
+s_on_meta (void *arg, const covey_replog_meta_t *meta, covey_errbuf_t *err)
+{
+    (void)arg, (void)meta, (void)err;
+    return COVEY_OK;
+}
+
+static void
+s_check_padding (const uint8_t *list, size_t size)
+{
+    size_t used = 9 + (size_t)list[1] * 42; /* head, then id, address, role */
+    assert_true (used <= size && size - used < 8);
+    for (; used < size; used++)
+        assert_int_equal (list[used], 0);
+}
+
+static covey_err_t
+s_on_snapshot (void *arg, const covey_replog_snapshot_t *snapshot,
+               covey_errbuf_t *err)
+{
+    (void)arg, (void)err;
+    s_check_padding (snapshot->members, snapshot->members_size);
+    return COVEY_OK;
+}
+
+/*  The first entry lists members; `*arg` is its kind, then.                 */
+static covey_err_t
+s_on_entry (void *arg, const covey_replog_entry_t *entry, covey_errbuf_t *err)
+{
+    uint8_t *kind = arg;
+    (void)err;
+    if (entry->index == 1)
+        *kind = entry->kind;
+    if (entry->kind == *kind)
+        s_check_padding (entry->data, entry->size);
+    return COVEY_OK;
+}
+
+/*  The library does not initialise the padding of its lists of members.     */
+static void
+test_no_bytes_of_the_heap_reach_a_disk (void **state)
+{
+    (void)state;
+    uint8_t kind = 0;
+    covey_errbuf_t err = {""};
+    covey_replog_store_t *store = NULL;
+    covey_replog_reader_t reader = {&kind, s_on_meta, s_on_snapshot,
+                                    s_on_entry};
+    mallopt (M_PERTURB, 0xa5);
+    s_start (3);
+    support_replog_grow (s_net);
+    for (int i = 0; i < 3; i++) {
+        support_replog_close (s_net, i);
+        if (covey_replog_store_sqlite (s_net->members[i].path, &store, &err) ||
+            store->klass->read (store, &reader, &err))
+            fail_msg ("%s", err.text);
+        assert_true (kind != 0);
+        store->klass->close (&store);
+    }
+    mallopt (M_PERTURB, 0);
+}
+
 static void
 test_messages_of_others_are_refused_and_counted (void **state)
 {
@@ -477,6 +540,7 @@ main (void)
         TEST (test_an_only_voter_does_not_yield),
         TEST (test_a_wiped_member_comes_back_as_somebody_else),
         TEST (test_who_waited_may_found_a_log_later),
+        TEST (test_no_bytes_of_the_heap_reach_a_disk),
         TEST (test_messages_of_others_are_refused_and_counted),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
