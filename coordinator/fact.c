@@ -393,6 +393,7 @@ covey_fact_retried (covey_state_t *state, const covey_task_t *task)
               covey_state_caller (state));
     covey_fact_put_str (event, "component", "coordinator");
     covey_fact_put_str (event, "message", text);
+    covey_fact_put_metadata (event, "taskId", task->id);
 }
 
 /* ---- swarms -----------------------------------------------------------------

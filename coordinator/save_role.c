@@ -44,7 +44,7 @@ static bool
 s_is_good (const covey_state_t *self, const Covey__Snapshot__Role *from)
 {
     bool good = from->n_seats > 0 && from->n_seats <= COVEY_ROLE_SEATS_MAX &&
-                from->epoch <= self->index &&
+                from->epoch <= self->index + 1 && /* two in one command */
                 covey_save_is_time (from->since) &&
                 !covey_roles_find (&self->roles, from->name);
     for (size_t i = 0; i < from->n_seats && good; i++)

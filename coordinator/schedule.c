@@ -74,7 +74,8 @@ covey_schedule_after (const covey_schedule_t *self, int64_t after_us)
 {
     int64_t next_us;
     if (self->times &&
-        self->runs + self->skipped + self->refused >= self->times)
+        self->runs + self->buffered_count + self->skipped + self->refused >=
+            self->times)
         return INT64_MAX;
     if (self->cron_text) {
         if (after_us < self->starts_us)

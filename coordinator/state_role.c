@@ -15,11 +15,13 @@ s_arm (covey_state_t *self, covey_role_entry_t *entry)
         covey_timers_arm (&self->timers, &entry->timer, next_us);
 }
 
-/*  The first seat is a new holder's.                                         */
+/*  The first seat is a new holder's. Epochs grow with the log, so that they do
+    even when nobody had the role for a while; one command may bring two: a
+    lease that ended, and who follows gives up.                               */
 static void
 s_designate (covey_state_t *self, covey_role_entry_t *entry, const char *before)
 {
-    entry->epoch = self->index;
+    entry->epoch = self->index > entry->epoch ? self->index : entry->epoch + 1;
     entry->since_us = self->now_us;
     covey_fact_role (self, entry, before);
 }

@@ -77,6 +77,15 @@ covey_state_link_schedule (covey_task_t *task, covey_schedule_t *schedule)
     covey_tree_insert (&schedule->live, task);
 }
 
+/*  What it buffered may run behind the command, if there is any.            */
+static void
+s_wake (covey_state_t *self, covey_schedule_t *schedule)
+{
+    if (!schedule->live.count && schedule->buffered_count &&
+        !covey_link_is_in (&schedule->in_woken))
+        covey_tree_insert (&self->woken, schedule);
+}
+
 void
 covey_state_schedule_ended (covey_state_t *self, covey_task_t *task)
 {
@@ -85,9 +94,7 @@ covey_state_schedule_ended (covey_state_t *self, covey_task_t *task)
         return;
     covey_tree_remove (&schedule->live, task);
     task->schedule = NULL;
-    if (!schedule->live.count && schedule->buffered_count &&
-        !covey_link_is_in (&schedule->in_woken))
-        covey_tree_insert (&self->woken, schedule);
+    s_wake (self, schedule);
 }
 
 static void
@@ -168,8 +175,10 @@ covey_state_schedule_due (covey_state_t *self, covey_timer_t *timer)
         int64_t time_us = schedule->next_us;
         if (i < COVEY_SCHEDULE_BURST_MAX)
             s_fire (self, schedule, time_us);
-        else
+        else {
+            schedule->missed++; /* and whatever else was due until now */
             time_us = self->now_us;
+        }
         schedule->next_us = covey_schedule_after (schedule, time_us);
     }
     s_arm (self, schedule);
@@ -289,8 +298,8 @@ s_set_paused (covey_state_t *self, const Covey__Control__ScheduleRef *ref,
     covey_timers_disarm (&self->timers, &schedule->timer);
     if (!paused && schedule->next_us != INT64_MAX)
         schedule->next_us = covey_schedule_after (schedule, self->now_us);
-    if (!paused && schedule->buffered_count && !schedule->live.count)
-        covey_tree_insert (&self->woken, schedule);
+    if (!paused)
+        s_wake (self, schedule);
     s_arm (self, schedule);
     covey_fact_schedule (self, schedule, paused ? "paused" : "resumed");
     s_show (self, schedule);

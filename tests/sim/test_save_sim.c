@@ -54,6 +54,31 @@ s_hash_effects (const covey_effects_t *effects)
     return hash;
 }
 
+static void
+s_add_newer_views (const covey_state_t *state,
+                   const Covey__Control__ListQuery *list, covey_buf_t *text)
+{
+    Covey__Control__MemoryQuery entries = COVEY__CONTROL__MEMORY_QUERY__INIT;
+    Covey__Control__MemoryFollow follow = COVEY__CONTROL__MEMORY_FOLLOW__INIT;
+    Covey__Control__ClaimQuery claims = COVEY__CONTROL__CLAIM_QUERY__INIT;
+    covey_errbuf_t err;
+    follow.after = state->memory.floor;
+    assert_int_equal (covey_state_schedules (state, list, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_coordinations (state, list, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_roles (state, list, text, &err), COVEY_OK);
+    assert_int_equal (covey_state_claims (state, &claims, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_memory_list (state, &entries, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_memory_spaces (state, list, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_memory_changes (state, &follow, text, &err),
+                      COVEY_OK);
+    assert_int_equal (covey_state_show_limits (state, text), COVEY_OK);
+}
+
 /*  All that can be seen from outside.                                       */
 static uint64_t
 s_hash_views (const covey_state_t *state)
@@ -74,6 +99,7 @@ s_hash_views (const covey_state_t *state)
     assert_int_equal (covey_state_swarms (state, &list, &text, NULL), COVEY_OK);
     assert_int_equal (covey_state_votes (state, &list, &text, NULL), COVEY_OK);
     assert_int_equal (covey_state_agents (state, &list, &text, NULL), COVEY_OK);
+    s_add_newer_views (state, &list, &text);
     uint64_t hash = s_mix (0, text.data, text.size);
     covey_buf_deinit (&text);
     return hash;

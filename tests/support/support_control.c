@@ -11,6 +11,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "coordinator/save.h"
+#include "proto/event.h"
 
 void
 support_control_init (support_control_t *self,
@@ -39,6 +41,41 @@ support_control_deinit (support_control_t *self)
     free (self->log_sizes);
 }
 
+support_control_t *
+support_control_new (const covey_state_limits_t *limits)
+{
+    support_control_t *self = covey_mem_new (sizeof *self);
+    support_control_init (self, limits);
+    return self;
+}
+
+void
+support_check_saved (const support_control_t *self)
+{
+    covey_state_t *loaded = NULL;
+    covey_errbuf_t err;
+    covey_buf_t bytes;
+    covey_buf_init (&bytes, SIZE_MAX);
+    assert_int_equal (covey_state_save (self->state, &bytes), COVEY_OK);
+    if (covey_state_load (bytes.data, bytes.size, &self->limits, &loaded, &err))
+        fail_msg ("%s", err.text);
+    assert_true (covey_state_digest (loaded) ==
+                 covey_state_digest (self->state));
+    assert_int_equal (covey_state_next_us (loaded),
+                      covey_state_next_us (self->state));
+    covey_state_destroy (&loaded);
+    covey_buf_deinit (&bytes);
+}
+
+void
+support_control_end (support_control_t *self)
+{
+    assert_true (support_replay (self) == covey_state_digest (self->state));
+    support_check_saved (self);
+    support_control_deinit (self);
+    free (self);
+}
+
 void
 support_apply (support_control_t *self, Covey__Control__Command *command)
 {
@@ -54,6 +91,10 @@ support_apply (support_control_t *self, Covey__Control__Command *command)
     self->log[self->log_count] = bytes;
     self->log_sizes[self->log_count++] = size;
     covey_state_apply (self->state, command, ++self->index, &self->effects);
+    for (size_t i = 0; i < self->effects.fact_count; i++)
+        if (covey_event_validate (self->effects.facts[i]))
+            fail_msg ("fact %d: %s", covey_event_type (self->effects.facts[i]),
+                      covey_error ());
 }
 
 static void

@@ -24,6 +24,12 @@ typedef struct {
 void support_control_init (support_control_t *self,
                            const covey_state_limits_t *limits);
 void support_control_deinit (support_control_t *self);
+/*  One for a test that ends with support_control_end: a replay of its log and a
+    snapshot come to the same state.                                          */
+support_control_t *support_control_new (const covey_state_limits_t *limits);
+void support_control_end (support_control_t *self);
+/*  A state that is loaded from its snapshot is the same.                    */
+void support_check_saved (const support_control_t *self);
 
 /*  Call a method as `client`; params from a format.                         */
 covey_err_t support_call (support_control_t *self, const char *client,
@@ -43,6 +49,7 @@ void support_agent_down_as (support_control_t *self, const char *agent_id,
 void support_agent_load (support_control_t *self, const char *agent_id,
                          const char *state, int capacity);
 void support_tick (support_control_t *self, int64_t later_ms);
+/*  All facts have to keep the contract of events.                           */
 void support_apply (support_control_t *self, Covey__Control__Command *command);
 
 /*  In the last reply: the value of a key as text or number; "" and 0 when it

@@ -20,7 +20,7 @@ typedef struct {
     covey_idgen_t ids; /* of half of the requests                             */
     uint64_t sessions;
     uint64_t tasks, swarms, votes, claims; /* ids that were made up           */
-    uint64_t coordinations;
+    uint64_t coordinations, schedules;
     Covey__Control__Command *past[SUPPORT_RANDOM_LOG]; /* to be asked again   */
     size_t past_count;
 } support_random_t;

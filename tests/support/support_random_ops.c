@@ -116,6 +116,77 @@ s_submit (support_random_t *self, const covey_state_t *state, s_json_t *to,
     s_submit_more (self, to);
 }
 
+/*  Two to four that wait for each other or for older ones, seldom in a circle.
+ */
+static void
+s_batch (support_random_t *self, const covey_state_t *state, s_json_t *to,
+         char client[16])
+{
+    char tasks[1000] = "";
+    size_t used = 0, count = 2 + s_below (self, 3);
+    uint64_t first = self->tasks + 1;
+    (void)state;
+    (void)client;
+    for (size_t i = 0; i < count; i++) {
+        self->tasks++;
+        uint64_t on = s_chance (self, 50) ? first + s_below (self, i ? i : 1)
+                                          : s_recent (self, first);
+        if (s_chance (self, 4))
+            on = first + s_below (self, count);
+        used += (size_t)snprintf (
+            tasks + used, sizeof tasks - used,
+            "%s{\"taskId\":\"t%llu\",\"taskType\":\"%s\","
+            "\"dependencies\":[\"t%llu\"],\"dependencyPolicy\":\"%s\"}",
+            i ? "," : "", (unsigned long long)self->tasks, s_word (self),
+            (unsigned long long)(on == self->tasks && !s_chance (self, 4)
+                                     ? s_recent (self, first)
+                                     : on),
+            s_chance (self, 60) ? "wait" : "ignore");
+    }
+    s_add (to, "\"tasks\":[%s]", tasks);
+    if (s_chance (self, 20))
+        s_add (to, "\"idempotencyKey\":\"k%llu\"",
+               (unsigned long long)s_below (self, 20));
+}
+
+static void
+s_schedule (support_random_t *self, const covey_state_t *state, s_json_t *to,
+            char client[16])
+{
+    static const char *const overlaps[] = {"skip", "bufferOne", "bufferAll",
+                                           "cancelOther", "allowAll"};
+    (void)state;
+    (void)client;
+    if (s_chance (self, 95))
+        s_add (to, "\"scheduleId\":\"p%llu\"",
+               (unsigned long long)++self->schedules);
+    s_add (to, "\"task\":{\"taskType\":\"%s\",\"lease\":500}", s_word (self));
+    if (s_chance (self, 30))
+        s_add (to, "\"cron\":\"*/%d * * * * *\"", 1 + (int)s_below (self, 9));
+    else
+        s_add (to, "\"every\":%llu",
+               (unsigned long long)(100 + s_below (self, 3000)));
+    s_add (to, "\"overlap\":\"%s\"", overlaps[s_below (self, 5)]);
+    s_add (to, "\"times\":%llu", (unsigned long long)(1 + s_below (self, 8)));
+    if (s_chance (self, 30))
+        s_add (to, "\"catchUp\":%llu",
+               (unsigned long long)s_below (self, 100000));
+    if (s_chance (self, 30))
+        s_add (
+            to, "\"endsAt\":%lld",
+            (long long)(self->now_us + 1 + (int64_t)s_below (self, 20000000)));
+}
+
+static void
+s_schedule_ref (support_random_t *self, const covey_state_t *state,
+                s_json_t *to, char client[16])
+{
+    (void)state;
+    (void)client;
+    s_add (to, "\"scheduleId\":\"p%llu\"",
+           (unsigned long long)s_recent (self, self->schedules));
+}
+
 /*  A task that somebody holds, or NULL.                                     */
 static const covey_task_t *
 s_held (support_random_t *self, const covey_state_t *state)
@@ -599,6 +670,9 @@ static const struct {
     {1, "mesh.coordination.pause", s_coordination_ref}, {2, "mesh.coordination.resume", s_coordination_ref},
     {4, "task.yield", s_report}, {4, "task.pause", s_task_ref},
     {4, "task.resume", s_task_ref}, {3, "task.cancel", s_grace},
+    {4, "task.batch", s_batch}, {3, "task.schedule.add", s_schedule},
+    {1, "task.schedule.pause", s_schedule_ref}, {1, "task.schedule.resume", s_schedule_ref},
+    {1, "task.schedule.delete", s_schedule_ref},
     {1, "mesh.setLimits", s_limits},
     /* clang-format on */
 };

@@ -11,23 +11,6 @@
 #include "coordinator/save.h"
 #include "coordinator/state_impl.h"
 
-static support_control_t *
-s_new (void)
-{
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
-    return c;
-}
-
-static void
-s_end (support_control_t *c)
-{
-    assert_true (covey_state_digest (c->state) == support_replay (c));
-    support_control_deinit (c);
-    free (c);
-}
-
 static void
 test_every_limit_has_a_name_a_default_and_a_place (void **state)
 {
@@ -53,7 +36,7 @@ static void
 test_limits_are_set_shown_and_saved (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     assert_int_equal (support_call (c, "op", "mesh.setLimits",
                                     "{\"tasks\":2,\"endedTaskAge\":5000}"),
                       COVEY_OK);
@@ -89,14 +72,14 @@ test_limits_are_set_shown_and_saved (void **state)
     support_call (c, "op", "mesh.limits", "{}");
     assert_non_null (strstr ((char *)c->reply.data, "\"used\":{\"agents\":0,"
                                                     "\"tasks\":3,"));
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
 test_nonsense_and_agents_are_refused (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     assert_int_equal (
         support_call (c, "op", "mesh.setLimits", "{\"taskBytes\":0}"),
         COVEY_INVALID);
@@ -107,14 +90,14 @@ test_nonsense_and_agents_are_refused (void **state)
     support_agent_up (c, "a1", "worker", "", 1);
     assert_int_equal (support_call (c, "a1", "mesh.setLimits", "{\"tasks\":1}"),
                       COVEY_DENIED);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
 test_more_agents_than_the_limit_are_not_registered (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     support_call (c, "op", "mesh.setLimits", "{\"agents\":2}");
     support_agent_up (c, "a1", "worker", "", 1);
     support_agent_up (c, "a2", "worker", "", 1);
@@ -128,7 +111,7 @@ test_more_agents_than_the_limit_are_not_registered (void **state)
     support_agent_down (c, "a1");
     support_agent_up (c, "a3", "worker", "", 1);
     assert_int_equal (c->effects.code, COVEY_OK);
-    s_end (c);
+    support_control_end (c);
 }
 
 int

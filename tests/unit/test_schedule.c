@@ -8,74 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../support/support_control.h"
+#include "../support/support_task.h"
 #include "coordinator/save.h"
-
-static int
-s_setup (void **state)
-{
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
-    *state = c;
-    return 0;
-}
-
-/*  Every test ends with a replay of its log, and a snapshot: both come to the
-    same state.                                                               */
-static int
-s_teardown (void **state)
-{
-    support_control_t *c = *state;
-    uint64_t digest = covey_state_digest (c->state);
-    bool same = digest == support_replay (c);
-    covey_state_t *loaded = NULL;
-    covey_buf_t bytes;
-    covey_buf_init (&bytes, 1 << 24);
-    assert_int_equal (covey_state_save (c->state, &bytes), COVEY_OK);
-    if (covey_state_load (bytes.data, bytes.size, &c->limits, &loaded, &c->err))
-        fail_msg ("%s", c->err.text);
-    same = same && covey_state_digest (loaded) == digest;
-    covey_state_destroy (&loaded);
-    covey_buf_deinit (&bytes);
-    support_control_deinit (c);
-    free (c);
-    return same ? 0 : -1;
-}
-
-static covey_err_t
-s_report (support_control_t *c, const char *verb, const char *task,
-          const char *more)
-{
-    char method[40];
-    support_call (c, "boss", "task.show", "{\"taskId\":\"%s\"}", task);
-    char agent[64];
-    snprintf (agent, sizeof agent, "%s", support_reply (c, "agent"));
-    long long token = support_reply_int (c, "fencingToken");
-    snprintf (method, sizeof method, "task.%s", verb);
-    return support_call (c, agent, method,
-                         "{\"taskId\":\"%s\",\"fencingToken\":%lld%s}", task,
-                         token, more);
-}
-
-static covey_err_t
-s_ask (support_control_t *c, const char *verb, const char *task,
-       const char *more)
-{
-    char method[40];
-    snprintf (method, sizeof method, "task.%s", verb);
-    return support_call (c, "boss", method, "{\"taskId\":\"%s\"%s}", task,
-                         more);
-}
-
-static void
-s_is (support_control_t *c, const char *task, const char *state,
-      const char *code)
-{
-    assert_int_equal (s_ask (c, "show", task, ""), COVEY_OK);
-    assert_string_equal (support_reply (c, "state"), state);
-    assert_string_equal (support_reply (c, "errorCode"), code);
-}
 
 static covey_err_t
 s_add (support_control_t *c, const char *id, const char *more)
@@ -115,7 +49,8 @@ s_complete_all (support_control_t *c)
         snprintf (id, sizeof id, "%s", support_reply (c, "id"));
         if (!*id)
             return;
-        assert_int_equal (s_report (c, "complete", id, ""), COVEY_OK);
+        assert_int_equal (support_task_report (c, "complete", id, ""),
+                          COVEY_OK);
     }
 }
 
@@ -135,7 +70,7 @@ test_every_second_until_its_end (void **state)
     assert_string_equal (covey_event_str (fact, "taskId"),
                          "s/2023-11-14T22:13:21.000Z");
     assert_string_equal (covey_event_source (fact), "boss");
-    s_is (c, "s/2023-11-14T22:13:21.000Z", "assigned", "");
+    support_task_is (c, "s/2023-11-14T22:13:21.000Z", "assigned", "");
     assert_string_equal (support_reply (c, "schedule"), "s");
     support_tick (c, 1000); /* the first one runs yet */
     assert_int_equal (s_count (c, "s", "skipped"), 1);
@@ -189,15 +124,35 @@ test_what_runs_and_what_comes (void **state)
         support_call (c, "boss", "task.list", "{\"state\":\"cancelled\"}"),
         COVEY_OK);
     assert_non_null (strstr ((char *)c->reply.data, "cancelOther/"));
-    s_is (c, "allowAll/2023-11-14T22:13:22.000Z", "assigned", "");
+    support_task_is (c, "allowAll/2023-11-14T22:13:22.000Z", "assigned", "");
     /* what was buffered follows, one after the other */
-    s_is (c, "bufferAll/2023-11-14T22:13:21.000Z", "assigned", "");
-    assert_int_equal (
-        s_report (c, "complete", "bufferAll/2023-11-14T22:13:21.000Z", ""),
-        COVEY_OK);
+    support_task_is (c, "bufferAll/2023-11-14T22:13:21.000Z", "assigned", "");
+    assert_int_equal (support_task_report (c, "complete",
+                                           "bufferAll/2023-11-14T22:13:21.000Z",
+                                           ""),
+                      COVEY_OK);
     assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_SUBMITTED), 1);
-    s_is (c, "bufferAll/2023-11-14T22:13:22.000Z", "assigned", "");
+    support_task_is (c, "bufferAll/2023-11-14T22:13:22.000Z", "assigned", "");
     assert_int_equal (s_count (c, "bufferAll", "buffered"), 2);
+}
+
+/*  What waits for the one before it is one of its times already.            */
+static void
+test_buffered_times_count (void **state)
+{
+    support_control_t *c = *state;
+    support_agent_up (c, "w1", "worker", "", 10);
+    assert_int_equal (
+        s_add (c, "s", ",\"every\":1000,\"times\":3,\"overlap\":\"bufferAll\""),
+        COVEY_OK);
+    for (int i = 0; i < 9; i++)
+        support_tick (c, 1000);
+    assert_int_equal (s_count (c, "s", "buffered"), 2);
+    for (int i = 0; i < 3; i++)
+        s_complete_all (c);
+    support_tick (c, 5000);
+    assert_int_equal (s_count (c, "s", "runs"), 3);
+    assert_string_equal (support_reply (c, "state"), "ended");
 }
 
 static void
@@ -279,11 +234,14 @@ test_what_is_no_schedule_is_refused (void **state)
 int
 main (void)
 {
-#define T(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define T(name)                                                \
+    cmocka_unit_test_setup_teardown (name, support_task_setup, \
+                                     support_task_teardown)
     const struct CMUnitTest tests[] = {
         T (test_every_second_until_its_end),
         T (test_cron_times_come_in_utc),
         T (test_what_runs_and_what_comes),
+        T (test_buffered_times_count),
         T (test_times_that_nobody_saw_are_made_up_if_not_too_old),
         T (test_a_paused_schedule_lets_times_pass),
         T (test_what_is_no_schedule_is_refused),

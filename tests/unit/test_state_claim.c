@@ -15,20 +15,10 @@
 static support_control_t *
 s_new (void)
 {
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
+    support_control_t *c = support_control_new (NULL);
     support_agent_up (c, "ann", "worker", "", 1);
     support_agent_up (c, "bob", "worker", "", 1);
     return c;
-}
-
-static void
-s_end (support_control_t *c)
-{
-    assert_true (covey_state_digest (c->state) == support_replay (c));
-    support_control_deinit (c);
-    free (c);
 }
 
 static covey_err_t
@@ -93,7 +83,7 @@ test_a_claim_is_held_and_others_are_told_by_whom (void **state)
                       COVEY_OK);
     assert_int_equal (s_acquire (c, "ann", "l3", "\"names\":[\"y\"]"),
                       COVEY_EXISTS);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -147,7 +137,7 @@ test_who_waits_gets_its_turn_in_order (void **state)
     assert_string_equal (s_state_of (c, "l3"), "expired");
     support_tick (c, 20000);
     assert_string_equal (s_state_of (c, "l2"), "expired");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -186,7 +176,7 @@ test_leases_are_renewed_and_fenced (void **state)
     assert_int_equal (
         support_call (c, "ann", "mesh.claim.renew", "{\"claimId\":\"nope\"}"),
         COVEY_NOTFOUND);
-    s_end (c);
+    support_control_end (c);
 }
 
 /*  While no coordinator ran nobody could renew.                              */
@@ -207,7 +197,7 @@ test_leases_begin_anew_with_a_coordinator (void **state)
     assert_string_equal (s_state_of (c, "l1"), "held");
     support_tick (c, 2100);
     assert_string_equal (s_state_of (c, "l1"), "expired");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -238,7 +228,7 @@ test_a_claim_that_would_wait_for_itself_is_refused (void **state)
         s_acquire (c, "bob", "l7", "\"paths\":[\"a/b.c\"],\"wait\":9000"),
         COVEY_OK);
     assert_string_equal (support_reply (c, "state"), "held");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -285,7 +275,7 @@ test_release_by_name_by_force_and_at_the_end_of_a_session (void **state)
     support_agent_down_as (c, "ann", true);
     assert_string_equal (s_state_of (c, "l2"), "released");
     assert_string_equal (s_state_of (c, "l3"), "held");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -331,7 +321,7 @@ test_check_and_list_say_who_has_what (void **state)
     assert_int_equal (
         support_call (c, "cli-1", "mesh.claim.list", "{\"after\":\"nope\"}"),
         COVEY_NOTFOUND);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -369,7 +359,7 @@ test_what_breaks_a_bound_is_refused (void **state)
     assert_int_equal (s_acquire (c, "ann", "more", "\"names\":[\"x\"]"),
                       COVEY_EAGAIN);
     s_says (c, "ann has 256 claims");
-    s_end (c);
+    support_control_end (c);
 }
 
 int

@@ -14,49 +14,10 @@
 static support_control_t *
 s_new (const covey_state_limits_t *limits)
 {
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, limits);
+    support_control_t *c = support_control_new (limits);
     support_agent_up (c, "ann", "writer", "", 1);
     support_agent_up (c, "bob", "writer", "", 1);
     return c;
-}
-
-static void
-s_check_facts (support_control_t *c)
-{
-    for (size_t i = 0; i < c->effects.fact_count; i++)
-        if (covey_event_validate (c->effects.facts[i]))
-            fail_msg ("fact %d: %s", covey_event_type (c->effects.facts[i]),
-                      covey_error ());
-}
-
-/*  Whatever a test did: the state comes back from its bytes.                */
-static void
-s_check_saved (const support_control_t *c)
-{
-    covey_buf_t bytes;
-    covey_state_t *loaded = NULL;
-    covey_errbuf_t err;
-    covey_buf_init (&bytes, SIZE_MAX);
-    assert_int_equal (covey_state_save (c->state, &bytes), COVEY_OK);
-    if (covey_state_load (bytes.data, bytes.size, &c->limits, &loaded, &err))
-        fail_msg ("%s", err.text);
-    assert_true (covey_state_digest (loaded) == covey_state_digest (c->state));
-    assert_int_equal (covey_state_next_us (loaded),
-                      covey_state_next_us (c->state));
-    covey_state_destroy (&loaded);
-    covey_buf_deinit (&bytes);
-}
-
-static void
-s_end (support_control_t *c)
-{
-    s_check_facts (c);
-    assert_true (covey_state_digest (c->state) == support_replay (c));
-    s_check_saved (c);
-    support_control_deinit (c);
-    free (c);
 }
 
 /*  Call and check that what is told is well-formed.                         */
@@ -65,7 +26,6 @@ s_end (support_control_t *c)
         covey_err_t code_ = support_call ((c), (who), (method), __VA_ARGS__); \
         if (code_ != COVEY_##code)                                            \
             fail_msg ("%s: %d %s", (method), code_, (c)->err.text);           \
-        s_check_facts (c);                                                    \
     } while (0)
 
 static void
@@ -95,7 +55,7 @@ test_what_is_put_can_be_got_by_all_and_is_told (void **state)
     S_CALL (c, "bob", "memory.get", NOTFOUND, "{\"key\":\"plans\"}");
     S_CALL (c, "bob", "memory.get", NOTFOUND,
             "{\"key\":\"plans/step1\",\"revision\":7}");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -125,7 +85,7 @@ test_create_and_compare_and_set_name_the_revision (void **state)
             "{\"key\":\"k\",\"value\":3,\"expectedRevision\":0}");
     assert_string_equal (support_reply (c, "owner"), "bob");
     assert_int_equal (support_reply_int (c, "previous"), 3);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -172,7 +132,7 @@ test_levels_say_who_may_do_what (void **state)
         assert_int_equal (
             support_call (c, "bob", "memory.delete", "{\"key\":\"k\"}"),
             cases[i].govern);
-        s_end (c);
+        support_control_end (c);
     }
 }
 
@@ -194,7 +154,7 @@ test_an_agent_acts_as_itself_and_a_person_as_anybody (void **state)
     S_CALL (c, "ann", "memory.share", OK, "{\"key\":\"k\",\"owner\":\"bob\"}");
     S_CALL (c, "ann", "memory.put", DENIED, "{\"key\":\"k\",\"value\":3}");
     S_CALL (c, "bob", "memory.put", OK, "{\"key\":\"k\",\"value\":3}");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -218,7 +178,7 @@ test_a_put_says_what_the_entry_is_and_a_count_changes_only_the_value (
     assert_string_equal (support_reply (c, "accessLevel"), "write");
     assert_int_equal (support_reply_int (c, "history"), 3);
     assert_null (strstr ((char *)c->reply.data, "\"x\""));
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -249,7 +209,7 @@ test_counters_have_bounds_and_do_not_wrap (void **state)
     S_CALL (c, "ann", "memory.put", OK, "{\"key\":\"t\",\"value\":\"12\"}");
     S_CALL (c, "ann", "memory.incr", OK, "{\"key\":\"t\"}");
     assert_string_equal (support_reply (c, "value"), "13");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -261,13 +221,12 @@ test_a_value_ends_with_its_time_to_live_and_that_is_told (void **state)
             "{\"key\":\"k\",\"value\":1,\"ttl\":1000,\"tags\":[\"x\"]}");
     S_CALL (c, "ann", "memory.put", OK,
             "{\"key\":\"l\",\"value\":1,\"ttl\":1000}");
-    s_check_saved (c);
+    support_check_saved (c);
     S_CALL (c, "ann", "memory.put", OK, "{\"key\":\"l\",\"value\":2}");
     assert_int_equal (covey_state_next_us (c->state), c->now_us + 1000000);
     support_tick (c, 999);
     assert_int_equal (c->effects.fact_count, 0);
     support_tick (c, 1);
-    s_check_facts (c);
     assert_int_equal (c->effects.fact_count, 1);
     const covey_event_t *fact = support_fact (c, COVEY_EVENT_MEMORY_DELETED, 0);
     assert_string_equal (covey_event_str (fact, "memoryKey"), "k");
@@ -282,7 +241,7 @@ test_a_value_ends_with_its_time_to_live_and_that_is_told (void **state)
     S_CALL (c, "bob", "memory.history", OK, "{\"key\":\"k\"}");
     assert_string_equal (support_reply (c, "reason"), "expired");
     assert_null (strstr ((char *)c->reply.data, "\"value\""));
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -315,7 +274,7 @@ test_sharing_hands_the_value_to_those_who_are_named (void **state)
     assert_string_equal (covey_event_str (fact, "agentId"), "bob");
     assert_non_null (strstr ((char *)c->reply.data, "\"value\":{\"a\":1}"));
     S_CALL (c, "bob", "memory.retrieve", NOTFOUND, "{\"key\":\"j\"}");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -346,7 +305,7 @@ test_an_answer_that_is_repeated_is_about_its_own_version (void **state)
                       0);
     assert_int_equal (support_reply_int (c, "value"), 5);
     assert_string_equal (support_reply (c, "superseded"), "true");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -379,7 +338,7 @@ test_lists_go_by_prefix_and_tag_and_as_it_was (void **state)
     assert_null (strstr ((char *)c->reply.data, "a/30"));
     S_CALL (c, "ann", "memory.namespaces", OK, "{}");
     assert_string_equal (support_reply (c, "name"), "a");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -418,7 +377,7 @@ test_followers_get_each_change_once_or_are_told_to_begin_anew (void **state)
     S_CALL (c, "ann", "memory.changes", OK, "{\"after\":5}");
     assert_int_equal (support_reply_int (c, "revision"), 7);
     S_CALL (c, "ann", "memory.changes", LIMIT, "{\"after\":10}");
-    s_end (c);
+    support_control_end (c);
 }
 
 /*  The largest values, every byte of them escaped, come page by page.       */
@@ -450,7 +409,7 @@ test_a_page_fits_into_an_answer_whatever_the_values_are (void **state)
         assert_true (c->reply.size <= COVEY_PAYLOAD_MAX);
         assert_int_equal (support_reply_int (c, "revision"), i + 1);
     }
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -483,7 +442,7 @@ test_wrong_params_are_refused_with_the_field_and_the_bound (void **state)
     S_CALL (c, "ann", "memory.put", OK, "{\"key\":\"k\",\"value\":\"%s\"}",
             big);
     free (big);
-    s_end (c);
+    support_control_end (c);
 }
 
 int

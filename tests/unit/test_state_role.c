@@ -11,23 +11,6 @@
 #include "../support/support_control.h"
 #include "coordinator/roles.h"
 
-static support_control_t *
-s_new (void)
-{
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
-    return c;
-}
-
-static void
-s_end (support_control_t *c)
-{
-    assert_true (covey_state_digest (c->state) == support_replay (c));
-    support_control_deinit (c);
-    free (c);
-}
-
 static void
 s_claim (support_control_t *c, const char *node, const char *holder)
 {
@@ -52,7 +35,7 @@ static void
 test_the_first_holds_and_the_next_takes_over (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     s_claim (c, "n1", "n1");
     int64_t epoch = support_reply_int (c, "epoch");
     assert_int_equal (support_fact_count (c, COVEY_EVENT_SYSTEM_INFO), 1);
@@ -79,14 +62,14 @@ test_the_first_holds_and_the_next_takes_over (void **state)
     assert_non_null (strstr (s_list (c), "\"node\":\"n1\""));
     s_claim (c, "n1", "n1");
     assert_true (support_reply_int (c, "epoch") > epoch);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
 test_release_hands_over_at_once (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     s_claim (c, "n1", "n1");
     s_claim (c, "n2", "n1");
     assert_int_equal (support_call (c, "k", "mesh.role.release",
@@ -109,14 +92,39 @@ test_release_hands_over_at_once (void **state)
         assert_int_equal (support_call (c, "k", "mesh.role.claim",
                                         "{\"role\":\"r\",\"node\":\"n%d\"}", i),
                           i < COVEY_ROLE_SEATS_MAX ? COVEY_OK : COVEY_EAGAIN);
-    s_end (c);
+    support_control_end (c);
+}
+
+/*  A lease ends and its successor gives up in one command: two holders, two
+    epochs.                                                                   */
+static void
+test_no_two_holders_have_one_epoch (void **state)
+{
+    (void)state;
+    support_control_t *c = support_control_new (NULL);
+    s_claim (c, "n1", "n1");
+    support_tick (c, 1000);
+    s_claim (c, "n2", "n1");
+    s_claim (c, "n3", "n1");
+    c->now_us += 5000000;
+    assert_int_equal (support_call (c, "k", "mesh.role.release",
+                                    "{\"role\":\"persister\",\"node\":"
+                                    "\"n2\"}"),
+                      COVEY_OK);
+    const covey_event_t *second = support_fact (c, COVEY_EVENT_SYSTEM_INFO, 0);
+    const covey_event_t *third = support_fact (c, COVEY_EVENT_SYSTEM_INFO, 1);
+    assert_string_equal (covey_event_metadata (second, "node"), "n2");
+    assert_string_equal (covey_event_metadata (third, "node"), "n3");
+    assert_true (strtoull (covey_event_metadata (third, "epoch"), NULL, 10) >
+                 strtoull (covey_event_metadata (second, "epoch"), NULL, 10));
+    support_control_end (c);
 }
 
 static void
 test_swarm_leaders_are_roles (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     support_agent_up (c, "ann", "worker", "", 1);
     assert_int_equal (support_call (c, "k", "swarm.form",
                                     "{\"swarmId\":\"s\",\"members\":["
@@ -125,7 +133,7 @@ test_swarm_leaders_are_roles (void **state)
                       COVEY_OK);
     assert_non_null (
         strstr (s_list (c), "\"role\":\"swarm:s\",\"node\":\"ann\""));
-    s_end (c);
+    support_control_end (c);
 }
 
 int
@@ -134,6 +142,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_the_first_holds_and_the_next_takes_over),
         cmocka_unit_test (test_release_hands_over_at_once),
+        cmocka_unit_test (test_no_two_holders_have_one_epoch),
         cmocka_unit_test (test_swarm_leaders_are_roles),
     };
     return cmocka_run_group_tests_name ("state_role", tests, NULL, NULL);

@@ -10,38 +10,11 @@
 
 #include "../support/support_control.h"
 
-static support_control_t *
-s_new (void)
-{
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
-    return c;
-}
-
-static void
-s_check_facts (support_control_t *c)
-{
-    for (size_t i = 0; i < c->effects.fact_count; i++)
-        if (covey_event_validate (c->effects.facts[i]))
-            fail_msg ("fact %d: %s", covey_event_type (c->effects.facts[i]),
-                      covey_error ());
-}
-
-static void
-s_end (support_control_t *c)
-{
-    s_check_facts (c);
-    assert_true (covey_state_digest (c->state) == support_replay (c));
-    support_control_deinit (c);
-    free (c);
-}
-
 /*  A swarm of ann, bob and cid, all of them up.                             */
 static support_control_t *
 s_swarm (void)
 {
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     support_agent_up (c, "ann", "voter", "", 1);
     support_agent_up (c, "bob", "voter", "", 1);
     support_agent_up (c, "cid", "voter", "", 1);
@@ -51,7 +24,6 @@ s_swarm (void)
                       "\"members\":[{\"agentId\":\"ann\"},{\"agentId\":"
                       "\"bob\",\"weight\":2.5},{\"agentId\":\"cid\"}]}"),
         COVEY_OK);
-    s_check_facts (c);
     return c;
 }
 
@@ -64,7 +36,6 @@ s_propose (support_control_t *c, const char *id, const char *more)
                       "\"proposal\":{\"merge\":true}%s}",
                       id, more),
         COVEY_OK);
-    s_check_facts (c);
 }
 
 static covey_err_t
@@ -74,7 +45,6 @@ s_vote (support_control_t *c, const char *caller, const char *id,
     covey_err_t code = support_call (
         c, caller, "swarm.vote", "{\"consensusId\":\"%s\",\"vote\":\"%s\"%s}",
         id, vote, more);
-    s_check_facts (c);
     return code;
 }
 
@@ -110,13 +80,12 @@ test_a_swarm_is_formed_and_its_members_come_and_go (void **state)
     assert_int_equal (
         support_call (c, "ann", "swarm.leave", "{\"swarmId\":\"s1\"}"),
         COVEY_OK);
-    s_check_facts (c);
     assert_int_equal (support_fact_count (c, COVEY_EVENT_SWARM_LEFT), 1);
     assert_string_equal (support_reply (c, "leader"), "bob");
     assert_int_equal (
         support_call (c, "ann", "swarm.leave", "{\"swarmId\":\"s1\"}"),
         COVEY_NOTFOUND);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -132,7 +101,7 @@ test_a_lost_leader_is_replaced_and_that_is_announced (void **state)
         support_call (c, "cli-1", "swarm.show", "{\"swarmId\":\"s1\"}"),
         COVEY_OK);
     assert_string_equal (support_reply (c, "leader"), "bob");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -170,7 +139,7 @@ test_a_vote_asks_the_members_and_announces_its_decision_once (void **state)
     assert_non_null (strstr ((char *)c->reply.data, "looks \\\"good\\\""));
     support_tick (c, 100000);
     assert_int_equal (c->effects.fact_count, 0);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -199,7 +168,7 @@ test_refused_ballots_are_facts_with_a_reason_and_count_nothing (void **state)
     assert_int_equal (s_vote (c, "bob", "v1", "approve", ""), COVEY_OK);
     assert_int_equal (s_vote (c, "cid", "v1", "reject", ""), COVEY_STATE);
     assert_non_null (strstr (c->err.text, "late"));
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -216,7 +185,6 @@ test_the_deadline_decides_without_a_word_from_anybody (void **state)
     support_tick (c, 4999);
     assert_int_equal (c->effects.fact_count, 0);
     support_tick (c, 1);
-    s_check_facts (c);
     const covey_event_t *fact =
         support_fact (c, COVEY_EVENT_SWARM_CONSENSUS_REACHED, 0);
     assert_false (covey_event_bool (fact, "consensus"));
@@ -230,7 +198,7 @@ test_the_deadline_decides_without_a_word_from_anybody (void **state)
         support_call (c, "cli-1", "swarm.proposal", "{\"consensusId\":\"v2\"}"),
         COVEY_OK);
     assert_non_null (strstr ((char *)c->reply.data, "\"decision\":{"));
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -252,7 +220,7 @@ test_the_electorate_is_frozen_at_the_opening (void **state)
     assert_string_equal (support_reply (c, "state"), "open");
     assert_int_equal (s_vote (c, "cid", "v1", "approve", ""), COVEY_OK);
     assert_string_equal (support_reply (c, "outcome"), "accepted");
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
@@ -269,7 +237,6 @@ test_disbanding_a_swarm_withdraws_its_open_votes (void **state)
                                     "{\"consensusId\":\"v1\",\"reason\":"
                                     "\"a better one comes\"}"),
                       COVEY_OK);
-    s_check_facts (c);
     assert_string_equal (support_reply (c, "outcome"), "withdrawn");
     assert_int_equal (
         support_call (c, "cli-1", "swarm.disband", "{\"swarmId\":\"s1\"}"),
@@ -277,7 +244,6 @@ test_disbanding_a_swarm_withdraws_its_open_votes (void **state)
     assert_int_equal (support_fact_count (c, COVEY_EVENT_SWARM_DISBANDED), 1);
     assert_int_equal (
         support_fact_count (c, COVEY_EVENT_SWARM_CONSENSUS_REACHED), 1);
-    s_check_facts (c);
     assert_int_equal (support_call (c, "cli-1", "swarm.propose",
                                     "{\"swarmId\":\"s1\",\"proposal\":1}"),
                       COVEY_STATE);
@@ -288,14 +254,14 @@ test_disbanding_a_swarm_withdraws_its_open_votes (void **state)
     assert_int_equal (
         support_call (c, "cli-1", "swarm.proposals", "{\"state\":\"decided\"}"),
         COVEY_OK);
-    s_end (c);
+    support_control_end (c);
 }
 
 static void
 test_the_swarm_s_strategy_is_the_default_of_its_votes (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     assert_int_equal (support_call (c, "cli-1", "swarm.form",
                                     "{\"swarmId\":\"s1\",\"strategy\":"
                                     "\"weighted\",\"members\":[{\"agentId\":"
@@ -307,7 +273,7 @@ test_the_swarm_s_strategy_is_the_default_of_its_votes (void **state)
     assert_int_equal (
         s_vote (c, "cli-1", "v1", "approve", ",\"agentId\":\"ann\""), COVEY_OK);
     assert_string_equal (support_reply (c, "outcome"), "accepted");
-    s_end (c);
+    support_control_end (c);
 }
 
 /*  The largest decision: 1,024 voters, each with a reason of 64 KiB, still is
@@ -316,7 +282,7 @@ static void
 test_the_largest_decision_is_a_valid_event (void **state)
 {
     (void)state;
-    support_control_t *c = s_new ();
+    support_control_t *c = support_control_new (NULL);
     covey_buf_t form;
     covey_buf_init (&form, COVEY_PAYLOAD_MAX);
     for (int i = 0; i < COVEY_LIST_MAX; i++)
@@ -326,7 +292,6 @@ test_the_largest_decision_is_a_valid_event (void **state)
                                     "{\"swarmId\":\"s1\",\"members\":[%s]}",
                                     (char *)form.data),
                       COVEY_OK);
-    s_check_facts (c);
     covey_buf_deinit (&form);
     s_propose (c, "v1", ",\"votingStrategy\":\"unanimous\"");
     char *reason = malloc (COVEY_TEXT_MAX + 1), more[200], *all;
@@ -347,10 +312,9 @@ test_the_largest_decision_is_a_valid_event (void **state)
         support_fact (c, COVEY_EVENT_SWARM_CONSENSUS_REACHED, 0);
     assert_non_null (fact);
     assert_int_equal (covey_event_count (fact, "votes"), COVEY_LIST_MAX);
-    s_check_facts (c);
     free (all);
     free (reason);
-    s_end (c);
+    support_control_end (c);
 }
 
 int

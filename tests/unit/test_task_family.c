@@ -8,84 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../support/support_control.h"
+#include "../support/support_task.h"
 #include "coordinator/save.h"
-
-static int
-s_setup (void **state)
-{
-    support_control_t *c = calloc (1, sizeof *c);
-    assert_non_null (c);
-    support_control_init (c, NULL);
-    *state = c;
-    return 0;
-}
-
-/*  Every test ends with a replay of its log, and a snapshot: both come to the
-    same state.                                                               */
-static int
-s_teardown (void **state)
-{
-    support_control_t *c = *state;
-    uint64_t digest = covey_state_digest (c->state);
-    bool same = digest == support_replay (c);
-    covey_state_t *loaded = NULL;
-    covey_buf_t bytes;
-    covey_buf_init (&bytes, 1 << 20);
-    assert_int_equal (covey_state_save (c->state, &bytes), COVEY_OK);
-    if (covey_state_load (bytes.data, bytes.size, &c->limits, &loaded, &c->err))
-        fail_msg ("%s", c->err.text);
-    same = same && covey_state_digest (loaded) == digest;
-    covey_state_destroy (&loaded);
-    covey_buf_deinit (&bytes);
-    support_control_deinit (c);
-    free (c);
-    return same ? 0 : -1;
-}
-
-static void
-s_submit (support_control_t *c, const char *id, const char *more)
-{
-    covey_err_t code =
-        support_call (c, "boss", "task.submit",
-                      "{\"taskId\":\"%s\",\"taskType\":\"x\"%s}", id, more);
-    if (code)
-        fail_msg ("%s: %s", id, c->err.text);
-}
-
-static covey_err_t
-s_report (support_control_t *c, const char *verb, const char *task,
-          const char *more)
-{
-    char method[40];
-    support_call (c, "boss", "task.show", "{\"taskId\":\"%s\"}", task);
-    char agent[64];
-    snprintf (agent, sizeof agent, "%s", support_reply (c, "agent"));
-    long long token = support_reply_int (c, "fencingToken");
-    snprintf (method, sizeof method, "task.%s", verb);
-    return support_call (c, agent, method,
-                         "{\"taskId\":\"%s\",\"fencingToken\":%lld%s}", task,
-                         token, more);
-}
-
-static covey_err_t
-s_ask (support_control_t *c, const char *verb, const char *task,
-       const char *more)
-{
-    char method[40];
-    snprintf (method, sizeof method, "task.%s", verb);
-    return support_call (c, "boss", method, "{\"taskId\":\"%s\"%s}", task,
-                         more);
-}
-
-static void
-s_is (support_control_t *c, const char *task, const char *state,
-      const char *code)
-{
-    assert_int_equal (s_ask (c, "show", task, ""), COVEY_OK);
-    assert_string_equal (support_reply (c, "state"), state);
-    assert_string_equal (support_reply (c, "errorCode"), code);
-}
 
 static void
 test_batches_take_tasks_in_any_order (void **state)
@@ -107,13 +31,13 @@ test_batches_take_tasks_in_any_order (void **state)
     assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_SUBMITTED), 5);
     assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_ASSIGNED), 2);
     assert_non_null (strstr ((char *)c->reply.data, "\"id\":\"d\""));
-    assert_int_equal (s_report (c, "complete", "a", ""), COVEY_OK);
-    s_is (c, "b", "assigned", "");
-    s_is (c, "c", "assigned", "");
-    assert_int_equal (s_report (c, "complete", "b", ""), COVEY_OK);
-    s_is (c, "d", "queued", "");
-    assert_int_equal (s_report (c, "complete", "c", ""), COVEY_OK);
-    s_is (c, "d", "assigned", "");
+    assert_int_equal (support_task_report (c, "complete", "a", ""), COVEY_OK);
+    support_task_is (c, "b", "assigned", "");
+    support_task_is (c, "c", "assigned", "");
+    assert_int_equal (support_task_report (c, "complete", "b", ""), COVEY_OK);
+    support_task_is (c, "d", "queued", "");
+    assert_int_equal (support_task_report (c, "complete", "c", ""), COVEY_OK);
+    support_task_is (c, "d", "assigned", "");
     /* the same key: the same tasks */
     assert_int_equal (support_call (c, "boss", "task.batch",
                                     "{\"tasks\":[{\"taskType\":\"y\"}],"
@@ -132,7 +56,7 @@ s_refuse_batch (support_control_t *c, const char *tasks, covey_err_t code,
         code);
     if (!strstr (c->err.text, why))
         fail_msg ("\"%s\" does not say \"%s\"", c->err.text, why);
-    assert_int_equal (s_ask (c, "show", "new", ""), COVEY_NOTFOUND);
+    assert_int_equal (support_task_ask (c, "show", "new", ""), COVEY_NOTFOUND);
 }
 
 static void
@@ -140,7 +64,7 @@ test_a_bad_batch_changes_nothing (void **state)
 {
     support_control_t *c = *state;
 #define NEW "{\"taskId\":\"new\",\"taskType\":\"x\"}"
-    s_submit (c, "old", "");
+    support_task_submit (c, "old", "");
     s_refuse_batch (c, "", COVEY_LIMIT, "1 to 1000");
     s_refuse_batch (c, NEW "," NEW, COVEY_INVALID, "new is there twice");
     s_refuse_batch (c, NEW ",{\"taskId\":\"old\",\"taskType\":\"x\"}",
@@ -166,38 +90,39 @@ test_what_waits_decides_what_a_failure_means (void **state)
 {
     support_control_t *c = *state;
     support_agent_up (c, "w1", "worker", "", 1);
-    s_submit (c, "a", ",\"retry\":{\"attempts\":1}");
-    s_submit (c, "fails", ",\"dependencies\":[\"a\"]");
-    s_submit (c, "ignores",
-              ",\"dependencies\":[\"a\",\"fails\"],"
-              "\"dependencyPolicy\":\"ignore\"");
-    s_submit (c, "waits",
-              ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
-              "\"wait\"");
-    assert_int_equal (s_report (c, "fail", "a", ""), COVEY_OK);
-    s_is (c, "a", "parked", "");
-    s_is (c, "fails", "failed", "DEPENDENCY_FAILED");
-    s_is (c, "ignores", "assigned", "");
-    s_is (c, "waits", "queued", "");
+    support_task_submit (c, "a", ",\"retry\":{\"attempts\":1}");
+    support_task_submit (c, "fails", ",\"dependencies\":[\"a\"]");
+    support_task_submit (c, "ignores",
+                         ",\"dependencies\":[\"a\",\"fails\"],"
+                         "\"dependencyPolicy\":\"ignore\"");
+    support_task_submit (c, "waits",
+                         ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
+                         "\"wait\"");
+    assert_int_equal (support_task_report (c, "fail", "a", ""), COVEY_OK);
+    support_task_is (c, "a", "parked", "");
+    support_task_is (c, "fails", "failed", "DEPENDENCY_FAILED");
+    support_task_is (c, "ignores", "assigned", "");
+    support_task_is (c, "waits", "queued", "");
     /* new ones see it likewise */
-    s_submit (c, "late", ",\"dependencies\":[\"a\"]");
-    s_is (c, "late", "failed", "DEPENDENCY_FAILED");
-    s_submit (c, "late2",
-              ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
-              "\"wait\"");
-    assert_int_equal (s_ask (c, "retry", "a", ""), COVEY_OK);
-    assert_int_equal (s_report (c, "complete", "ignores", ""), COVEY_OK);
-    assert_int_equal (s_report (c, "complete", "a", ""), COVEY_OK);
-    s_is (c, "waits", "assigned", "");
-    s_is (c, "late2", "queued", "");
+    support_task_submit (c, "late", ",\"dependencies\":[\"a\"]");
+    support_task_is (c, "late", "failed", "DEPENDENCY_FAILED");
+    support_task_submit (c, "late2",
+                         ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
+                         "\"wait\"");
+    assert_int_equal (support_task_ask (c, "retry", "a", ""), COVEY_OK);
+    assert_int_equal (support_task_report (c, "complete", "ignores", ""),
+                      COVEY_OK);
+    assert_int_equal (support_task_report (c, "complete", "a", ""), COVEY_OK);
+    support_task_is (c, "waits", "assigned", "");
+    support_task_is (c, "late2", "queued", "");
     /* a cancelled one can never come */
-    s_submit (c, "b", "");
-    s_submit (c, "w",
-              ",\"dependencies\":[\"b\"],\"dependencyPolicy\":"
-              "\"wait\"");
-    assert_int_equal (s_ask (c, "cancel", "b", ""), COVEY_OK);
-    s_is (c, "w", "failed", "DEPENDENCY_FAILED");
-    assert_int_equal (s_ask (c, "retry", "w", ""), COVEY_STATE);
+    support_task_submit (c, "b", "");
+    support_task_submit (c, "w",
+                         ",\"dependencies\":[\"b\"],\"dependencyPolicy\":"
+                         "\"wait\"");
+    assert_int_equal (support_task_ask (c, "cancel", "b", ""), COVEY_OK);
+    support_task_is (c, "w", "failed", "DEPENDENCY_FAILED");
+    assert_int_equal (support_task_ask (c, "retry", "w", ""), COVEY_STATE);
 }
 
 static void
@@ -205,15 +130,15 @@ test_who_waits_for_a_forgotten_task_fails (void **state)
 {
     support_control_t *c = *state;
     support_agent_up (c, "w1", "worker", "", 1);
-    s_submit (c, "a", ",\"keepResult\":1000");
-    s_submit (c, "w",
-              ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
-              "\"wait\"");
-    assert_int_equal (s_report (c, "fail", "a", ",\"retryable\":false"),
-                      COVEY_OK);
-    s_is (c, "w", "queued", "");
+    support_task_submit (c, "a", ",\"keepResult\":1000");
+    support_task_submit (c, "w",
+                         ",\"dependencies\":[\"a\"],\"dependencyPolicy\":"
+                         "\"wait\"");
+    assert_int_equal (
+        support_task_report (c, "fail", "a", ",\"retryable\":false"), COVEY_OK);
+    support_task_is (c, "w", "queued", "");
     support_tick (c, 1000);
-    s_is (c, "w", "failed", "DEPENDENCY_FAILED");
+    support_task_is (c, "w", "failed", "DEPENDENCY_FAILED");
 }
 
 static void
@@ -221,31 +146,34 @@ test_children_go_with_their_parent (void **state)
 {
     support_control_t *c = *state;
     support_agent_up (c, "w1", "worker", "", 4);
-    s_submit (c, "p", ",\"priority\":\"high\",\"share\":\"team\"");
-    s_submit (c, "cancel", ",\"parent\":\"p\"");
+    support_task_submit (c, "p", ",\"priority\":\"high\",\"share\":\"team\"");
+    support_task_submit (c, "cancel", ",\"parent\":\"p\"");
     assert_string_equal (support_reply (c, "priority"), "high");
     assert_string_equal (support_reply (c, "share"), "team");
     assert_string_equal (support_reply (c, "correlationId"), "p");
-    s_submit (c, "request", ",\"parent\":\"p\",\"parentPolicy\":\"request\"");
-    s_submit (c, "abandon", ",\"parent\":\"p\",\"parentPolicy\":\"abandon\"");
-    s_submit (c, "queued",
-              ",\"parent\":\"cancel\",\"parentPolicy\":"
-              "\"request\"");
-    s_submit (c, "done", ",\"parent\":\"p\"");
-    assert_int_equal (s_ask (c, "pause", "done", ""), COVEY_OK);
-    assert_int_equal (s_ask (c, "cancel", "done", ""), COVEY_OK);
-    assert_int_equal (s_report (c, "complete", "p", ""), COVEY_OK);
-    s_is (c, "cancel", "cancelled", "");
+    support_task_submit (c, "request",
+                         ",\"parent\":\"p\",\"parentPolicy\":\"request\"");
+    support_task_submit (c, "abandon",
+                         ",\"parent\":\"p\",\"parentPolicy\":\"abandon\"");
+    support_task_submit (c, "queued",
+                         ",\"parent\":\"cancel\",\"parentPolicy\":"
+                         "\"request\"");
+    support_task_submit (c, "done", ",\"parent\":\"p\"");
+    assert_int_equal (support_task_ask (c, "pause", "done", ""), COVEY_OK);
+    assert_int_equal (support_task_ask (c, "cancel", "done", ""), COVEY_OK);
+    assert_int_equal (support_task_report (c, "complete", "p", ""), COVEY_OK);
+    support_task_is (c, "cancel", "cancelled", "");
     assert_string_equal (support_reply (c, "error"), "its parent p is "
                                                      "completed");
-    s_is (c, "queued", "cancelled", ""); /* and theirs with them */
-    s_is (c, "abandon", "assigned", "");
-    s_is (c, "request", "assigned", "");
+    support_task_is (c, "queued", "cancelled", ""); /* and theirs with them */
+    support_task_is (c, "abandon", "assigned", "");
+    support_task_is (c, "request", "assigned", "");
     assert_string_equal (support_reply (c, "cancelRequested"), "true");
     support_tick (c, 20000); /* nobody takes it away, but silence */
-    s_is (c, "request", "assigned", "");
-    assert_int_equal (s_report (c, "yield", "request", ""), COVEY_OK);
-    s_is (c, "request", "cancelled", "");
+    support_task_is (c, "request", "assigned", "");
+    assert_int_equal (support_task_report (c, "yield", "request", ""),
+                      COVEY_OK);
+    support_task_is (c, "request", "cancelled", "");
     assert_int_equal (support_call (c, "boss", "task.submit",
                                     "{\"taskType\":\"x\",\"parent\":\"p\"}"),
                       COVEY_STATE);
@@ -256,21 +184,23 @@ test_a_parked_parent_has_not_ended (void **state)
 {
     support_control_t *c = *state;
     support_agent_up (c, "w1", "worker", "", 1);
-    s_submit (c, "p", ",\"retry\":{\"attempts\":1}");
-    s_submit (c, "child",
-              ",\"parent\":\"p\",\"notBefore\":"
-              "\"2033-01-01T00:00:00Z\"");
-    assert_int_equal (s_report (c, "fail", "p", ""), COVEY_OK);
-    s_is (c, "p", "parked", "");
-    s_is (c, "child", "queued", "");
-    assert_int_equal (s_ask (c, "cancel", "p", ""), COVEY_OK);
-    s_is (c, "child", "cancelled", "");
+    support_task_submit (c, "p", ",\"retry\":{\"attempts\":1}");
+    support_task_submit (c, "child",
+                         ",\"parent\":\"p\",\"notBefore\":"
+                         "\"2033-01-01T00:00:00Z\"");
+    assert_int_equal (support_task_report (c, "fail", "p", ""), COVEY_OK);
+    support_task_is (c, "p", "parked", "");
+    support_task_is (c, "child", "queued", "");
+    assert_int_equal (support_task_ask (c, "cancel", "p", ""), COVEY_OK);
+    support_task_is (c, "child", "cancelled", "");
 }
 
 int
 main (void)
 {
-#define T(name) cmocka_unit_test_setup_teardown (name, s_setup, s_teardown)
+#define T(name)                                                \
+    cmocka_unit_test_setup_teardown (name, support_task_setup, \
+                                     support_task_teardown)
     const struct CMUnitTest tests[] = {
         T (test_batches_take_tasks_in_any_order),
         T (test_a_bad_batch_changes_nothing),
