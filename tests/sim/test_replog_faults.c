@@ -26,7 +26,7 @@
 
 #define RUNS 1000   /* for each fault that no script finds                   */
 #define SECONDS 120 /* nothing takes as long, but what goes on for ever */
-#define SCORE 18    /* at least, and all of them                             */
+#define SCORE 41    /* at least, and all of them                             */
 
 int covey_replog_fault;
 
@@ -56,6 +56,15 @@ static const planted_t s_planted[] = {
      SIM_SLIP_CLOCK, 0},
     {"STATE_LOAD", "a snapshot is not taken over", 0, SIM_SLIP_LOAD, 0},
     {"STATE_SKIP", "a command is left out", 0, SIM_SLIP_SKIP, 0},
+    {"STATE_SWAP", "compare-and-set does not compare", 0, SIM_SLIP_SWAP, 0},
+    {"STATE_TTL", "a value outlives its time", 0, SIM_SLIP_TTL, 0},
+    {"STATE_COUNT", "some increments are counted wrong", 0, SIM_SLIP_COUNT, 0},
+    {"STATE_SHARE", "an exclusive claim is shared", 0, SIM_SLIP_SHARE, 0},
+    {"STATE_LEASE", "a renewed claim is held too long", 0, SIM_SLIP_LEASE, 0},
+    {"STATE_FENCE", "a report counts, whoever has the task", 0, SIM_SLIP_FENCE,
+     0},
+    {"STATE_BATCH", "a task of a batch is lost", 0, SIM_SLIP_BATCH, 0},
+    {"STATE_RESUME", "leases do not begin anew", 0, SIM_SLIP_RESUME, 0},
 };
 #define PLANTED (sizeof s_planted / sizeof *s_planted)
 

@@ -60,6 +60,17 @@ s_print (const sim_replog_sums_t *s, double seconds)
             s->disk_errors, s->pauses, s->cuts, s->leads, s->snapshots,
             s->installs, s->changes, s->commands, s->acknowledged, s->repeated,
             s->reads, s->facts);
+    const sim_judge_sums_t *j = &s->judged;
+    printf ("  memory: %" PRIu64 " revisions, %" PRIu64
+            " ends of time, %" PRIu64 " conflicts, %" PRIu64
+            " looks\n  claims: %" PRIu64 ", %" PRIu64
+            " of them after waiting; %" PRIu64
+            " changes of a role\n  tasks: %" PRIu64 " assignments, %" PRIu64
+            " completed, %" PRIu64 " batches, %" PRIu64
+            " of schedules; %" PRIu64 " sessions\n",
+            j->revisions, j->ends, j->conflicts, j->looks, j->claims, j->turns,
+            j->roles, j->assigned, j->completed, j->batches, j->scheduled,
+            j->sessions);
 }
 
 static void
@@ -86,6 +97,9 @@ test_what_is_decided_stays_decided (void **state)
     signal (SIGABRT, SIG_DFL);
     s_print (&sums, (double)(clock () - start) / CLOCKS_PER_SEC);
     assert_true (sums.acknowledged > 0);
+    const uint64_t *judged = (const uint64_t *)&sums.judged;
+    for (size_t i = 0; i < sizeof sums.judged / sizeof *judged; i++)
+        assert_true (one || judged[i] > 0); /* or it would show nothing */
 }
 
 int

@@ -197,6 +197,12 @@ sim_replog_new (const sim_replog_config_t *config, uint64_t seed)
     covey_state_limits_init (&self->limits);
     self->limits.ended_max = 12;
     self->limits.swarms_ended_max = 3;
+    self->limits.tasks_max = 16;
+    self->limits.claims_max = 8;
+    self->limits.claims_ended_max = 4;
+    self->limits.coordinations_max = 3;
+    self->limits.coordinations_ended_max = 2;
+    self->judge = sim_judge_new (&self->book, &self->limits);
     for (size_t i = 0; i < config->places; i++) {
         sim_member_t *member = &self->members[i];
         sim_disk_watch_t watch;
@@ -221,7 +227,7 @@ s_end (sim_member_t *member)
     if (member->store)
         member->store->klass->close (&member->store);
     covey_state_destroy (&member->state);
-    member->doomed = member->failing = member->leads = false;
+    member->doomed = member->failing = member->leads = member->resumes = false;
     member->plan = SIM_PLAN_NONE;
     member->tick = 0;
     member->life++;
@@ -241,10 +247,14 @@ sim_replog_destroy (sim_replog_t **self_p)
         sim_disk_destroy (&member->disk);
     }
     sim_net_destroy (&self->net);
+    sim_judge_destroy (&self->judge);
     sim_book_deinit (&self->book);
     free (self->member_ids.pairs);
     free (self->graves.pairs);
     free (self->tickets);
+    for (size_t i = 0; i < self->request_count; i++)
+        covey__control__command__free_unpacked (self->requests[i].command,
+                                                NULL);
     free (self->requests);
     free (self);
 }

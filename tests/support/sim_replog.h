@@ -15,6 +15,7 @@
 #include "coordinator/replog.h"
 #include "coordinator/state.h"
 #include "tests/support/sim_net.h"
+#include "tests/support/sim_replog_judge.h"
 #include "tests/support/sim_replog_ledger.h"
 
 #define SIM_REPLOG_PLACES 7
@@ -50,13 +51,23 @@ typedef struct {
     size_t count;
 } sim_view_t;
 
-/*  Planted faults of what is around the log; COVEY_REPLOG_FAULTS are others. */
+/*  Planted faults of what is around the log; COVEY_REPLOG_FAULTS are others.
+    From SIM_SLIP_SWAP on all members make them alike: then only the judge can
+    tell.                                                                     */
 typedef enum {
     SIM_SLIP_NONE,
     SIM_SLIP_TWICE, /* a request is executed as often as it comes             */
     SIM_SLIP_CLOCK, /* a command happens at the member's own time             */
     SIM_SLIP_LOAD,  /* a snapshot is not taken over                           */
-    SIM_SLIP_SKIP   /* some commands are left out                             */
+    SIM_SLIP_SKIP,  /* some commands are left out                             */
+    SIM_SLIP_SWAP,  /* compare-and-set does not compare                       */
+    SIM_SLIP_TTL,   /* a value outlives its time                              */
+    SIM_SLIP_COUNT, /* a counter counts some increments wrong                 */
+    SIM_SLIP_SHARE, /* an exclusive claim is taken for a shared one           */
+    SIM_SLIP_LEASE, /* a renewed claim is held too long                       */
+    SIM_SLIP_FENCE, /* an agent's report is taken whoever has the task        */
+    SIM_SLIP_BATCH, /* a task of a batch is lost                              */
+    SIM_SLIP_RESUME /* leases do not begin anew under a new leader            */
 } sim_slip_t;
 
 typedef struct {
@@ -90,6 +101,7 @@ typedef struct {
     uint64_t command; /* index of the last one it applied                     */
     uint64_t checked; /* its entries so far were looked at                    */
     uint64_t tick;    /* ticket of a tick that is under way                   */
+    bool resumes;     /* it leads, and leases have to begin anew              */
     sim_view_t view;
 } sim_member_t;
 
@@ -112,19 +124,28 @@ typedef struct {
 
 typedef enum {
     SIM_ASK_SUBMIT,
-    SIM_ASK_CANCEL,
+    SIM_ASK_BATCH,
+    SIM_ASK_REPORT,
+    SIM_ASK_SCHEDULE,
+    SIM_ASK_AGENT,
     SIM_ASK_FORM,
-    SIM_ASK_DISBAND,
-    SIM_ASK_AGENT_UP,
-    SIM_ASK_AGENT_DOWN,
-    SIM_ASK_KINDS
+    SIM_ASK_SESSION,
+    SIM_ASK_MEMORY,
+    SIM_ASK_COUNT,
+    SIM_ASK_ACQUIRE,
+    SIM_ASK_ORDER /* about something that the client was given                */
 } sim_ask_t;
 
 typedef struct {
     size_t client;
     uint64_t number;
     sim_ask_t ask;
-    char object[64]; /* the id that it is about, or that it was given         */
+    char caller[16];
+    char id[24];
+    Covey__Control__Command *command; /* without its time                     */
+    char object[64]; /* the id that it was given                              */
+    int64_t amount;  /* that it adds to the sum of all                        */
+    covey_err_t code; /* of the answer                                        */
     int64_t made_us;
     int64_t try_us;
     uint64_t index; /* acknowledged there; 0: not yet                         */
@@ -135,6 +156,7 @@ typedef struct {
     uint64_t seeds, crashes, restarts, wipes, pauses, cuts, disk_errors;
     uint64_t leads, snapshots, installs, changes, commands, acknowledged;
     uint64_t repeated, reads, facts, messages, events, stops;
+    sim_judge_sums_t judged;
 } sim_replog_sums_t;
 
 struct sim_replog {
@@ -143,6 +165,7 @@ struct sim_replog {
     covey_prng_t prng;
     sim_net_t *net;
     sim_ledger_book_t book;
+    sim_judge_t *judge;
     sim_member_t members[SIM_REPLOG_PLACES];
     covey_state_limits_t limits;
     sim_map_t member_ids; /* id -> where it was made                          */
@@ -221,6 +244,8 @@ void sim_replog_ask (sim_replog_t *self, size_t client);
  */
 void sim_replog_try (sim_replog_t *self, size_t request, size_t place);
 void sim_replog_try_all (sim_replog_t *self);
+/*  The first counter is the sum of what was acknowledged.                   */
+void sim_replog_check_sum (sim_replog_t *self);
 void sim_replog_answered (sim_replog_t *self, sim_member_t *member,
                           const sim_ticket_t *ticket, uint64_t index);
 size_t sim_replog_open_requests (const sim_replog_t *self, size_t client);

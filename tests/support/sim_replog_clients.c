@@ -17,130 +17,34 @@ sim_replog_wall_us (const sim_member_t *member)
     return EPOCH_US + sim_replog_now_us (member->sim) + member->wall_us;
 }
 
-/* ---- commands ---------------------------------------------------------------
- */
-
-static void
-s_fill_agent_up (Covey__Control__AgentUp *up, sim_request_t *request,
-                 uint8_t session[16])
-{
-    memset (session, 7, 16);
-    up->agent_id = request->object;
-    up->node_id = (ProtobufCBinaryData){16, session};
-    up->session_id = (ProtobufCBinaryData){16, session};
-    up->has_task_slots = true;
-    up->task_slots = 2;
-}
-
-/*  Pack the request as the leader of now would.                             */
-static size_t
-s_pack (const sim_member_t *leader, sim_request_t *request, uint8_t *to,
-        size_t room)
-{
-    char client[16], id[24];
-    uint8_t session[16];
-    Covey__Control__TaskSubmit submit = COVEY__CONTROL__TASK_SUBMIT__INIT;
-    Covey__Control__TaskCancel task = COVEY__CONTROL__TASK_CANCEL__INIT;
-    Covey__Control__SwarmForm form = COVEY__CONTROL__SWARM_FORM__INIT;
-    Covey__Control__SwarmRef swarm = COVEY__CONTROL__SWARM_REF__INIT;
-    Covey__Control__AgentUp up = COVEY__CONTROL__AGENT_UP__INIT;
-    Covey__Control__AgentDown down = COVEY__CONTROL__AGENT_DOWN__INIT;
-    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
-    snprintf (client, sizeof client, "c%zu", request->client);
-    snprintf (id, sizeof id, "r%" PRIu64, request->number);
-    command.client_id = client;
-    command.request_id = id;
-    command.log_time_us = sim_replog_wall_us (leader);
-    if (command.log_time_us < covey_state_now_us (leader->state))
-        command.log_time_us = covey_state_now_us (leader->state);
-    switch (request->ask) {
-        case SIM_ASK_SUBMIT:
-            submit.task_type = (char *)"t";
-            submit.has_lease = true;
-            submit.lease = 1000 + (int64_t)(request->number % 3) * 1000;
-            command.op_case = COVEY__CONTROL__COMMAND__OP_TASK_SUBMIT;
-            command.task_submit = &submit;
-            break;
-        case SIM_ASK_CANCEL:
-            task.task_id = request->object;
-            command.op_case = COVEY__CONTROL__COMMAND__OP_TASK_CANCEL;
-            command.task_cancel = &task;
-            break;
-        case SIM_ASK_FORM:
-            form.objective = (char *)"o";
-            command.op_case = COVEY__CONTROL__COMMAND__OP_SWARM_FORM;
-            command.swarm_form = &form;
-            break;
-        case SIM_ASK_DISBAND:
-            swarm.swarm_id = request->object;
-            command.op_case = COVEY__CONTROL__COMMAND__OP_SWARM_DISBAND;
-            command.swarm_disband = &swarm;
-            break;
-        case SIM_ASK_AGENT_UP:
-            s_fill_agent_up (&up, request, session);
-            command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_UP;
-            command.agent_up = &up;
-            break;
-        case SIM_ASK_AGENT_DOWN:
-        case SIM_ASK_KINDS:
-            memset (session, 7, 16);
-            down.agent_id = request->object;
-            down.session_id = (ProtobufCBinaryData){16, session};
-            command.op_case = COVEY__CONTROL__COMMAND__OP_AGENT_DOWN;
-            command.agent_down = &down;
-            break;
-    }
-    size_t size = covey__control__command__get_packed_size (&command);
-    return size <= room ? covey__control__command__pack (&command, to) : 0;
-}
-
 /* ---- asking -----------------------------------------------------------------
  */
-
-/*  Something that this client was given, to be ended by it; NULL: nothing.  */
-static const sim_request_t *
-s_given (const sim_replog_t *self, size_t client, sim_ask_t ask)
-{
-    for (size_t i = self->request_count; i-- > 0;) {
-        const sim_request_t *one = &self->requests[i];
-        if (one->client == client && one->ask == ask && one->known &&
-            *one->object)
-            return one;
-    }
-    return NULL;
-}
 
 void
 sim_replog_ask (sim_replog_t *self, size_t client)
 {
-    static const sim_ask_t asks[] = {
-        SIM_ASK_SUBMIT, SIM_ASK_SUBMIT,  SIM_ASK_CANCEL,   SIM_ASK_CANCEL,
-        SIM_ASK_FORM,   SIM_ASK_DISBAND, SIM_ASK_AGENT_UP, SIM_ASK_AGENT_DOWN};
-    sim_ask_t ask = asks[covey_prng_below (&self->prng, 8)];
     sim_request_t request = {.client = client,
                              .number = self->request_count + 1,
-                             .ask = ask,
                              .made_us = sim_replog_now_us (self),
                              .try_us = sim_replog_now_us (self)};
-    const sim_request_t *given = NULL;
-    if (ask == SIM_ASK_CANCEL)
-        given = s_given (self, client, SIM_ASK_SUBMIT);
-    else if (ask == SIM_ASK_DISBAND)
-        given = s_given (self, client, SIM_ASK_FORM);
-    else if (ask == SIM_ASK_AGENT_UP || ask == SIM_ASK_AGENT_DOWN)
-        snprintf (request.object, sizeof request.object, "a%" PRIu64,
-                  covey_prng_below (&self->prng, 2));
-    if (ask == SIM_ASK_CANCEL || ask == SIM_ASK_DISBAND) {
-        if (given)
-            covey_str_copy (request.object, sizeof request.object,
-                            given->object);
-        else
-            request.ask = ask == SIM_ASK_CANCEL ? SIM_ASK_SUBMIT : SIM_ASK_FORM;
-    }
+    sim_load_make (self, &request);
     self->requests =
         covey_mem_room (self->requests, self->request_count,
                         &self->request_room, sizeof *self->requests);
     self->requests[self->request_count++] = request;
+}
+
+/*  As the leader of now would pack it.                                      */
+static size_t
+s_pack (const sim_member_t *leader, const sim_request_t *request, uint8_t *to,
+        size_t room)
+{
+    int64_t log_us = covey_state_now_us (leader->state);
+    int64_t wall_us = sim_replog_wall_us (leader);
+    request->command->log_time_us = wall_us > log_us ? wall_us : log_us;
+    size_t size = covey__control__command__get_packed_size (request->command);
+    return size <= room ? covey__control__command__pack (request->command, to)
+                        : 0;
 }
 
 size_t
@@ -176,7 +80,7 @@ s_submit (sim_member_t *member, const uint8_t *bytes, size_t size,
 void
 sim_replog_try (sim_replog_t *self, size_t number, size_t place)
 {
-    uint8_t bytes[512];
+    uint8_t bytes[1024];
     sim_request_t *request = &self->requests[number];
     size_t *believed = &self->believed[request->client];
     int64_t now_us = sim_replog_now_us (self);
@@ -229,12 +133,13 @@ sim_replog_answered (sim_replog_t *self, sim_member_t *member,
     self->sums.acknowledged += !request->index;
     self->sums.repeated += request->index != 0;
     request->index = index;
+    request->code = member->effects.code;
     self->believed[request->client] = member->place;
     if (request->known ||
         (self->deaf > 0 && covey_prng_unit (&self->prng) < self->deaf))
         return;
     request->known = true;
-    if (request->ask == SIM_ASK_SUBMIT || request->ask == SIM_ASK_FORM)
+    if (!*request->object && !member->effects.code)
         covey_str_copy (request->object, sizeof request->object,
                         member->effects.show_id);
 }
@@ -249,15 +154,35 @@ sim_replog_tick (sim_replog_t *self, sim_member_t *member)
     covey_err_t code;
     if (!member->leads || member->tick ||
         !sim_replog_is_up (self, member->place) ||
-        covey_state_next_us (member->state) > sim_replog_wall_us (member))
+        (!member->resumes &&
+         covey_state_next_us (member->state) > sim_replog_wall_us (member)))
         return;
     Covey__Control__Tick tick = COVEY__CONTROL__TICK__INIT;
+    tick.has_resumed = tick.resumed = member->resumes;
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.op_case = COVEY__CONTROL__COMMAND__OP_TICK;
     command.tick = &tick;
     command.log_time_us = sim_replog_wall_us (member);
     size_t size = covey__control__command__pack (&command, bytes);
     uint64_t number = s_submit (member, bytes, size, SIZE_MAX, &code);
+    member->resumes = code && member->resumes;
     if (member->log && number && !self->tickets[number - 1].ended)
         member->tick = number;
+}
+
+/* ---- at the end -------------------------------------------------------------
+ */
+
+void
+sim_replog_check_sum (sim_replog_t *self)
+{
+    int64_t sum = 0, shown = sim_judge_value (self->judge, SIM_REGISTERS);
+    for (size_t i = 0; i < self->request_count; i++)
+        if (self->requests[i].index && !self->requests[i].code)
+            sum += self->requests[i].amount;
+    if (sum != shown)
+        sim_book_break (&self->book,
+                        "%" PRId64 " was acknowledged in all, and the counter "
+                        "is %" PRId64,
+                        sum, shown);
 }

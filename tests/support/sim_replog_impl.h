@@ -10,6 +10,19 @@ void sim_watch_callbacks (sim_member_t *member,
                           covey_replog_callbacks_t *callbacks);
 void sim_watch_disk (sim_member_t *member, sim_disk_watch_t *watch);
 void sim_watch_observe (sim_member_t *member);
+/*  What a reader is shown of a key now.                                     */
+void sim_watch_key (sim_member_t *member, size_t key);
+
+/*  sim_replog_slips.c: as the shell does it, or with the slip of this run. And
+    only with those that all members make alike.                              */
+void sim_slip_execute (sim_member_t *member, uint64_t index,
+                       const Covey__Control__Command *command);
+void sim_slip_apply (sim_slip_t slip, covey_state_t *state, uint64_t index,
+                     const Covey__Control__Command *command,
+                     covey_effects_t *effects);
+
+/*  sim_replog_load.c: draw what a request asks for.                         */
+void sim_load_make (sim_replog_t *sim, sim_request_t *request);
 
 /*  sim_replog.c                                                             */
 void sim_member_send (sim_member_t *member, const covey_id_t *node_id,

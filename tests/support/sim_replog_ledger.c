@@ -257,15 +257,15 @@ s_answer (const covey_effects_t *effects)
 }
 
 /*  The first time a request is executed, its answer is kept; after that it
-    must come again, whatever happened in between.                            */
-static void
+    must come again, whatever happened in between. True: it is the first.     */
+static bool
 s_check_once (sim_ledger_book_t *self, uint64_t index,
               const Covey__Control__Command *command,
               const covey_effects_t *effects)
 {
     if (!command->client_id || !command->request_id ||
         effects->code == COVEY_EAGAIN)
-        return;
+        return true;
     uint64_t client =
         covey_str_hash (command->client_id, strlen (command->client_id));
     uint64_t request =
@@ -278,6 +278,7 @@ s_check_once (sim_ledger_book_t *self, uint64_t index,
             self, "request %s of %s is executed at index %llu and at %llu",
             command->request_id, command->client_id,
             (unsigned long long)known[1], (unsigned long long)index);
+    return !known;
 }
 
 static void
@@ -309,7 +310,7 @@ s_outcome (const covey_effects_t *effects)
     return hash | 1;
 }
 
-void
+bool
 sim_book_outcome (sim_ledger_book_t *self, uint64_t index,
                   const Covey__Control__Command *command,
                   const covey_effects_t *effects)
@@ -320,10 +321,12 @@ sim_book_outcome (sim_ledger_book_t *self, uint64_t index,
     if (!page->outcome) {
         page->outcome = outcome;
         self->fact_count += effects->fact_count;
-        s_check_once (self, index, command, effects);
-    } else if (page->outcome != outcome)
+        return s_check_once (self, index, command, effects);
+    }
+    if (page->outcome != outcome)
         sim_book_break (self, "index %llu has another outcome on a member",
                         (unsigned long long)index);
+    return false;
 }
 
 void

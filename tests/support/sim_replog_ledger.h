@@ -76,8 +76,9 @@ void sim_book_leader (sim_ledger_book_t *self, uint64_t term,
 /*  A member applied it. True: it is the first one.                          */
 bool sim_book_apply (sim_ledger_book_t *self, uint64_t index, const void *data,
                      size_t size);
-/*  And this came out.                                                       */
-void sim_book_outcome (sim_ledger_book_t *self, uint64_t index,
+/*  And this came out. True: here and now it was executed for the first time
+    (what is refused with EAGAIN may be again).                               */
+bool sim_book_outcome (sim_ledger_book_t *self, uint64_t index,
                        const Covey__Control__Command *command,
                        const covey_effects_t *effects);
 /*  A member that has applied up to `record` or beyond has this stored.      */

@@ -428,6 +428,9 @@ s_check_end (play_t *play)
         sim_book_digest (&sim->book, member->command,
                          covey_state_digest (member->state));
     }
+    for (size_t key = 0; key < SIM_KEYS; key++)
+        sim_watch_key (&sim->members[leader], key);
+    sim_replog_check_sum (sim);
     sim_replog_check_views (sim);
     sim_replog_check_replay (sim, leader);
 }
@@ -452,6 +455,7 @@ s_rest (play_t *play, bool whole)
                sim_replog_now_us (sim) < start_us + CALM_US)
             s_step (play);
     play->asks = 0;
+    play->made_calm = sim->request_count;
     for (int i = 0;
          i < 500 && !sim_replog_is_broken (sim) && (unrest = s_unrest (play));
          i++)
@@ -461,8 +465,9 @@ s_rest (play_t *play, bool whole)
 }
 
 static void
-s_add_up (sim_replog_sums_t *to, const sim_replog_t *sim)
+s_add_up (sim_replog_sums_t *to, sim_replog_t *sim)
 {
+    sim->sums.judged = sim->judge->sums;
     uint64_t *sum = (uint64_t *)to;
     const uint64_t *more = (const uint64_t *)&sim->sums;
     for (size_t i = 0; i < sizeof *to / sizeof *sum; i++)

@@ -191,32 +191,6 @@ s_redeem (sim_member_t *member, uint64_t index, uint64_t number, uint64_t hash)
     sim_replog_answered (sim, member, ticket, index);
 }
 
-/*  As the shell does it, or with a slip.                                    */
-static void
-s_execute (sim_member_t *member, uint64_t index,
-           const Covey__Control__Command *command)
-{
-    Covey__Control__Command slipped = *command;
-    switch (member->sim->slips.slip) {
-        case SIM_SLIP_TWICE:
-            slipped.client_id = NULL;
-            break;
-        case SIM_SLIP_CLOCK:
-            slipped.log_time_us = sim_replog_wall_us (member);
-            break;
-        case SIM_SLIP_SKIP:
-            if (covey_prng_below (&member->sim->prng, 50) == 0) {
-                covey_effects_clear (&member->effects);
-                return;
-            }
-            break;
-        case SIM_SLIP_LOAD:
-        case SIM_SLIP_NONE:
-            break;
-    }
-    covey_state_apply (member->state, &slipped, index, &member->effects);
-}
-
 static void
 s_on_apply (void *arg, uint64_t index, const void *data, size_t size,
             uint64_t ticket)
@@ -231,7 +205,8 @@ s_on_apply (void *arg, uint64_t index, const void *data, size_t size,
         return;
     }
     s_check_order (member, index);
-    if (sim_book_apply (&sim->book, index, data, size))
+    bool is_first = sim_book_apply (&sim->book, index, data, size);
+    if (is_first)
         s_check_durable (member, index);
     Covey__Control__Command *command =
         covey__control__command__unpack (NULL, size, data);
@@ -239,8 +214,12 @@ s_on_apply (void *arg, uint64_t index, const void *data, size_t size,
         sim_book_break (&sim->book, "index %" PRIu64 " is no command", index);
         return;
     }
-    s_execute (member, index, command);
-    sim_book_outcome (&sim->book, index, command, &member->effects);
+    sim_slip_execute (member, index, command);
+    bool is_new =
+        sim_book_outcome (&sim->book, index, command, &member->effects);
+    if (is_first)
+        sim_judge_apply (sim->judge, index, command, &member->effects,
+                         covey_state_now_us (member->state), is_new);
     covey__control__command__free_unpacked (command, NULL);
     if (index % DIGEST_EVERY == 0)
         sim_book_digest (&sim->book, index, covey_state_digest (member->state));
@@ -257,6 +236,22 @@ s_on_send (void *arg, const covey_id_t *node_id, const void *data, size_t size)
     sim_member_t *member = arg;
     if (!sim_replog_is_broken (member->sim))
         sim_member_send (member, node_id, data, size);
+}
+
+void
+sim_watch_key (sim_member_t *member, size_t key)
+{
+    Covey__Control__MemoryGet get = COVEY__CONTROL__MEMORY_GET__INIT;
+    covey_errbuf_t err;
+    covey_buf_t json;
+    covey_buf_init (&json, SIZE_MAX);
+    get.key = (char *)(uintptr_t)sim_key_name (key);
+    covey_err_t code = covey_state_memory (member->state, &get, &json, &err);
+    covey_buf_putc (&json, '\0');
+    sim_judge_read (member->sim->judge, key, member->command,
+                    covey_state_now_us (member->state), code,
+                    (const char *)json.data);
+    covey_buf_deinit (&json);
 }
 
 static void
@@ -293,6 +288,7 @@ s_on_done (void *arg, uint64_t number, covey_err_t code, const char *text)
                         "a read at place %zu sees %" PRIu64 ", and %" PRIu64
                         " was acknowledged before it was asked",
                         member->place, member->command, ticket->floor);
+    sim_watch_key (member, (size_t)(number % SIM_KEYS));
 }
 
 static void
@@ -367,7 +363,7 @@ s_on_leads (void *arg, bool leads)
     sim_replog_note (sim, "%zu %s, term %" PRIu64, member->place,
                      leads ? "leads" : "leads no more",
                      covey_replog_term (member->log));
-    member->leads = leads;
+    member->leads = member->resumes = leads;
     member->tick = 0;
     sim->sums.leads += leads;
     if (leads)
@@ -505,7 +501,7 @@ sim_replog_check_replay (sim_replog_t *self, size_t place)
             continue;
         Covey__Control__Command *command =
             covey__control__command__unpack (NULL, page->size, page->bytes);
-        covey_state_apply (state, command, i, NULL);
+        sim_slip_apply (self->slips.slip, state, i, command, NULL);
         covey__control__command__free_unpacked (command, NULL);
     }
     if (covey_state_digest (state) != covey_state_digest (member->state))

@@ -1,0 +1,163 @@
+/*  sim_replog_judge - what the state machine promised, from outside: memory,
+    claims, roles, tasks, schedules and sessions as those who use them see them
+
+    Role      judge; it knows the commands in their order, what was answered and
+              what was told, and keeps its own simple books of what there must
+              be. It never looks into a state. All members may agree and be
+              wrong: the ledger does not notice that, this one does
+    Memory    an exact model: every verdict, revision, sum and end is foreseen;
+              reads show what was there at their index
+    Claims    two holders of one thing at one time, both not sharing; a lease
+              that outlives its end; who waits though nobody is before it
+    Tasks     one accepted result, of the last holder, under the last token; no
+              token twice; nothing to who is paused, waits, or has ended
+    Time      the log's
+*/
+#ifndef SIM_REPLOG_JUDGE_H_INCLUDED
+#define SIM_REPLOG_JUDGE_H_INCLUDED
+
+#include "coordinator/effects.h"
+#include "coordinator/limits.h"
+#include "proto/control.pb-c.h"
+#include "tests/support/sim_replog_ledger.h"
+
+/*  The keys that clients use: registers, then counters. The first counter has
+    no bounds: it is the sum of what was acknowledged.                        */
+#define SIM_REGISTERS 3
+#define SIM_KEYS 5
+#define SIM_JOBS 16
+#define SIM_ID 64
+
+typedef struct sim_judge sim_judge_t;
+
+/*  Something that an agent was told to do: an assignment, or an invitation
+    (then there is no token).                                                 */
+typedef struct {
+    char id[SIM_ID];
+    char agent[16];
+    uint64_t token;
+} sim_job_t;
+
+sim_judge_t *sim_judge_new (sim_ledger_book_t *book,
+                            const covey_state_limits_t *limits);
+void sim_judge_destroy (sim_judge_t **self_p);
+
+/*  Somebody applied the command at an index as the first of all. `is_new`: its
+    request was not executed before. `now_us`: the log's time after it.       */
+void sim_judge_apply (sim_judge_t *self, uint64_t index,
+                      const Covey__Control__Command *command,
+                      const covey_effects_t *effects, int64_t now_us,
+                      bool is_new);
+/*  Somebody whose state is that of `index` and `now_us` shows this of a key.
+ */
+void sim_judge_read (sim_judge_t *self, size_t key, uint64_t index,
+                     int64_t now_us, covey_err_t code, const char *json);
+
+/*  What a client could know.                                                */
+const char *sim_key_name (size_t key);
+uint64_t sim_judge_revision (const sim_judge_t *self, size_t key);
+int64_t sim_judge_value (const sim_judge_t *self, size_t key);
+/*  0: it is not held.                                                       */
+uint64_t sim_judge_claim_token (const sim_judge_t *self, const char *claim_id);
+/*  The last so many that were told; NULL: fewer were.                        */
+const sim_job_t *sim_judge_job (const sim_judge_t *self, size_t back);
+
+/* ---- between its files ------------------------------------------------------
+ */
+
+typedef struct {
+    uint64_t index;
+    uint64_t revision;
+    int64_t value;
+    int64_t expires_us; /* 0: never                                           */
+    bool is_there;
+    bool is_over; /* its end was told                                         */
+} sim_version_t;
+
+typedef struct {
+    sim_version_t *versions;
+    size_t count, room;
+} sim_key_t;
+
+typedef struct {
+    char id[SIM_ID];
+    char holder[16];
+    unsigned atoms; /* what it is on, in indivisible parts                    */
+    bool shared, held;
+    uint64_t token;
+    int64_t ttl_us, due_us, wait_end_us;
+} sim_claim_t;
+
+typedef struct {
+    char node[16];
+    int64_t ttl_us, ends_us;
+} sim_seat_t;
+#define SIM_SEATS 4
+
+typedef struct {
+    char id[SIM_ID];
+    char agent[16];
+    char after[2][SIM_ID]; /* that must be completed before                   */
+    uint64_t token;
+    uint64_t assigned; /* index of the last time                              */
+    int64_t lease_us, ends_us; /* of who holds it                             */
+    bool held, paused, ended, completed;
+    bool asked;  /* who has it, to pause or to stop                           */
+    bool parked; /* ended, but a person may cancel it or try it again         */
+} sim_task_t;
+
+typedef struct {
+    char id[SIM_ID];
+    uint64_t times, runs;
+    bool paused, gone;
+} sim_schedule_t;
+
+/*  What happened at all: or the judge has seen nothing.                     */
+typedef struct {
+    uint64_t revisions, ends, conflicts, looks, claims, turns, roles;
+    uint64_t assigned, completed, batches, scheduled, sessions;
+} sim_judge_sums_t;
+
+struct sim_judge {
+    sim_ledger_book_t *book;
+    covey_state_limits_t limits;
+    /* the command at hand */
+    uint64_t index;
+    const Covey__Control__Command *command;
+    const covey_effects_t *effects;
+    int64_t now_us;
+    bool is_new;
+
+    sim_key_t keys[SIM_KEYS];
+    uint64_t revision;
+    sim_claim_t *claims; /* by asking                                         */
+    size_t claim_count, claim_room;
+    sim_seat_t seats[SIM_SEATS];
+    char role_holder[16];
+    uint64_t role_epoch;
+    uint64_t token; /* the last one of tasks and claims                       */
+    sim_task_t *tasks;
+    size_t task_count, task_room, live_count;
+    sim_schedule_t *schedules;
+    size_t schedule_count, schedule_room;
+    sim_map_t sessions; /* that are over                                      */
+    sim_job_t jobs[SIM_JOBS];
+    size_t job_count;
+    sim_judge_sums_t sums;
+};
+
+/*  Of the command at hand: the first broken promise stays.                   */
+void sim_judge_break (sim_judge_t *self, const char *fmt, ...)
+    __attribute__ ((format (printf, 2, 3)));
+/*  The request of this command was carried out by it, just now.             */
+bool sim_judge_is_done (const sim_judge_t *self,
+                        Covey__Control__Command__OpCase op);
+void sim_judge_token (sim_judge_t *self, uint64_t token);
+
+void sim_judge_memory (sim_judge_t *self);
+void sim_judge_claims (sim_judge_t *self);
+void sim_judge_roles (sim_judge_t *self);
+void sim_judge_tasks (sim_judge_t *self);
+void sim_judge_deinit_memory (sim_judge_t *self);
+
+#endif
