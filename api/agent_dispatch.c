@@ -327,8 +327,7 @@ covey_i_agent_dispatch (covey_agent_t *self, size_t max, bool for_recv)
         self->handling--;
         if (self->is_draining)
             covey_i_agent_wake (self);
-        if (i % COVEY_AGENT_BATCH == COVEY_AGENT_BATCH - 1 ||
-            !self->inbox.count)
+        if (i % COVEY_AGENT_BATCH == COVEY_AGENT_BATCH - 1)
             covey_i_agent_pump (self);
     }
     covey_i_agent_flush (self);

@@ -41,6 +41,7 @@
 #define COVEY_AGENT_BATCH 256        /* posts that leave without waiting    */
 #define COVEY_AGENT_BATCH_MS 2       /* longest wait of a post for others   */
 #define COVEY_AGENT_KEEP_MS 500      /* the keeper looks at least this often */
+#define COVEY_AGENT_BUSY_MS 80       /* ... and as often when acks come and go*/
 #define COVEY_AGENT_BACKOFF_MIN_MS 50
 #define COVEY_AGENT_BACKOFF_MAX_MS 2000
 #define COVEY_AGENT_REQUEST_MS 30000 /* default timeout of a request        */
@@ -182,6 +183,7 @@ struct covey_agent {
     pthread_t keeper, dispatcher;
     pthread_cond_t keep; /* wakes the keeper early                            */
     int64_t keep_ms;     /* when it wakes by itself                           */
+    bool is_busy;        /* there was an ack to send since it looked last     */
     int64_t pumped_ms;   /* somebody looked at the socket                     */
     int64_t flush_ms;    /* posts leave by then; 0: none wait                 */
     bool keeper_runs, keeper_stops;

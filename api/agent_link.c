@@ -356,9 +356,15 @@ covey_i_agent_flush (covey_agent_t *self)
     self->flush_ms = 0;
     if (!self->session || !self->socket)
         return;
-    covey_session_flush (self->session, covey_clock_mono_ms ());
-    if (self->keeper_runs) /* it sends the ack that nothing takes along */
-        covey_i_agent_keep (self, covey_session_next_ms (self->session));
+    int64_t now_ms = covey_clock_mono_ms ();
+    covey_session_flush (self->session, now_ms);
+    if (self->keeper_runs) { /* it sends the ack that nothing takes along */
+        int64_t next_ms = covey_session_next_ms (self->session);
+        bool soon = next_ms <= now_ms + COVEY_SESSION_ACK_MS;
+        self->is_busy = self->is_busy || soon;
+        if (!soon || self->keep_ms > now_ms + COVEY_AGENT_BUSY_MS)
+            covey_i_agent_keep (self, next_ms);
+    }
     if (self->has_sent) {
         self->has_sent = false;
         s_look_again (self);

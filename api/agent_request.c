@@ -12,6 +12,8 @@
 #include "proto/json.h"
 
 #define CALL_PAUSE_MS 100 /* between two tries to find a service */
+/*  What is left for another try; with less, a refusal stands.               */
+#define CALL_LEAST_MS 400
 
 /* ------------------------------------------------------------------------ */
 /*  The table of requests without answer                                      */
@@ -458,7 +460,7 @@ s_exchange_again (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
         covey_err_t rc = covey_i_agent_exchange (
             self, &once, left_ms > 1 ? (int)left_ms : 1, response_p, err);
         left_ms = until_ms - covey_clock_mono_ms ();
-        if (!s_is_for_coordinator (call->target) || left_ms <= CALL_PAUSE_MS ||
+        if (!s_is_for_coordinator (call->target) || left_ms <= CALL_LEAST_MS ||
             !s_is_undecided (rc, *response_p))
             return rc;
         if (rc == COVEY_OK)

@@ -152,6 +152,11 @@ s_keeper (void *arg)
             self->pumped_ms = now_ms; /* also when there is no session */
         }
         self->keep_ms = s_keeper_next_ms (self);
+        /* Of a busy agent each next event takes the ack along: nobody wakes
+           this thread for them, it looks from time to time. */
+        if (self->is_busy && self->keep_ms > now_ms + COVEY_AGENT_BUSY_MS)
+            self->keep_ms = now_ms + COVEY_AGENT_BUSY_MS;
+        self->is_busy = false;
         if (self->keep_ms <= now_ms)
             self->keep_ms = now_ms + 1;
         struct timespec ts = s_timespec (self->keep_ms);
@@ -277,13 +282,14 @@ covey_agent_dispatch (covey_agent_t *self)
     else if (!self->endpoint && !self->inbox.count)
         rc = covey_i_agent_check (self, covey_errbuf ());
     else {
-        if (self->is_ready) {
-            self->is_ready = false;
+        if (self->is_ready)
             s_clear_fd (self->ready_fd);
-        }
+        /* What comes meanwhile is seen here: no need to tell the loop. */
+        self->is_ready = true;
         covey_i_agent_pump (self);
         covey_i_agent_dispatch (self, COVEY_AGENT_DISPATCH_MAX, false);
-        if (self->inbox.count && !self->is_paused)
+        self->is_ready = false;
+        if ((self->inbox.count && !self->is_paused) || self->has_arrived)
             covey_i_agent_wake (self);
         if (self->is_final && !self->inbox.count)
             rc = covey_i_agent_check (self, covey_errbuf ());

@@ -323,7 +323,7 @@ int
 main (void)
 {
     long single = bench_env ("BENCH_COMMITS", 3000);
-    long many = bench_env ("BENCH_COMMITS_MANY", 30000);
+    long many = bench_env ("BENCH_COMMITS_MANY", 40000);
     s_cluster_t cluster = {.dir = "/tmp/covey-bench-etcd-XXXXXX"};
     char command[128];
     if (!mkdtemp (cluster.dir))

@@ -28,8 +28,6 @@ s_keep_facts (covey_coordinator_t *self, uint64_t index)
         covey_errbuf_t err;
         covey_buf_clear (&packed);
         covey_err_t code = covey_event_pack (effects->facts[i], &packed, &err);
-        if (!code)
-            code = covey_event_check (packed.data, packed.size, &err);
         if (code) {
             covey_log_quoted_t quoted;
             covey_log_write (self->log, COVEY_LOG_ERROR, "coordinator",
@@ -550,6 +548,9 @@ covey_coordinator_next_ms (covey_coordinator_t *self)
     if (self->waiting.count || self->admin.item)
         next_ms =
             s_sooner (next_ms, self->now_ms + COVEY_COORDINATOR_RESEND_MS / 4);
+    for (const covey_coordinator_item_t *item = self->waiting.first; item;
+         item = item->next)
+        next_ms = s_sooner (next_ms, item->deadline_ms);
     if (!covey_postbox_is_empty (&self->postbox) &&
         self->postbox.hold_ms > self->now_ms)
         next_ms = s_sooner (next_ms, self->postbox.hold_ms);

@@ -233,27 +233,29 @@ covey_memory_is_live (const covey_memory_entry_t *entry)
 covey_memory_entry_t *
 covey_memory_find (const covey_memory_t *self, const char *key)
 {
-    return covey_tree_find (&self->entries, key, s_key_entry);
+    covey_memory_entry_t *entry = covey_memory_find_any (self, key);
+    return entry && covey_memory_is_live (entry) ? entry : NULL;
 }
 
 covey_memory_entry_t *
 covey_memory_find_any (const covey_memory_t *self, const char *key)
 {
-    covey_memory_entry_t *entry = covey_memory_find (self, key);
-    return entry ? entry : covey_tree_find (&self->gone, key, s_key_entry);
+    return covey_table_get (&self->by_key, key, strlen (key));
 }
 
 static covey_memory_entry_t *
 s_new_entry (covey_memory_t *self, const char *key, int64_t at_us)
 {
-    covey_memory_entry_t *entry = covey_mem_new (sizeof *entry);
-    entry->key = covey_str_dup (key);
+    size_t size = strlen (key) + 1;
+    covey_memory_entry_t *entry = covey_mem_new (sizeof *entry + size);
+    memcpy (entry->key, key, size);
     entry->history = COVEY_MEMORY_HISTORY;
     entry->created_us = at_us;
     entry->timer.kind = COVEY_TIMER_MEMORY;
     entry->timer.owner = entry;
     entry->space = s_use_space (self, key);
     entry->space->kept++;
+    covey_table_put (&self->by_key, entry->key, strlen (entry->key), entry);
     return entry;
 }
 
@@ -262,26 +264,19 @@ s_free_entry (covey_memory_t *self, covey_memory_entry_t *entry)
 {
     while (entry->oldest)
         s_drop_oldest (self, entry);
+    covey_table_remove (&self->by_key, entry->key, strlen (entry->key));
     if (--entry->space->kept == 0) {
         covey_tree_remove (&self->spaces, entry->space);
         free (entry->space->name);
         free (entry->space);
     }
     free (entry->labels);
-    free (entry->key);
     free (entry);
 }
 
 static void
-s_index (covey_memory_t *self, covey_memory_entry_t *entry)
+s_label (covey_memory_t *self, covey_memory_entry_t *entry)
 {
-    if (!covey_memory_is_live (entry)) {
-        covey_tree_insert (&self->gone, entry);
-        covey_tree_insert (&self->ended, entry);
-        return;
-    }
-    covey_tree_insert (&self->entries, entry);
-    entry->space->entries++;
     const covey_texts_t *tags = &entry->latest->tags;
     entry->labels = covey_mem_new (tags->count * sizeof *entry->labels);
     for (size_t i = 0; i < tags->count; i++) {
@@ -292,19 +287,36 @@ s_index (covey_memory_t *self, covey_memory_entry_t *entry)
 }
 
 static void
+s_unlabel (covey_memory_t *self, covey_memory_entry_t *entry)
+{
+    for (size_t i = 0; i < entry->latest->tags.count; i++)
+        covey_tree_remove (&self->labels, &entry->labels[i]);
+    free (entry->labels);
+    entry->labels = NULL;
+}
+
+static void
+s_index (covey_memory_t *self, covey_memory_entry_t *entry)
+{
+    if (!covey_memory_is_live (entry)) {
+        covey_tree_insert (&self->ended, entry);
+        return;
+    }
+    covey_tree_insert (&self->entries, entry);
+    entry->space->entries++;
+    s_label (self, entry);
+}
+
+static void
 s_unindex (covey_memory_t *self, covey_memory_entry_t *entry)
 {
     if (!covey_memory_is_live (entry)) {
-        covey_tree_remove (&self->gone, entry);
         covey_tree_remove (&self->ended, entry);
         return;
     }
     covey_tree_remove (&self->entries, entry);
     entry->space->entries--;
-    for (size_t i = 0; i < entry->latest->tags.count; i++)
-        covey_tree_remove (&self->labels, &entry->labels[i]);
-    free (entry->labels);
-    entry->labels = NULL;
+    s_unlabel (self, entry);
 }
 
 /* ---- the store --------------------------------------------------------------
@@ -315,8 +327,6 @@ covey_memory_init (covey_memory_t *self)
 {
     memset (self, 0, sizeof *self);
     covey_tree_init (&self->entries, offsetof (covey_memory_entry_t, by_key),
-                     s_by_key);
-    covey_tree_init (&self->gone, offsetof (covey_memory_entry_t, by_key),
                      s_by_key);
     covey_tree_init (&self->ended, offsetof (covey_memory_entry_t, in_ended),
                      s_by_end);
@@ -332,7 +342,7 @@ covey_memory_init (covey_memory_t *self)
 void
 covey_memory_deinit (covey_memory_t *self)
 {
-    covey_tree_t *const trees[] = {&self->entries, &self->gone};
+    covey_tree_t *const trees[] = {&self->entries, &self->ended};
     for (size_t i = 0; i < 2; i++) {
         covey_memory_entry_t *entry;
         while ((entry = covey_tree_first (trees[i]))) {
@@ -340,6 +350,7 @@ covey_memory_deinit (covey_memory_t *self)
             s_free_entry (self, entry);
         }
     }
+    covey_table_deinit (&self->by_key);
 }
 
 /*  Bytes that leave with the versions that this write pushes out.           */
@@ -405,7 +416,12 @@ covey_memory_write (covey_memory_t *self, const char *key,
                     const covey_memory_write_t *write)
 {
     covey_memory_entry_t *entry = covey_memory_find_any (self, key);
-    if (entry)
+    /* A value for another one: its place among the keys stays. */
+    bool stays = entry && covey_memory_is_live (entry) &&
+                 write->kind == COVEY_MEMORY_IS_STORED;
+    if (stays)
+        s_unlabel (self, entry);
+    else if (entry)
         s_unindex (self, entry);
     else
         entry = s_new_entry (self, key, write->at_us);
@@ -420,7 +436,10 @@ covey_memory_write (covey_memory_t *self, const char *key,
     uint32_t keep = v->kind == COVEY_MEMORY_IS_STORED ? entry->history : 1;
     while (entry->versions > keep)
         s_drop_oldest (self, entry);
-    s_index (self, entry);
+    if (stays)
+        s_label (self, entry);
+    else
+        s_index (self, entry);
     return v;
 }
 

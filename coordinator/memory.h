@@ -18,6 +18,7 @@
 #define COVEY_MEMORY_H_INCLUDED
 
 #include "base/err.h"
+#include "base/table.h"
 #include "coordinator/texts.h"
 #include "coordinator/timers.h"
 #include "coordinator/tree.h"
@@ -85,22 +86,22 @@ typedef struct {
 } covey_memory_label_t;
 
 struct covey_memory_entry {
-    covey_link_t by_key;
     covey_link_t in_ended; /* a tombstone                                     */
     covey_timer_t timer;   /* the end of its value; the caller arms it        */
-    char *key;
     covey_memory_space_t *space;
     covey_memory_version_t *latest, *oldest;
     covey_memory_label_t *labels; /* one for each tag of the latest version   */
     uint32_t versions;
     uint32_t history; /* how many are kept                                    */
     int64_t created_us;
+    covey_link_t by_key;
+    char key[]; /* beside the link: a search looks at both */
 };
 
 typedef struct {
-    covey_tree_t entries; /* that have a value, by key                        */
-    covey_tree_t gone;    /* tombstones, by key                               */
-    covey_tree_t ended;   /* the same, the oldest first                       */
+    covey_table_t by_key; /* all entries                                      */
+    covey_tree_t entries; /* that have a value, in the order of their keys    */
+    covey_tree_t ended;   /* tombstones, the oldest first                     */
     covey_tree_t labels;  /* by tag and key                                   */
     covey_tree_t versions; /* by revision                                     */
     covey_tree_t spaces;

@@ -101,7 +101,7 @@ covey_postbox_put (covey_postbox_t *self, const covey_event_t *event,
     covey_buf_t packed;
     covey_buf_init (&packed, COVEY_EVENT_MAX);
     covey_err_t code = covey_event_pack (event, &packed, err);
-    if (!code)
+    if (!code && index)
         code = covey_event_check (packed.data, packed.size, err);
     if (code) {
         covey_buf_deinit (&packed);

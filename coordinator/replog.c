@@ -31,6 +31,8 @@ s_set_defaults (covey_replog_config_t *config)
     } while (0)
     DEFAULT (election_ms, COVEY_REPLOG_ELECTION_MS);
     DEFAULT (heartbeat_ms, COVEY_REPLOG_HEARTBEAT_MS);
+    if (!config->snapshot_entries)
+        DEFAULT (snapshot_bytes, (size_t)16 << 20);
     DEFAULT (snapshot_entries, 4096);
     DEFAULT (trailing_entries, 2048);
     DEFAULT (queue_max, 8192);

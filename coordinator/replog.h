@@ -88,6 +88,8 @@ typedef struct {
     uint32_t snapshot_entries; /* 0: 4096. A snapshot is taken after as many
                              commands, and not before the log since the last
                              one is as large as that one                      */
+    size_t snapshot_bytes; /* ... or as this; 0: 16 MiB where the entries are as
+                             by default, else no bound                        */
     uint32_t trailing_entries; /* 0: 2048 stay behind a snapshot              */
     size_t queue_max;          /* 0: 8192 commands without an outcome         */
     size_t queue_bytes_max;    /* 0: 64 MiB of them                           */

@@ -1,7 +1,8 @@
 /*  replog_snapshot - the state machine below libraft, and its snapshots
 
     Taken     when libraft asks, unless the log since the last one is smaller
-              than that one; its members are those committed at its index (G10)
+              than that one, or small at all; its members are those committed at
+              its index (G10)
     Sent      in pieces, one under way per member, each answered with where to
    go on; lost ones are sent again. libraft only hears the end Taken over by the
    store, from which libraft starts anew: 0.15 takes a snapshot for known when
@@ -59,7 +60,8 @@ s_on_snapshot (struct raft_fsm *fsm, struct raft_buffer *bufs[],
 {
     covey_replog_t *self = fsm->data;
     bool behind = self->raft.last_applied < self->applied;
-    if (behind || self->applied_bytes < self->snapshot_size)
+    if (behind || self->applied_bytes < self->snapshot_size ||
+        self->applied_bytes < self->config.snapshot_bytes)
         return RAFT_BUSY;
     covey_buf_clear (&self->saved);
     self->callbacks.save (self->callbacks.arg, &self->saved);

@@ -22,6 +22,8 @@
 #define PIECE_BYTES ((size_t)4 << 20)
 
 typedef enum {
+    BEGIN,
+    COMMIT,
     SET_META,
     PUT_ENTRY,
     CUT_TAIL,
@@ -33,6 +35,8 @@ typedef enum {
 } s_statement_t;
 
 static const char *const s_sql[STATEMENTS] = {
+    [BEGIN] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
     [SET_META] = "INSERT OR REPLACE INTO meta VALUES (1, ?, ?, ?, ?, ?)",
     [PUT_ENTRY] = "INSERT INTO entries VALUES (?, ?, ?, ?, ?)",
     [CUT_TAIL] = "DELETE FROM entries WHERE idx >= ?",
@@ -271,21 +275,6 @@ s_close (covey_replog_store_t **self_p)
 /* ---- writing ----------------------------------------------------------------
  */
 
-static covey_err_t
-s_begin (s_file_t *self, covey_errbuf_t *err)
-{
-    if (self->broken)
-        return covey_fail (err, COVEY_STATE,
-                           "%s: takes no more since a write failed",
-                           self->path);
-    if (self->open_transaction)
-        return COVEY_OK;
-    covey_err_t code = s_exec (self, "BEGIN IMMEDIATE", "write to it", err);
-    self->open_transaction = code == COVEY_OK;
-    self->broken = code != COVEY_OK;
-    return code;
-}
-
 /*  Run what is bound.                                                       */
 static covey_err_t
 s_run (s_file_t *self, s_statement_t which, covey_errbuf_t *err)
@@ -298,6 +287,20 @@ s_run (s_file_t *self, s_statement_t which, covey_errbuf_t *err)
         return COVEY_OK;
     self->broken = true;
     return s_fail (self, rc, "write to it", err);
+}
+
+static covey_err_t
+s_begin (s_file_t *self, covey_errbuf_t *err)
+{
+    if (self->broken)
+        return covey_fail (err, COVEY_STATE,
+                           "%s: takes no more since a write failed",
+                           self->path);
+    if (self->open_transaction)
+        return COVEY_OK;
+    covey_err_t code = s_run (self, BEGIN, err);
+    self->open_transaction = code == COVEY_OK;
+    return code;
 }
 
 static void
@@ -412,14 +415,12 @@ s_commit (covey_replog_store_t *store, covey_errbuf_t *err)
         return s_begin (self, err);
     if (!self->open_transaction)
         return COVEY_OK;
-    int rc = sqlite3_exec (self->db, "COMMIT", NULL, NULL, NULL);
-    if (rc != SQLITE_OK) {
-        /* It may be on the disk all the same: only a fresh look tells. */
-        self->broken = true;
-        return s_fail (self, rc, "commit to it", err);
-    }
-    self->open_transaction = false;
-    return COVEY_OK;
+    /* When it fails it may be on the disk all the same: only a fresh look
+       tells. */
+    covey_err_t code = s_run (self, COMMIT, err);
+    if (!code)
+        self->open_transaction = false;
+    return code;
 }
 
 static uint64_t

@@ -44,7 +44,7 @@ s_put (const covey_memory_entry_t *entry, covey_saver_t *to)
     Covey__Snapshot__Blob blobs[COVEY_MEMORY_HISTORY_MAX];
     Covey__Snapshot__Memory message = COVEY__SNAPSHOT__MEMORY__INIT;
     Covey__Snapshot__Timer timer;
-    message.key = entry->key;
+    message.key = (char *)entry->key;
     message.history = entry->history;
     message.created = entry->created_us;
     message.versions = list;
@@ -64,7 +64,7 @@ void
 covey_state_save_memory (const covey_state_t *self, covey_saver_t *to)
 {
     const covey_tree_t *const trees[] = {&self->memory.entries,
-                                         &self->memory.gone};
+                                         &self->memory.ended};
     for (size_t i = 0; i < 2; i++)
         for (const covey_memory_entry_t *e = covey_tree_first (trees[i]); e;
              e = covey_tree_next (trees[i], e))

@@ -21,7 +21,7 @@ s_use (const covey_state_t *state, Covey__Control__MeshLimits *to)
     USED (decided_votes, state->votes_decided.count);
     USED (memory_entries, state->memory.entries.count);
     USED (memory_bytes, state->memory.bytes);
-    USED (deleted_memory, state->memory.gone.count);
+    USED (deleted_memory, state->memory.ended.count);
     USED (claims, state->claims.live.count);
     USED (claim_bytes, state->claims.bytes);
     USED (ended_claims, state->claims.ended.count);

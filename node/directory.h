@@ -14,7 +14,7 @@
 #define COVEY_DIRECTORY_H_INCLUDED
 
 #include "base/err.h"
-#include "node/table.h"
+#include "base/table.h"
 #include "proto/wire.pb-c.h"
 
 /*  An agent, or a service, of one node.                                     */

@@ -6,7 +6,7 @@
 
 #include "node/fifo.h"
 #include "base/mem.h"
-#include "node/table.h"
+#include "base/table.h"
 
 typedef struct {
     uint32_t code;

@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "node/table.h"
+#include "base/table.h"
 
 #define SET_SMALL 32 /* slots; a power of two, twice what is in them */
 

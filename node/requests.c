@@ -5,8 +5,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/table.h"
 #include "node/fields.h"
-#include "node/table.h"
 
 #define KEY_MAX (COVEY_AGENT_ID_MAX + 1 + COVEY_NAME_MAX)
 

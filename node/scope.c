@@ -6,8 +6,8 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/table.h"
 #include "node/fields.h"
-#include "node/table.h"
 
 typedef struct {
     char *id;

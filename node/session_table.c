@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "base/mem.h"
-#include "node/table.h"
+#include "base/table.h"
 #include "proto/event.h"
 
 #define TASK_SLOTS_MAX 1000

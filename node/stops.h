@@ -14,8 +14,8 @@
 #ifndef COVEY_STOPS_H_INCLUDED
 #define COVEY_STOPS_H_INCLUDED
 
+#include "base/table.h"
 #include "node/lanes.h"
-#include "node/table.h"
 
 #define COVEY_STOPS_MAX 4096
 

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "base/mem.h"
-#include "node/table.h"
+#include "base/table.h"
 
 #define TYPE_MAX 0xffff /* topics have two bytes for it */
 

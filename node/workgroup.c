@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/prng.h"
 #include "base/str.h"
-#include "node/table.h"
+#include "base/table.h"
 #include "proto/event.h"
 
 #define PAUSE_MAX_MS 1000

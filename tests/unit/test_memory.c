@@ -206,8 +206,8 @@ s_check_totals (const s_run_t *run)
     }
     assert_int_equal (bytes, run->memory.bytes);
     assert_int_equal (entries, run->memory.entries.count);
-    assert_int_equal (kept, entries + run->memory.gone.count);
-    assert_int_equal (run->memory.gone.count, run->memory.ended.count);
+    assert_int_equal (kept, entries + run->memory.ended.count);
+    assert_int_equal (kept, run->memory.by_key.count);
     assert_true (run->memory.ended.count <= ENDED_MAX);
     size_t sum = 0;
     for (const covey_memory_version_t *v =

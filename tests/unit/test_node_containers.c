@@ -8,9 +8,9 @@
 #include <cmocka.h>
 
 #include "base/prng.h"
+#include "base/table.h"
 #include "node/fifo.h"
 #include "node/parcel.h"
-#include "node/table.h"
 #include "tests/support/support_parcel.h"
 
 static void

@@ -1,12 +1,12 @@
-#include "node/table.h"
+#include "base/table.h"
 
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/str.h"
 #include "base/mem.h"
+#include "base/str.h"
 
 #define TABLE_SMALL 16
 

@@ -1,6 +1,6 @@
 /*  table - bytes to pointer, by open addressing
 
-    Role      pure container for the directories of node/
+    Role      pure container for what is looked up by name or id
     Memory    init/deinit (embedded); keys are borrowed: they live in the value
               or elsewhere as long as the entry does
     Order     iteration follows slots: fine for counting and sending, never for
