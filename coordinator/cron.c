@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #define DAY_S 86400
 #define LAST_YEAR 9999
@@ -27,6 +26,17 @@ static const s_field_t s_fields[6] = {
 /* ---- parsing ----------------------------------------------------------------
  */
 
+/*  Whatever the case, and whatever the locale of who embeds this: replicas must
+    agree.                                                                    */
+static bool
+s_is_name (const char *at, const char *name)
+{
+    for (size_t i = 0; i < 3; i++)
+        if ((at[i] | 0x20) != name[i]) /* never so at the end of the text     */
+            return false;
+    return true;
+}
+
 static bool
 s_value (const s_field_t *field, const char **at_p, unsigned *value_p)
 {
@@ -38,7 +48,7 @@ s_value (const s_field_t *field, const char **at_p, unsigned *value_p)
     } else {
         size_t count = field->names ? strlen (field->names) / 3 : 0;
         size_t i = 0;
-        while (i < count && strncasecmp (at, field->names + 3 * i, 3) != 0)
+        while (i < count && !s_is_name (at, field->names + 3 * i))
             i++;
         if (i == count)
             return false;

@@ -485,16 +485,6 @@ s_fits (const char *type, const covey_texts_t *required, const char *has_type,
            covey_texts_within (required, has);
 }
 
-bool
-covey_scheduler_matches (const covey_worker_t *worker, const covey_task_t *task)
-{
-    if (task->assignee)
-        return strcmp (task->assignee, worker->id) == 0;
-    return s_fits (task->agent_type, &task->required, worker->type,
-                   &worker->capabilities) &&
-           !covey_task_was_rejected_by (task, worker->generation);
-}
-
 /*  The least loaded free agent of a node.                                   */
 static covey_worker_t *
 s_worker_on (const covey_scheduler_t *self, const covey_task_t *task,

@@ -59,10 +59,8 @@ void covey_scheduler_leave (covey_scheduler_t *self, covey_worker_t *worker);
 void covey_scheduler_hide (covey_scheduler_t *self, covey_worker_t *worker);
 void covey_scheduler_show (covey_scheduler_t *self, covey_worker_t *worker);
 
-/*  May this agent get a task at all; and this one?                          */
+/*  May this agent get a task at all?                                        */
 bool covey_scheduler_is_free (const covey_worker_t *worker);
-bool covey_scheduler_matches (const covey_worker_t *worker,
-                              const covey_task_t *task);
 
 /*  The least loaded agent for a task, which has no assignee; the most urgent
     task for an agent. NULL: none.                                            */

@@ -7,9 +7,10 @@
               queueing, Goyal, Vin and Cheng 1996)
     Idle      who has nothing ready saves nothing up: it comes back at the time
               of those that were served meanwhile. It is remembered only while
-   it is ahead of them, so nobody gets more by queueing one at a time Limits
-   COVEY_SHARES_IDLE_MAX remembered idle ones; beyond that who is least ahead is
-   forgotten, and everybody else's clock with it Cost      O(log n)
+              it is ahead of them, so nobody gets more by queueing one at a time
+    Limits    COVEY_SHARES_IDLE_MAX remembered idle ones; beyond that who is
+              least ahead is forgotten, and everybody else's clock with it
+    Cost      O(log n)
 */
 #ifndef COVEY_SHARE_H_INCLUDED
 #define COVEY_SHARE_H_INCLUDED

@@ -354,8 +354,8 @@ covey_state_apply (covey_state_t *self, const Covey__Control__Command *command,
     s_carry_out (self, once);
     covey_state_coordinate (self);
     covey_state_run_schedules (self);
+    covey_state_trim_tasks (self); /* what waits in vain for one of them ends */
     covey_state_dispatch (self);
-    covey_state_trim_tasks (self);
     self->command = NULL;
     self->effects = NULL;
     self->err = NULL;

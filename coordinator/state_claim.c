@@ -378,12 +378,12 @@ s_release_named (covey_state_t *self,
     covey_claim_entry_t *next, *partly = NULL;
     covey_err_t code = COVEY_OK;
     size_t count = 0;
-    for (covey_claim_entry_t *e = covey_tree_first (&self->claims.live); e;
-         e = next) {
-        next = covey_tree_next (&self->claims.live, e);
-        size_t met = force || strcmp (e->holder, who) == 0
-                         ? s_count_named (e, named)
-                         : 0;
+    covey_claim_entry_t *e = force ? covey_tree_first (&self->claims.live)
+                                   : covey_claims_of (&self->claims, who);
+    for (; e; e = next) {
+        next = force ? covey_tree_next (&self->claims.live, e)
+                     : covey_claims_of_next (&self->claims, e);
+        size_t met = s_count_named (e, named);
         if (met && met < e->count)
             partly = e;
         if (!met || met < e->count)

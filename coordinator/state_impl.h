@@ -186,9 +186,8 @@ void covey_state_release (covey_state_t *self, covey_task_t *task);
 /*  The end, with all that follows for tasks that wait for it.               */
 void covey_state_end_task (covey_state_t *self, covey_task_t *task,
                            covey_task_state_t state);
-/*  Wait for another task: false when that one is completed.                 */
-bool covey_state_wait_for (covey_state_t *self, covey_dependency_t *edge,
-                           covey_task_t *on);
+/*  Wait for another task, unless that one is completed.                     */
+void covey_state_wait_for (covey_dependency_t *edge, covey_task_t *on);
 void covey_state_wait_no_more (covey_task_t *task);
 /*  It fails because of what it waits for.                                   */
 void covey_state_fail_for (covey_state_t *self, covey_task_t *waiter,

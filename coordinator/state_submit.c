@@ -81,8 +81,12 @@ s_set_retry (covey_retry_t *retry, const Covey__V1__RetryPolicy *policy)
         retry->attempts = policy->attempts;
     if (policy->has_first_delay)
         retry->first_delay_ms = policy->first_delay;
-    if (policy->has_multiplier)
-        retry->multiplier = (uint32_t)(policy->multiplier * 1000 + 0.5);
+    if (policy->has_multiplier) {
+        /* A statement of its own: no machine may round once instead of twice.
+         */
+        double thousandths = policy->multiplier * 1000;
+        retry->multiplier = (uint32_t)(thousandths + 0.5);
+    }
     if (policy->has_max_delay)
         retry->max_delay_ms = policy->max_delay;
     else if (retry->max_delay_ms < retry->first_delay_ms)
@@ -187,7 +191,7 @@ s_depend (covey_state_t *self, covey_task_t *task,
                           !covey_state_may_come (on)))
             failed = failed ? failed : on;
         else
-            covey_state_wait_for (self, edge, on);
+            covey_state_wait_for (edge, on);
     }
     covey_texts_deinit (&ids);
     return failed;

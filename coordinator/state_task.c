@@ -399,7 +399,7 @@ covey_state_on_retry (covey_state_t *self, const Covey__Control__TaskRef *ref)
             (!on || covey_task_state_is_ended (on->state)))
             edge->done = true;
         else
-            covey_state_wait_for (self, edge, on);
+            covey_state_wait_for (edge, on);
     }
     covey_fact_retried (self, task);
     covey_state_show_task (self, task);

@@ -122,19 +122,16 @@ covey_state_freed (covey_state_t *self, covey_worker_t *worker)
         covey_tree_insert (&self->freed, worker);
 }
 
-bool
-covey_state_wait_for (covey_state_t *self, covey_dependency_t *edge,
-                      covey_task_t *on)
+void
+covey_state_wait_for (covey_dependency_t *edge, covey_task_t *on)
 {
-    (void)self;
     if (on->state == COVEY_TASK_STATE_COMPLETED) {
         edge->done = true;
-        return false;
+        return;
     }
     edge->on = on;
     covey_tree_insert (&on->dependants, edge);
     edge->waiter->waits_for++;
-    return true;
 }
 
 void

@@ -456,11 +456,11 @@ s_length (const char *text)
 size_t
 covey_team_measure (const covey_team_t *self)
 {
-    size_t bytes = sizeof *self + s_length (self->id) +
+    size_t bytes = COVEY_TEAM_OVERHEAD + s_length (self->id) +
                    s_length (self->objective) + self->input.size +
                    self->result.size + covey_texts_bytes (&self->required) +
-                   self->invited_count * sizeof *self->invited +
-                   self->step_count * sizeof *self->steps;
+                   self->invited_count * COVEY_TEAM_INVITED_OVERHEAD +
+                   self->step_count * COVEY_TEAM_STEP_OVERHEAD;
     for (size_t i = 0; i < self->step_count; i++)
         bytes += self->steps[i].part.size + self->steps[i].result.size;
     return bytes;

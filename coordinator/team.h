@@ -33,6 +33,11 @@
 #define COVEY_TEAM_RESERVE 2 /* asked beyond max_agents                  */
 #define COVEY_TEAM_INVITED_MAX 256
 #define COVEY_TEAM_PARTS_MAX 256
+/*  What they count for beside their texts: the same on every machine, because
+    replicas decide by it.                                                    */
+#define COVEY_TEAM_OVERHEAD 512
+#define COVEY_TEAM_INVITED_OVERHEAD 64
+#define COVEY_TEAM_STEP_OVERHEAD 256
 
 typedef enum {
     COVEY_TEAM_SEQUENTIAL = 0,

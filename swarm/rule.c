@@ -178,7 +178,9 @@ covey_weight_from (double weight, uint64_t *micro_p, covey_errbuf_t *err)
             err, COVEY_INVALID,
             "weight %g is not allowed: it must be above 0 and at most %g",
             weight, COVEY_WEIGHT_MAX);
-    uint64_t micro = (uint64_t)(weight * COVEY_WEIGHT_ONE + 0.5);
+    /* Two statements: no machine may round once instead of twice. */
+    double millionths = weight * COVEY_WEIGHT_ONE;
+    uint64_t micro = (uint64_t)(millionths + 0.5);
     if (micro == 0)
         return covey_fail (err, COVEY_INVALID,
                            "weight %g is not allowed: weights have six digits "

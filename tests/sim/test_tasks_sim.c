@@ -469,7 +469,8 @@ static void
 s_submit (sim_tasks_t *sim, const sim_tasks_msg_t *msg)
 {
     sim_tasks_one_t *task = &sim->tasks[msg->task];
-    if (task->never || (task->submitted && !sim_tasks_chance (sim, 20)))
+    if (task->never || (task->submitted && task->refused) ||
+        (task->submitted && !sim_tasks_chance (sim, 20)))
         return;
     sim_tasks_msg_t request = *msg;
     if (task->refused)
@@ -546,6 +547,7 @@ s_run (uint64_t seed, size_t totals[SIM_TASKS_TOTALS])
     covey_state_limits_t limits;
     covey_state_limits_init (&limits);
     limits.tasks_max = SIM_TASKS_QUEUE;
+    limits.parked_max = 1;
     sim->seed = seed;
     covey_prng_init (&sim->prng, seed);
     support_control_init (&sim->c, &limits);
@@ -601,7 +603,7 @@ test_every_task_ends_exactly_once_whatever_happens (void **state)
     /* faults did happen, or the run shows nothing */
     if (!one)
         for (int i = 0; i < SIM_TASKS_TOTALS; i++)
-            assert_true (totals[i] > count / 3);
+            assert_true (totals[i] > count / 5);
 }
 
 /* ---- shares -----------------------------------------------------------------

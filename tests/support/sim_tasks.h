@@ -40,7 +40,7 @@ typedef struct {
     char client[12];
     char request_id[24];
     char method[24];
-    char json[500];
+    char json[700];
 } sim_tasks_msg_t;
 
 typedef struct {

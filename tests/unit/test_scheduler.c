@@ -97,6 +97,15 @@ s_new_task (s_world_t *w, size_t i)
  * ------------------------------------------------------- */
 
 static bool
+s_matches (const covey_worker_t *worker, const covey_task_t *task)
+{
+    if (task->assignee)
+        return strcmp (task->assignee, worker->id) == 0;
+    return covey_worker_offers (worker, task->agent_type, &task->required) &&
+           !covey_task_was_rejected_by (task, worker->generation);
+}
+
+static bool
 s_is_on (const covey_worker_t *worker, const char *host)
 {
     return strcmp (worker->node_name, host) == 0 ||
@@ -111,8 +120,7 @@ s_scan_on (s_world_t *w, const covey_task_t *task, const char *host)
     for (size_t i = 0; i < WORKERS; i++) {
         covey_worker_t *worker = w->workers[i];
         if (worker && covey_scheduler_is_free (worker) &&
-            covey_scheduler_matches (worker, task) &&
-            (!host || s_is_on (worker, host)) &&
+            s_matches (worker, task) && (!host || s_is_on (worker, host)) &&
             (!best || covey_scheduler_compare_workers (worker, best) < 0))
             best = worker;
     }
@@ -138,7 +146,7 @@ s_scan_tasks (s_world_t *w, const covey_worker_t *worker)
     covey_task_t *best = NULL;
     for (size_t i = 0; i < TASKS; i++) {
         covey_task_t *task = w->tasks[i];
-        if (task && task->lane && covey_scheduler_matches (worker, task) &&
+        if (task && task->lane && s_matches (worker, task) &&
             (!best || covey_scheduler_compare_turns (task, best) < 0))
             best = task;
     }

@@ -195,6 +195,37 @@ test_a_parked_parent_has_not_ended (void **state)
     support_task_is (c, "child", "cancelled", "");
 }
 
+/*  A parked task that is not kept any more takes along who waits for it, that
+    one its child, and the child's agent is free: in this command, not in the
+    next.                                                                     */
+static void
+test_who_waits_for_a_forgotten_task_frees_an_agent (void **state)
+{
+    support_control_t *c = *state;
+    static const char *const once =
+        ",\"requiredCapabilities\":[\"a\"],\"retry\":{\"attempts\":1}";
+    assert_int_equal (
+        support_call (c, "boss", "mesh.setLimits", "{\"parkedTasks\":1}"),
+        COVEY_OK);
+    support_agent_up (c, "w1", "worker", "a", 1);
+    support_agent_up (c, "w2", "worker", "b", 1);
+    support_task_submit (c, "parked", once);
+    support_task_submit (
+        c, "waiter",
+        ",\"dependencies\":[\"parked\"],\"dependencyPolicy\":\"wait\"");
+    support_task_submit (
+        c, "child", ",\"parent\":\"waiter\",\"requiredCapabilities\":[\"b\"]");
+    support_task_submit (c, "next", ",\"requiredCapabilities\":[\"b\"]");
+    assert_int_equal (support_task_report (c, "fail", "parked", ""), COVEY_OK);
+    support_task_is (c, "child", "assigned", "");
+    support_task_submit (c, "other", once);
+    assert_int_equal (support_task_report (c, "fail", "other", ""), COVEY_OK);
+    assert_int_equal (support_fact_count (c, COVEY_EVENT_TASK_ASSIGNED), 1);
+    support_task_is (c, "waiter", "failed", "DEPENDENCY_FAILED");
+    support_task_is (c, "child", "cancelled", "");
+    support_task_is (c, "next", "assigned", "");
+}
+
 int
 main (void)
 {
@@ -206,6 +237,7 @@ main (void)
         T (test_a_bad_batch_changes_nothing),
         T (test_what_waits_decides_what_a_failure_means),
         T (test_who_waits_for_a_forgotten_task_fails),
+        T (test_who_waits_for_a_forgotten_task_frees_an_agent),
         T (test_children_go_with_their_parent),
         T (test_a_parked_parent_has_not_ended),
     };
