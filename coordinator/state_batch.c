@@ -1,6 +1,6 @@
-/*  Several tasks at once, that may wait for each other in any order: all of them
-    are taken or none. They get numbers in an order in which they can run, so
-    that what a task waits for is always older than it.                       */
+/*  Several tasks at once, that may wait for each other in any order: all of
+    them are taken or none. They get numbers in an order in which they can run,
+    so that what a task waits for is always older than it.                    */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
