@@ -102,6 +102,27 @@ covey_vote_cast (covey_agent_t *self, const char *consensus_id,
 }
 
 covey_err_t
+covey_vote_choose (covey_agent_t *self, const char *consensus_id,
+                   const char *const *options, size_t count, const char *reason,
+                   int timeout_ms)
+{
+    assert (self);
+    Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
+    ballot.consensus_id = s_text (consensus_id);
+    ballot.reason = reason ? s_text (reason) : NULL;
+    ballot.options = (char **)options;
+    ballot.n_options = count;
+    if (!options || count == 0)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "no option is named for %.80s", ballot.consensus_id);
+    for (size_t i = 0; i < count; i++)
+        if (!options[i])
+            return covey_fail (covey_errbuf (), COVEY_INVALID,
+                               "option %zu of %zu is NULL", i + 1, count);
+    return s_control (self, "swarm.vote", &ballot.base, timeout_ms, NULL);
+}
+
+covey_err_t
 covey_vote_show (covey_agent_t *self, const char *consensus_id, int timeout_ms,
                  char **result_p)
 {

@@ -6,9 +6,11 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
+#include "swarm/rule.h"
 
 #define CALL_TIMEOUT_MS 5000
 #define WAIT_MARGIN_MS 5000
+#define SHARE_MAX 40
 
 /*  Exit code of a decided vote: the mesh agreed, or it did not.             */
 static int
@@ -34,8 +36,36 @@ static const covey_opt_t s_propose_options[] = {
      .choices = "majority|unanimous|weighted|quorum",
      .value = "STRATEGY",
      .doc = "what decides"},
-    COVEY_ASK_INT ("quorum", "quorumSize", 1, COVEY_LIST_MAX,
-                   "ballots that a quorum vote needs"),
+    COVEY_ASK_TEXT ("threshold", "rule.threshold", 1, SHARE_MAX, "SHARE",
+                    "who must approve: 2/3 or 60% is at least so much, '>1/2' "
+                    "more than so much; default: >1/2, of options the most "
+                    "votes"),
+    {.flag = "quorum",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = SHARE_MAX,
+     .value = "N|SHARE",
+     .doc =
+         "ballots needed: a number, or a share of all members (of all weight "
+         "in a weighted vote)"},
+    COVEY_ASK_CHOICE ("abstentions", "rule.abstentions", "counted|aside", "HOW",
+                      "in the whole that the threshold is a share of, or not; "
+                      "default: counted, with --strategy quorum aside"),
+    COVEY_ASK_CHOICE ("silence", "rule.silence", "counted|aside", "HOW",
+                      "the same for members that do not vote"),
+    COVEY_ASK_LIST ("veto", "rule.vetoHolders", "AGENT",
+                    "a member whose rejection ends the vote"),
+    COVEY_ASK_CHOICE ("tie", "rule.tie", "reject|leader", "RULE",
+                      "what a tie comes to: rejected (default), or what the "
+                      "swarm's leader voted"),
+    COVEY_ASK_LIST ("option", "rule.options", "NAME",
+                    "one of 2 to 16 options, instead of approve or reject"),
+    {.flag = "ranked",
+     .key = "rule.ranked",
+     .doc = "ballots rank the options: instant run-off"},
+    {.flag = "no-change",
+     .key = "rule.final",
+     .doc = "a ballot cannot be changed"},
     {.flag = "timeout",
      .key = "timeout",
      .letter = 't',
@@ -51,28 +81,70 @@ static const covey_opt_t s_propose_options[] = {
      .doc = "until it is decided; exit code 6 without consensus"},
     {0}};
 
+/*  A number of ballots or a share.                                          */
+static void
+s_add_quorum (covey_cli_t *cli, json_t *params)
+{
+    int64_t size;
+    const char *text = covey_cli_text (cli, "quorum");
+    json_t *rule = json_object_get (params, "rule");
+    if (!text)
+        return;
+    if (covey_str_to_int (text, 1, COVEY_LIST_MAX, &size))
+        json_object_set_new (params, "quorumSize", json_integer (size));
+    else if (rule)
+        covey_control_set (rule, "quorumShare", text);
+    else
+        json_object_set_new (params, "rule",
+                             json_pack ("{s:s}", "quorumShare", text));
+}
+
 static const covey_ask_t s_propose_ask = {.method = "swarm.propose",
                                           .args = {"swarmId"},
+                                          .add = s_add_quorum,
                                           .wait = covey_vote_wait,
                                           .judge = s_judge,
                                           .judges_all = true};
 
+/*  What the coordinator would refuse is said before it is asked.            */
 static int
 s_check_quorum (covey_cli_t *cli)
 {
+    int64_t size;
+    covey_fraction_t share;
+    const char *text = covey_cli_text (cli, "quorum");
     bool is_quorum = strcmp (covey_cli_text (cli, "strategy"), "quorum") == 0;
-    bool has_size = covey_options_is_set (cli->options, "quorum");
-    if (is_quorum && !has_size)
+    if (is_quorum && !text)
         return covey_cli_fail (cli, COVEY_EXIT_USAGE,
                                "--quorum: is missing; --strategy quorum needs "
                                "--quorum N");
-    if (has_size && !is_quorum)
+    if (text && !covey_str_to_int (text, 1, COVEY_LIST_MAX, &size) &&
+        covey_fraction_parse ("", text, &share, NULL))
         return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                               "--quorum: \"%s\": goes only with --strategy "
-                               "quorum, not %s",
-                               covey_cli_text (cli, "quorum"),
-                               covey_cli_text (cli, "strategy"));
+                               "--quorum: \"%s\": must be a number of ballots "
+                               "from 1 to %d, or a share as 1/2 or 60%%",
+                               text, COVEY_LIST_MAX);
     return COVEY_EXIT_OK;
+}
+
+static int
+s_check_rule (covey_cli_t *cli)
+{
+    covey_errbuf_t err;
+    covey_threshold_t threshold;
+    const char *text = covey_cli_text (cli, "threshold");
+    size_t options = covey_options_count (cli->options, "option");
+    if (text && covey_threshold_parse ("--threshold:", text, &threshold, &err))
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE, "%s", err.text);
+    if (options == 1 || options > COVEY_OPTIONS_MAX)
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                               "--option: a question has 2 to %d options, not "
+                               "%zu",
+                               COVEY_OPTIONS_MAX, options);
+    if (covey_cli_flag (cli, "ranked") && options == 0)
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                               "--ranked: goes only with --option");
+    return s_check_quorum (cli);
 }
 
 static int
@@ -96,7 +168,7 @@ s_run_propose (covey_cli_t *cli)
 {
     char *text = NULL;
     size_t size = 0;
-    int exit_code = s_check_quorum (cli);
+    int exit_code = s_check_rule (cli);
     if (!exit_code)
         exit_code = covey_cli_read (cli, covey_cli_arg (cli, 1), true,
                                     COVEY_PAYLOAD_MAX, &text, &size);
@@ -116,7 +188,9 @@ const covey_cli_command_t covey_cmd_vote_propose = {
     .summary = "put a question to a swarm",
     .text = "majority: more than half of all members approve; unanimous: all "
             "do; weighted:\nmore than half of all weight approves; quorum: at "
-            "least N ballots, and more\napprove than reject.",
+            "least N ballots, and more\napprove than reject. --threshold, "
+            "--quorum, --veto, --tie and the others change\nparts of it; with "
+            "--option the most votes win. docs/voting.md states it exactly.",
     .options = s_propose_options,
     .needs = COVEY_CLI_NODE,
     .timeout_ms = CALL_TIMEOUT_MS,
@@ -127,16 +201,22 @@ const covey_cli_command_t covey_cmd_vote_propose = {
 
 /* ------------------------------------------------------------------------ */
 
-static const covey_opt_t s_cast_options[] = {{.flag = "as",
-                                              .key = "agentId",
-                                              .env = "COVEY_AGENT_ID",
-                                              .kind = COVEY_OPT_TEXT,
-                                              .min = 1,
-                                              .max = COVEY_AGENT_ID_MAX,
-                                              .value = "AGENT",
-                                              .doc = "the member that votes"},
-                                             COVEY_ASK_REASON,
-                                             {0}};
+static const covey_opt_t s_cast_options[] = {
+    {.flag = "as",
+     .key = "agentId",
+     .env = "COVEY_AGENT_ID",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_AGENT_ID_MAX,
+     .value = "AGENT",
+     .doc = "the member that votes"},
+    COVEY_ASK_LIST ("option", "options", "NAME",
+                    "an option of the question "
+                    "instead of a word; several "
+                    "are a ranking, the best "
+                    "first"),
+    COVEY_ASK_REASON,
+    {0}};
 
 static const covey_ask_t s_cast = {.method = "swarm.vote",
                                    .args = {"consensusId", "vote"}};
@@ -145,11 +225,25 @@ static int
 s_check_vote (covey_cli_t *cli, const char *vote)
 {
     static const char *const votes[] = {"approve", "reject", "abstain"};
+    bool has_options = covey_options_is_set (cli->options, "option");
+    if (vote && has_options)
+        return covey_cli_fail (
+            cli, COVEY_EXIT_USAGE,
+            "\"%.80s\": a ballot that names an --option says "
+            "nothing else",
+            vote);
+    if (!vote && !has_options)
+        return covey_cli_fail (cli, COVEY_EXIT_USAGE,
+                               "approve, reject or abstain is missing, or an "
+                               "--option of the question");
+    if (has_options)
+        return COVEY_EXIT_OK;
     for (size_t i = 0; i < 3; i++)
         if (strcmp (vote, votes[i]) == 0)
             return COVEY_EXIT_OK;
     return covey_cli_fail (cli, COVEY_EXIT_USAGE,
-                           "\"%.80s\": must be approve, reject or abstain",
+                           "\"%.80s\": must be approve, reject or abstain; an "
+                           "option of the question is named by --option",
                            vote);
 }
 
@@ -170,11 +264,11 @@ s_run_cast (covey_cli_t *cli)
 
 const covey_cli_command_t covey_cmd_vote_cast = {
     .name = "vote cast",
-    .args = "VOTE approve|reject|abstain",
+    .args = "VOTE [approve|reject|abstain]",
     .summary = "cast a ballot; the last one before the decision counts",
     .options = s_cast_options,
     .needs = COVEY_CLI_NODE,
-    .args_min = 2,
+    .args_min = 1,
     .args_max = 2,
     .ask = &s_cast,
     .run = s_run_cast};

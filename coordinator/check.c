@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
-#include "swarm/proposal.h"
+#include "swarm/rule.h"
 
 void
 covey_check_text (covey_check_t *c, const char *field, const char *value,
@@ -132,53 +132,6 @@ covey_check_swarm_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
         (const Covey__Control__SwarmRef *)params;
     covey_check_t c = {COVEY_OK, err};
     covey_check_name (&c, "swarmId", p->swarm_id);
-    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
-    return c.code;
-}
-
-covey_err_t
-covey_check_propose (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__Propose *p = (const Covey__Control__Propose *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "consensusId", p->consensus_id);
-    covey_check_name (&c, "swarmId", p->swarm_id);
-    covey_check_payload (&c, "proposal", p->proposal);
-    if (p->has_voting_strategy)
-        covey_check_range (&c, "votingStrategy", (int64_t)p->voting_strategy,
-                           COVEY_STRATEGY_MAJORITY, COVEY_STRATEGY_QUORUM);
-    if (p->has_timeout)
-        covey_check_range (&c, "timeout", p->timeout, 1,
-                           COVEY_VOTE_TIMEOUT_MAX_MS);
-    if (p->has_quorum_size)
-        covey_check_range (&c, "quorumSize", p->quorum_size, 1,
-                           COVEY_VOTERS_MAX);
-    return c.code;
-}
-
-covey_err_t
-covey_check_ballot (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__Ballot *p = (const Covey__Control__Ballot *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "consensusId", p->consensus_id);
-    if (!p->has_vote)
-        return covey_fail (err, COVEY_INVALID,
-                           "vote is missing: approve, reject or abstain");
-    covey_check_range (&c, "vote", (int64_t)p->vote, COVEY_VOTE_APPROVE,
-                       COVEY_VOTE_ABSTAIN);
-    covey_check_agent (&c, "agentId", p->agent_id);
-    covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
-    return c.code;
-}
-
-covey_err_t
-covey_check_proposal_ref (const ProtobufCMessage *params, covey_errbuf_t *err)
-{
-    const Covey__Control__ProposalRef *p =
-        (const Covey__Control__ProposalRef *)params;
-    covey_check_t c = {COVEY_OK, err};
-    covey_check_name (&c, "consensusId", p->consensus_id);
     covey_check_text (&c, "reason", p->reason, COVEY_TEXT_MAX);
     return c.code;
 }

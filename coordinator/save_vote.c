@@ -32,6 +32,10 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
         covey__snapshot__voter__init (&lists->voters[i]);
         lists->voters[i].agent_id = (char *)args->voters[i].agent_id;
         lists->voters[i].weight = args->voters[i].weight;
+        lists->voters[i].has_veto = lists->voters[i].veto =
+            args->voters[i].veto;
+        lists->voters[i].has_leads = lists->voters[i].leads =
+            args->voters[i].leads;
         lists->voter_list[i] = &lists->voters[i];
     }
     for (size_t i = 0; i < ballots; i++) {
@@ -39,6 +43,9 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
         covey__snapshot__ballot__init (&lists->ballots[i]);
         lists->ballots[i].voter = ballot->voter;
         lists->ballots[i].vote = ballot->stance.vote;
+        lists->ballots[i].has_options = ballot->stance.ranked > 0;
+        lists->ballots[i].options = (ProtobufCBinaryData){
+            ballot->stance.ranked, (uint8_t *)ballot->stance.options};
         lists->ballots[i].at = ballot->at_us;
         lists->ballots[i].reason = ballot->reason;
         lists->ballots[i].cast_by = ballot->cast_by;
@@ -48,6 +55,28 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
     to->electorate = lists->voter_list;
     to->n_ballots = ballots;
     to->ballots = lists->ballot_list;
+}
+
+static void
+s_put_rule (const covey_rule_t *rule, Covey__Snapshot__Vote *to)
+{
+    to->strategy = rule->strategy;
+    to->quorum_size = rule->quorum_size;
+    to->has_threshold_num = to->has_threshold_den = true;
+    to->threshold_num = rule->threshold.share.num;
+    to->threshold_den = rule->threshold.share.den;
+    to->has_above = to->above = rule->threshold.above;
+    to->has_quorum_num = to->has_quorum_den = rule->quorum_share.den > 0;
+    to->quorum_num = rule->quorum_share.num;
+    to->quorum_den = rule->quorum_share.den;
+    to->has_abstentions = to->has_silence = to->has_tie = true;
+    to->abstentions = rule->abstentions;
+    to->silence = rule->silence;
+    to->tie = rule->tie;
+    to->has_final = to->final = rule->final;
+    to->has_ranked = to->ranked = rule->ranked;
+    to->n_options = rule->option_count;
+    to->options = (char **)rule->options;
 }
 
 static void
@@ -67,8 +96,7 @@ s_put (const covey_vote_entry_t *entry, covey_saver_t *to)
     message.swarm_id = (char *)args->swarm_id;
     message.proposer = (char *)args->proposer;
     message.proposal = &blob;
-    message.strategy = args->rule.strategy;
-    message.quorum_size = args->rule.quorum_size;
+    s_put_rule (&args->rule, &message);
     message.opened = args->opened_us;
     message.deadline = args->deadline_us;
     message.swarm_version = args->swarm_version;
@@ -76,6 +104,9 @@ s_put (const covey_vote_entry_t *entry, covey_saver_t *to)
     if (decision->outcome != COVEY_OUTCOME_OPEN)
         message.reason = (char *)decision->reason;
     message.decided = covey_proposal_decided_us (proposal);
+    message.has_winner =
+        decision->outcome == COVEY_OUTCOME_ACCEPTED && decision->winner >= 0;
+    message.winner = message.has_winner ? (uint32_t)decision->winner : 0;
     message.seq = entry->seq;
     message.timer = covey_save_timer (&entry->timer, &timer);
     Covey__Snapshot__Record record = COVEY__SNAPSHOT__RECORD__INIT;
@@ -113,6 +144,8 @@ s_voters (const Covey__Snapshot__Vote *from, covey_voter_t *voters)
         covey_str_copy (voters[i].agent_id, sizeof voters[i].agent_id,
                         voter->agent_id);
         voters[i].weight = voter->weight;
+        voters[i].veto = voter->has_veto && voter->veto;
+        voters[i].leads = voter->has_leads && voter->leads;
     }
     return true;
 }
@@ -124,14 +157,19 @@ s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
     for (size_t i = 0; i < from->n_ballots; i++) {
         const Covey__Snapshot__Ballot *ballot = from->ballots[i];
         if (ballot->voter >= from->n_electorate ||
-            ballot->vote > COVEY_VOTE_ABSTAIN)
+            ballot->vote > COVEY_VOTE_ABSTAIN ||
+            ballot->options.len > COVEY_OPTIONS_MAX)
             return false;
-        const covey_ballot_args_t args = {
+        covey_ballot_args_t args = {
             .agent_id = from->electorate[ballot->voter]->agent_id,
             .stance = {.vote = (uint8_t)ballot->vote},
             .reason = ballot->reason,
             .cast_by = ballot->cast_by,
         };
+        args.stance.ranked = (uint8_t)ballot->options.len;
+        if (args.stance.ranked)
+            memcpy (args.stance.options, ballot->options.data,
+                    args.stance.ranked);
         if (covey_proposal_cast (proposal, &args, ballot->at, NULL))
             return false;
     }
@@ -141,13 +179,34 @@ s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
 static bool
 s_settle (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
 {
-    covey_decision_t decision = {.outcome = (covey_outcome_t)from->outcome};
+    covey_decision_t decision = {
+        .outcome = (covey_outcome_t)from->outcome,
+        .winner = from->has_winner ? (int)from->winner : -1,
+    };
     if (from->outcome == COVEY_OUTCOME_OPEN)
         return true;
     covey_str_copy (decision.reason, sizeof decision.reason,
                     from->reason ? from->reason : "");
     return covey_proposal_settle (proposal, &decision, from->decided) ==
            COVEY_OK;
+}
+
+static covey_rule_t
+s_rule (const Covey__Snapshot__Vote *from)
+{
+    return (covey_rule_t){
+        .strategy = (covey_strategy_t)from->strategy,
+        .quorum_size = from->quorum_size,
+        .quorum_share = {from->quorum_num, from->quorum_den},
+        .threshold = {{from->threshold_num, from->threshold_den}, from->above},
+        .abstentions = (covey_part_t)from->abstentions,
+        .silence = (covey_part_t)from->silence,
+        .tie = (covey_tie_t)from->tie,
+        .final = from->final,
+        .ranked = from->ranked,
+        .options = (const char *const *)from->options,
+        .option_count = (uint32_t)from->n_options,
+    };
 }
 
 static covey_proposal_t *
@@ -161,8 +220,7 @@ s_make (const Covey__Snapshot__Vote *from)
         .content = (int)from->proposal->content,
         .data = from->proposal->data.data,
         .size = from->proposal->data.len,
-        .rule = {.strategy = (covey_strategy_t)from->strategy,
-                 .quorum_size = from->quorum_size},
+        .rule = s_rule (from),
         .opened_us = from->opened,
         .deadline_us = from->deadline,
         .voters = voters,
@@ -183,7 +241,11 @@ s_is_good (const covey_state_t *self, const Covey__Snapshot__Vote *from)
 {
     return from->n_electorate <= COVEY_VOTERS_MAX &&
            from->strategy <= COVEY_STRATEGY_QUORUM &&
-           from->outcome <= COVEY_OUTCOME_WITHDRAWN &&
+           from->outcome <= COVEY_OUTCOME_VETOED &&
+           from->abstentions <= COVEY_PART_ASIDE &&
+           from->silence <= COVEY_PART_ASIDE && from->tie <= COVEY_TIE_LEADER &&
+           from->n_options <= COVEY_OPTIONS_MAX &&
+           (!from->has_winner || from->winner < from->n_options) &&
            from->seq <= self->vote_seq && covey_save_is_time (from->opened) &&
            covey_save_is_time (from->deadline) &&
            covey_save_is_time (from->decided) &&

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "coordinator/asked_rule.h"
 #include "coordinator/fact.h"
 #include "coordinator/state_impl.h"
 
@@ -105,23 +106,51 @@ s_check_propose (covey_state_t *self, const Covey__Control__Propose *propose,
     return COVEY_OK;
 }
 
+/*  The swarm as it is now. INVALID: a veto for somebody who is no member.   */
 static covey_err_t
-s_open (covey_state_t *self, const Covey__Control__Propose *propose,
-        const covey_swarm_t *swarm, covey_proposal_t **proposal_p)
+s_electorate (covey_state_t *self, const Covey__V1__VoteRule *rule,
+              const covey_swarm_t *swarm, covey_voter_t *voters)
 {
+    const char *leader = covey_swarm_leader (swarm);
     size_t count = covey_swarm_member_count (swarm);
-    covey_voter_t *voters = covey_mem_new (count * sizeof *voters);
     for (size_t i = 0; i < count; i++) {
         const covey_swarm_member_t *member = covey_swarm_member (swarm, i);
         covey_str_copy (voters[i].agent_id, sizeof voters[i].agent_id,
                         member->agent_id);
         voters[i].weight = member->weight;
+        voters[i].leads = leader && strcmp (leader, member->agent_id) == 0;
     }
+    for (size_t v = 0; rule && v < rule->n_veto_holders; v++) {
+        size_t i = 0;
+        while (i < count &&
+               strcmp (voters[i].agent_id, rule->veto_holders[v]) != 0)
+            i++;
+        if (i == count)
+            return covey_fail (self->err, COVEY_INVALID,
+                               "%.140s cannot hold a veto: it is no member of "
+                               "swarm %s",
+                               rule->veto_holders[v], covey_swarm_id (swarm));
+        voters[i].veto = true;
+    }
+    return COVEY_OK;
+}
+
+static covey_err_t
+s_open (covey_state_t *self, const Covey__Control__Propose *propose,
+        const covey_swarm_t *swarm, covey_proposal_t **proposal_p)
+{
+    covey_asked_rule_t asked;
+    size_t count = covey_swarm_member_count (swarm);
+    covey_voter_t *voters = covey_mem_new (count * sizeof *voters);
     char made[37];
     covey_id_text (covey_state_make_id (self).bytes, made);
     const Covey__V1__Payload *proposal = propose->proposal;
     int64_t timeout_ms =
         propose->has_timeout ? propose->timeout : COVEY_VOTE_TIMEOUT_MS;
+    covey_err_t code = covey_asked_rule (propose, &asked, self->err);
+    if (!code)
+        code = s_electorate (self, propose->rule, swarm, voters);
+    asked.rule.strategy = s_strategy (propose, swarm);
     covey_proposal_args_t args = {
         .id = propose->consensus_id ? propose->consensus_id : made,
         .swarm_id = propose->swarm_id,
@@ -129,16 +158,15 @@ s_open (covey_state_t *self, const Covey__Control__Propose *propose,
         .content = proposal->has_content_type ? (int)proposal->content_type : 0,
         .data = proposal->data.data,
         .size = proposal->data.len,
-        .rule = {.strategy = s_strategy (propose, swarm),
-                 .quorum_size =
-                     propose->has_quorum_size ? propose->quorum_size : 0},
+        .rule = asked.rule,
         .opened_us = self->now_us,
         .deadline_us = self->now_us + timeout_ms * 1000,
         .voters = voters,
         .voter_count = count,
         .swarm_version = covey_swarm_version (swarm),
     };
-    covey_err_t code = covey_proposal_new (&args, proposal_p, self->err);
+    if (!code)
+        code = covey_proposal_new (&args, proposal_p, self->err);
     free (voters);
     return code;
 }
@@ -187,6 +215,30 @@ covey_state_ask_again (covey_state_t *self, const char *agent_id)
 /* ---- ballots, withdrawal
  * --------------------------------------------------------- */
 
+/*  What it says. INVALID: an option that the question does not have.        */
+static covey_err_t
+s_stance (covey_state_t *self, const Covey__Control__Ballot *ballot,
+          const covey_rule_t *rule, covey_stance_t *stance)
+{
+    stance->vote = (uint8_t)(ballot->has_vote ? (covey_vote_t)ballot->vote
+                                              : COVEY_VOTE_APPROVE);
+    if (ballot->n_options && !rule->option_count)
+        return covey_fail (self->err, COVEY_INVALID,
+                           "%s has no options: approve, reject or abstain",
+                           ballot->consensus_id);
+    for (size_t i = 0; i < ballot->n_options; i++) {
+        int option = covey_rule_option (rule, ballot->options[i]);
+        if (option < 0)
+            return covey_fail (self->err, COVEY_INVALID,
+                               "\"%.80s\" is no option of %s: the first of %u "
+                               "is \"%s\"",
+                               ballot->options[i], ballot->consensus_id,
+                               rule->option_count, rule->options[0]);
+        stance->options[stance->ranked++] = (uint8_t)option;
+    }
+    return COVEY_OK;
+}
+
 covey_err_t
 covey_state_on_ballot (covey_state_t *self,
                        const Covey__Control__Ballot *ballot)
@@ -197,13 +249,19 @@ covey_state_on_ballot (covey_state_t *self,
         return code;
     const char *caller = covey_state_caller (self);
     const char *voter = ballot->agent_id ? ballot->agent_id : caller;
-    code = covey_state_may_speak_for (self, voter);
     covey_ballot_args_t args = {
         .agent_id = voter,
-        .stance = {.vote = (uint8_t)ballot->vote},
         .reason = ballot->reason,
         .cast_by = strcmp (caller, voter) == 0 ? NULL : caller,
+        .hash = ballot->proposal_hash,
+        .version =
+            ballot->has_electorate_version ? ballot->electorate_version : 0,
     };
+    code = covey_state_may_speak_for (self, voter);
+    if (!code)
+        code = s_stance (self, ballot,
+                         &covey_proposal_args (entry->proposal)->rule,
+                         &args.stance);
     if (!code)
         code = covey_proposal_cast (entry->proposal, &args, self->now_us,
                                     self->err);

@@ -18,6 +18,20 @@ covey_err_t covey_view_task (const covey_state_t *state,
                              covey_buf_t *to);
 covey_err_t covey_view_role (const covey_state_t *state, const char *name,
                              covey_buf_t *to);
+/*  Structs and the array of pointers to them, in one piece each.            */
+typedef struct {
+    Covey__Control__WeightedMember *items;
+    Covey__Control__WeightedMember **list;
+} covey_view_members_t;
+
+covey_view_members_t covey_view_members_new (size_t count);
+void covey_view_members_set (covey_view_members_t *members, size_t i,
+                             const char *agent_id, uint64_t weight);
+void covey_view_members_free (covey_view_members_t *members);
+/*  INVALID: a state that is asked for, and neither of the two.              */
+covey_err_t covey_view_check_state (const char *state, const char *one,
+                                    const char *other, covey_errbuf_t *err);
+
 covey_err_t covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to);
 /*  `whole`: with ballots and electorate.                                    */
 covey_err_t covey_view_vote (const covey_proposal_t *vote, bool whole,

@@ -1,4 +1,4 @@
-/*  What callers see of swarms and votes.                                     */
+/*  What callers see of swarms.                                               */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,28 +6,22 @@
 #include "coordinator/view.h"
 #include "proto/json.h"
 
-/*  Reasons of ballots in one view, together.                                */
-#define REASONS_MAX (256u << 10)
+/* ---- members
+ * ------------------------------------------------------------------ */
 
-/*  Structs and the array of pointers to them, in one piece each.            */
-typedef struct {
-    Covey__Control__WeightedMember *items;
-    Covey__Control__WeightedMember **list;
-} s_members_t;
-
-static s_members_t
-s_members_new (size_t count)
+covey_view_members_t
+covey_view_members_new (size_t count)
 {
-    s_members_t members = {
+    covey_view_members_t members = {
         .items = covey_mem_new (count * sizeof *members.items),
         .list = covey_mem_new (count * sizeof (void *)),
     };
     return members;
 }
 
-static void
-s_members_set (s_members_t *members, size_t i, const char *agent_id,
-               uint64_t weight)
+void
+covey_view_members_set (covey_view_members_t *members, size_t i,
+                        const char *agent_id, uint64_t weight)
 {
     Covey__Control__WeightedMember *item = &members->items[i];
     covey__control__weighted_member__init (item);
@@ -37,8 +31,8 @@ s_members_set (s_members_t *members, size_t i, const char *agent_id,
     members->list[i] = item;
 }
 
-static void
-s_members_free (s_members_t *members)
+void
+covey_view_members_free (covey_view_members_t *members)
 {
     free (members->items);
     free (members->list);
@@ -66,15 +60,15 @@ covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to)
     for (size_t i = 0; i < tags; i++)
         view.tags[view.n_tags++] = (char *)covey_swarm_tag (swarm, i);
     size_t count = covey_swarm_member_count (swarm);
-    s_members_t members = s_members_new (count);
+    covey_view_members_t members = covey_view_members_new (count);
     for (size_t i = 0; i < count; i++) {
         const covey_swarm_member_t *member = covey_swarm_member (swarm, i);
-        s_members_set (&members, i, member->agent_id, member->weight);
+        covey_view_members_set (&members, i, member->agent_id, member->weight);
     }
     view.n_members = count;
     view.members = members.list;
     covey_err_t code = covey_json_write (&view.base, to);
-    s_members_free (&members);
+    covey_view_members_free (&members);
     free (view.tags);
     return code;
 }
@@ -96,9 +90,9 @@ s_key_swarm (const void *key, const void *item)
                    covey_swarm_id (((const covey_swarm_entry_t *)item)->swarm));
 }
 
-static covey_err_t
-s_check_state (const char *state, const char *one, const char *other,
-               covey_errbuf_t *err)
+covey_err_t
+covey_view_check_state (const char *state, const char *one, const char *other,
+                        covey_errbuf_t *err)
 {
     if (!state || strcmp (state, one) == 0 || strcmp (state, other) == 0)
         return COVEY_OK;
@@ -111,7 +105,8 @@ covey_state_swarms (const covey_state_t *self,
                     const Covey__Control__ListQuery *query, covey_buf_t *to,
                     covey_errbuf_t *err)
 {
-    covey_err_t code = s_check_state (query->state, "active", "disbanded", err);
+    covey_err_t code =
+        covey_view_check_state (query->state, "active", "disbanded", err);
     if (code)
         return code;
     covey_view_list_t list;
@@ -131,189 +126,6 @@ covey_state_swarms (const covey_state_t *self,
             break;
         last = covey_swarm_id (entry->swarm);
         code = covey_view_swarm (entry->swarm, to);
-    }
-    return code ? code : covey_view_list_end (&list, last);
-}
-
-/* ---- votes
- * --------------------------------------------------------------------- */
-
-static void
-s_fill_turnout (const covey_count_t *count, Covey__Control__Turnout *turnout)
-{
-    covey__control__turnout__init (turnout);
-    turnout->voters = covey_count_voters (count);
-    turnout->cast = covey_count_cast (count);
-    turnout->weight = covey_weight_to (covey_count_weight (count));
-    turnout->approve = covey_weight_to (count->weights[COVEY_VOTE_APPROVE]);
-    turnout->reject = covey_weight_to (count->weights[COVEY_VOTE_REJECT]);
-    turnout->abstain = covey_weight_to (count->weights[COVEY_VOTE_ABSTAIN]);
-}
-
-static void
-s_fill_vote (const covey_proposal_t *vote, Covey__Control__VoteView *view)
-{
-    const covey_proposal_args_t *args = covey_proposal_args (vote);
-    const covey_decision_t *decision = covey_proposal_decision (vote);
-    bool decided = covey_proposal_is_decided (vote);
-    covey__control__vote_view__init (view);
-    view->id = (char *)args->id;
-    view->swarm = (char *)args->swarm_id;
-    view->strategy = (char *)covey_strategy_name (args->rule.strategy);
-    view->state = decided ? "decided" : "open";
-    if (decided) {
-        view->outcome = (char *)covey_outcome_name (decision->outcome);
-        view->reason = (char *)decision->reason;
-        view->has_consensus = true;
-        view->consensus = decision->outcome == COVEY_OUTCOME_ACCEPTED;
-        view->has_decided_at = true;
-        view->decided_at = covey_proposal_decided_us (vote);
-    }
-    view->proposer = (char *)args->proposer;
-    view->has_opened_at = true;
-    view->opened_at = args->opened_us;
-    view->has_deadline = true;
-    view->deadline = args->deadline_us;
-    if (args->rule.strategy == COVEY_STRATEGY_QUORUM) {
-        view->has_quorum_size = true;
-        view->quorum_size = args->rule.quorum_size;
-    }
-}
-
-/*  The ballots that count. Returns the structs, to be freed with the list.  */
-static Covey__V1__CountedVote *
-s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
-{
-    const covey_proposal_args_t *args = covey_proposal_args (vote);
-    size_t cast = covey_count_cast (covey_proposal_count (vote)), reasons = 0;
-    Covey__V1__CountedVote *items = covey_mem_new (cast * sizeof *items);
-    view->votes = covey_mem_new (cast * sizeof (void *));
-    for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
-        const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
-        if (!ballot->counts)
-            continue;
-        Covey__V1__CountedVote *item = &items[view->n_votes];
-        covey__v1__counted_vote__init (item);
-        item->agent_id = (char *)args->voters[ballot->voter].agent_id;
-        item->has_vote = true;
-        item->vote = (Covey__V1__Vote)ballot->stance.vote;
-        item->has_weight = true;
-        item->weight = covey_weight_to (args->voters[ballot->voter].weight);
-        reasons += ballot->reason ? strlen (ballot->reason) : 0;
-        item->reason = reasons <= REASONS_MAX ? ballot->reason : NULL;
-        view->votes[view->n_votes++] = item;
-    }
-    return items;
-}
-
-static void
-s_payload (Covey__V1__Payload *payload, int content, const void *data,
-           size_t size)
-{
-    covey__v1__payload__init (payload);
-    payload->has_content_type = true;
-    payload->content_type = (Covey__V1__ContentType)content;
-    payload->has_data = true;
-    payload->data.data = (uint8_t *)data;
-    payload->data.len = size;
-}
-
-char *
-covey_view_decision (const covey_proposal_t *vote)
-{
-    const covey_decision_t *decision = covey_proposal_decision (vote);
-    if (decision->outcome == COVEY_OUTCOME_OPEN ||
-        decision->outcome == COVEY_OUTCOME_ACCEPTED)
-        return NULL;
-    covey_buf_t json;
-    covey_buf_init (&json, COVEY_TEXT_MAX);
-    covey_buf_printf (&json, "{\"outcome\":\"%s\",\"reason\":",
-                      covey_outcome_name (decision->outcome));
-    covey_json_quote (&json, decision->reason, strlen (decision->reason));
-    covey_buf_putc (&json, '}');
-    return covey_buf_steal (&json);
-}
-
-covey_err_t
-covey_view_vote (const covey_proposal_t *vote, bool whole, covey_buf_t *to)
-{
-    const covey_proposal_args_t *args = covey_proposal_args (vote);
-    Covey__Control__VoteView view;
-    Covey__Control__Turnout turnout;
-    Covey__V1__Payload proposal, decision;
-    s_fill_vote (vote, &view);
-    s_fill_turnout (covey_proposal_count (vote), &turnout);
-    view.turnout = &turnout;
-    Covey__V1__CountedVote *ballots = s_fill_ballots (vote, &view);
-    s_members_t members = s_members_new (args->voter_count);
-    if (whole) {
-        view.n_electorate = args->voter_count;
-        view.electorate = members.list;
-        for (size_t i = 0; i < args->voter_count; i++)
-            s_members_set (&members, i, args->voters[i].agent_id,
-                           args->voters[i].weight);
-    }
-    bool fits = whole && args->size <= COVEY_VIEW_RESULT_MAX / 2;
-    s_payload (&proposal, args->content, args->data, args->size);
-    view.proposal = fits ? &proposal : NULL;
-    char *text = covey_view_decision (vote);
-    if (view.has_consensus && view.consensus)
-        view.decision = view.proposal;
-    else if (text) {
-        s_payload (&decision, COVEY_CONTENT_JSON, text, strlen (text));
-        view.decision = &decision;
-    }
-    covey_err_t code = covey_json_write (&view.base, to);
-    s_members_free (&members);
-    free (text);
-    free (ballots);
-    free (view.votes);
-    return code;
-}
-
-covey_err_t
-covey_state_vote (const covey_state_t *self, const char *consensus_id,
-                  covey_buf_t *to, covey_errbuf_t *err)
-{
-    const covey_vote_entry_t *entry =
-        covey_state_find_vote (self, consensus_id);
-    if (!entry)
-        return covey_fail (err, COVEY_NOTFOUND, "no proposal %s", consensus_id);
-    return covey_view_vote (entry->proposal, true, to);
-}
-
-static int
-s_key_vote (const void *key, const void *item)
-{
-    return strcmp (
-        key,
-        covey_proposal_args (((const covey_vote_entry_t *)item)->proposal)->id);
-}
-
-covey_err_t
-covey_state_votes (const covey_state_t *self,
-                   const Covey__Control__ListQuery *query, covey_buf_t *to,
-                   covey_errbuf_t *err)
-{
-    covey_err_t code = s_check_state (query->state, "open", "decided", err);
-    if (code)
-        return code;
-    covey_view_list_t list;
-    covey_view_list_begin (&list, "votes", query->has_limit ? query->limit : 0,
-                           to);
-    const covey_tree_t *votes = &self->votes;
-    covey_vote_entry_t *entry =
-        query->after ? covey_tree_after (votes, query->after, s_key_vote)
-                     : covey_tree_first (votes);
-    const char *last = NULL;
-    for (; entry && !code; entry = covey_tree_next (votes, entry)) {
-        bool decided = covey_proposal_is_decided (entry->proposal);
-        if (query->state && decided != (strcmp (query->state, "decided") == 0))
-            continue;
-        if (!covey_view_list_has_room (&list))
-            break;
-        last = covey_proposal_args (entry->proposal)->id;
-        code = covey_view_vote (entry->proposal, false, to);
     }
     return code ? code : covey_view_list_end (&list, last);
 }

@@ -1130,6 +1130,11 @@ COVEY_EXPORT covey_err_t covey_swarm_disband (covey_agent_t *self,
                                               const char *swarm_id,
                                               const char *reason,
                                               int timeout_ms);
+/*  `proposal_json` has the parameters of swarm.propose (docs/methods.md): a
+    swarm, a proposal, a strategy, a deadline and a rule. `*result_p` (may be
+    NULL) is the vote as JSON, the caller frees it with covey_free. From any
+    thread, not from a handler. INVALID: a rule that does not fit, the line
+    names the part; NOTFOUND, STATE, EXISTS, LIMIT, EAGAIN: it says why.      */
 COVEY_EXPORT covey_err_t covey_vote_propose (covey_agent_t *self,
                                              const char *proposal_json,
                                              int timeout_ms, char **result_p);
@@ -1138,6 +1143,14 @@ COVEY_EXPORT covey_err_t covey_vote_cast (covey_agent_t *self,
                                           const char *consensus_id,
                                           const char *vote, const char *reason,
                                           int timeout_ms);
+/*  The same where the question has options: the `count` names of some, the best
+    first; one where they are not ranked. At most 16. INVALID: no option of the
+    question, or one twice.                                                   */
+COVEY_EXPORT covey_err_t covey_vote_choose (covey_agent_t *self,
+                                            const char *consensus_id,
+                                            const char *const *options,
+                                            size_t count, const char *reason,
+                                            int timeout_ms);
 COVEY_EXPORT covey_err_t covey_vote_show (covey_agent_t *self,
                                           const char *consensus_id,
                                           int timeout_ms, char **result_p);

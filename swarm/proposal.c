@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "swarm/digest.h"
 
 /*  State       cast             step               withdraw
     open        counts it        decided if due     decided: withdrawn
@@ -23,6 +24,7 @@ struct covey_proposal {
     covey_ballot_t *ballots;    /* in the order of the log                    */
     size_t ballot_count;
     size_t ballot_capacity;
+    char hash[COVEY_HASH_TEXT];
     covey_count_t count;
     covey_decision_t decision;
     int64_t decided_us;
@@ -81,6 +83,7 @@ covey_proposal_new (const covey_proposal_args_t *args,
         self->stances[i].vote = COVEY_VOTE_SILENT;
     }
     s_count (self);
+    covey_proposal_digest (&self->args, self->hash);
     *proposal_p = self;
     return COVEY_OK;
 }
@@ -109,6 +112,12 @@ covey_proposal_destroy (covey_proposal_t **self_p)
     free ((char *)self->args.id);
     free (self);
     *self_p = NULL;
+}
+
+const char *
+covey_proposal_hash (const covey_proposal_t *self)
+{
+    return self->hash;
 }
 
 int
@@ -147,6 +156,18 @@ s_refusal (const covey_proposal_t *self, const covey_ballot_args_t *ballot,
                            "%s has no vote in %s: it was not a member of swarm "
                            "%s when the vote was opened",
                            ballot->agent_id, id, self->args.swarm_id);
+    if (ballot->hash && strcmp (ballot->hash, self->hash) != 0)
+        return covey_fail (err, COVEY_STATE,
+                           "the ballot of %s answers another question than %s: "
+                           "proposal hash %.70s",
+                           ballot->agent_id, id, ballot->hash);
+    if (ballot->version && ballot->version != self->args.swarm_version)
+        return covey_fail (
+            err, COVEY_STATE,
+            "the ballot of %s is for electorate version %llu, %s "
+            "has %llu",
+            ballot->agent_id, (unsigned long long)ballot->version, id,
+            (unsigned long long)self->args.swarm_version);
     if (self->args.rule.final && self->cast[voter])
         return covey_fail (err, COVEY_STATE,
                            "%s has voted in %s, where a ballot cannot be "

@@ -14,6 +14,9 @@
 
 #include "swarm/tally.h"
 
+#define COVEY_HASH_SIZE 32
+#define COVEY_HASH_TEXT (2 * COVEY_HASH_SIZE + 1)
+
 #define COVEY_BALLOTS_PER_VOTER_MAX 64
 #define COVEY_VOTE_TIMEOUT_MS 60000          /* when none is asked for      */
 #define COVEY_VOTE_TIMEOUT_MAX_MS 2592000000 /* 30 days                     */
@@ -57,12 +60,15 @@ typedef struct {
     covey_stance_t stance;
     const char *reason;  /* or NULL                                           */
     const char *cast_by; /* or NULL                                           */
+    const char *hash;    /* of the question that it answers; NULL: unsaid     */
+    uint64_t version;    /* of the electorate; 0: unsaid                      */
 } covey_ballot_args_t;
 
 /*  A ballot at log time `now_us`. DENIED: not a member of the electorate;
     STATE: decided, the deadline has passed, or ballots are final and it has
-    one; LIMIT: changed too often; INVALID: no stance to the question. The line
-    in `err` is the refusal's reason, and nothing changes.                    */
+    one, or it names another question or electorate; LIMIT: changed too often;
+    INVALID: no answer to the question. The line in `err` is the refusal's
+    reason, and nothing changes.                                              */
 covey_err_t covey_proposal_cast (covey_proposal_t *self,
                                  const covey_ballot_args_t *ballot,
                                  int64_t now_us, covey_errbuf_t *err);
@@ -86,6 +92,9 @@ const covey_proposal_args_t *covey_proposal_args (const covey_proposal_t *self);
 size_t covey_proposal_ballot_count (const covey_proposal_t *self);
 const covey_ballot_t *covey_proposal_ballot (const covey_proposal_t *self,
                                              size_t index);
+/*  SHA-256 over what is asked and by which rule, as docs/voting.md lays it out;
+    in hexadecimal.                                                           */
+const char *covey_proposal_hash (const covey_proposal_t *self);
 /*  Index of a voter, -1 for who has no vote; and has it a ballot?           */
 int covey_proposal_voter (const covey_proposal_t *self, const char *agent_id);
 bool covey_proposal_has_voted (const covey_proposal_t *self, size_t voter);

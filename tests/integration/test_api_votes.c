@@ -148,6 +148,37 @@ swarm_handler_hears_of_swarms_without_subscribing (void **state)
     }
 }
 
+/*  m0 weighs 5 of 8, which does not help it where each ballot counts once.  */
+static void
+options_are_chosen_and_ranked (void **state)
+{
+    (void)state;
+    static const char *const red[] = {"red"}, *const last[] = {"blue", "red"};
+    char *view = NULL;
+    expect_ok (covey_vote_propose (
+        members[1],
+        "{\"swarmId\":\"jury\",\"consensusId\":\"colour\",\"proposal\":1,"
+        "\"rule\":{\"options\":[\"red\",\"green\",\"blue\"],\"ranked\":true}}",
+        SUPPORT_WAIT_MS, NULL));
+    expect_code (covey_vote_choose (members[0], "colour", last, 0, NULL,
+                                    SUPPORT_WAIT_MS),
+                 INVALID);
+    expect_code (
+        covey_vote_cast (members[0], "colour", "reject", NULL, SUPPORT_WAIT_MS),
+        INVALID);
+    expect_ok (covey_vote_choose (members[0], "colour", last, 2, "warm",
+                                  SUPPORT_WAIT_MS));
+    for (size_t i = 1; i < MEMBERS; i++)
+        expect_ok (covey_vote_choose (members[i], "colour", red, 1, NULL,
+                                      SUPPORT_WAIT_MS));
+    expect_ok (covey_vote_wait (members[2], "colour", SUPPORT_WAIT_MS, &view));
+    json_t *object = json_loads (view, 0, NULL);
+    assert_string_equal (json_string_value (json_object_get (object, "option")),
+                         "red");
+    json_decref (object);
+    covey_free (view);
+}
+
 static void
 what_is_wrong_is_refused (void **state)
 {
@@ -177,6 +208,7 @@ main (void)
         cmocka_unit_test (quorum_needs_enough_ballots),
         cmocka_unit_test (deadline_ends_an_open_vote),
         cmocka_unit_test (swarm_handler_hears_of_swarms_without_subscribing),
+        cmocka_unit_test (options_are_chosen_and_ranked),
         cmocka_unit_test (what_is_wrong_is_refused),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);

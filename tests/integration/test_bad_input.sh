@@ -91,7 +91,14 @@ refused 2 '--member|a b' swarm form s --member 'a b'
 refused 2 'AGENT|WEIGHT' swarm join s 'x y'
 refused 2 '--strategy|dictator|majority' vote propose s 1 --strategy dictator
 refused 2 '--quorum|missing' vote propose s 1 --strategy quorum
-refused 2 '--quorum|only with' vote propose s 1 --quorum 2
+refused 2 '--quorum|many|share' vote propose s 1 --quorum many
+refused 2 '--threshold|3/2|at most 1' vote propose s 1 --threshold 3/2
+refused 2 '--threshold|>1/1|never' vote propose s 1 --threshold '>1/1'
+refused 2 '--tie|coin|leader' vote propose s 1 --tie coin
+refused 2 '--option|2 to 16|not 1' vote propose s 1 --option red
+refused 2 '--ranked|--option' vote propose s 1 --ranked
+refused 2 'approve|--option' vote cast v --as bob
+refused 2 'approve|nothing else' vote cast v approve --option red --as bob
 refused 2 '--quorum|0' vote propose s 1 --strategy quorum --quorum 0
 refused 2 'JSON|line 1, column' vote propose s '{'
 refused 2 'maybe|approve' vote cast v maybe --as bob

@@ -333,6 +333,24 @@ s_swarm_ref (support_random_t *self, const covey_state_t *state, s_json_t *to,
            (unsigned long long)s_recent (self, self->swarms));
 }
 
+/*  A part of a rule that fits more often than not.                          */
+static void
+s_rule (support_random_t *self, s_json_t *to)
+{
+    static const char *const parts[] = {
+        "\"threshold\":\"2/3\"",
+        "\"threshold\":\">1/3\",\"silence\":\"aside\"",
+        "\"quorumShare\":\"1/2\",\"abstentions\":\"aside\"",
+        "\"tie\":\"leader\"",
+        "\"final\":true",
+        "\"vetoHolders\":[\"a1\"]",
+        "\"options\":[\"red\",\"blue\"]",
+        "\"options\":[\"red\",\"blue\",\"grey\"],\"ranked\":true",
+        "\"ranked\":true"};
+    s_add (to, "\"rule\":{%s}",
+           parts[s_below (self, sizeof parts / sizeof *parts)]);
+}
+
 static void
 s_propose (support_random_t *self, const covey_state_t *state, s_json_t *to,
            char client[16])
@@ -349,6 +367,8 @@ s_propose (support_random_t *self, const covey_state_t *state, s_json_t *to,
         s_add (to, "\"votingStrategy\":\"%s\"", strategies[strategy]);
     if (strategy == 3 && s_chance (self, 70))
         s_add (to, "\"quorumSize\":%d", 1 + (int)s_below (self, 3));
+    if (s_chance (self, 60))
+        s_rule (self, to);
     s_add (to, "\"timeout\":%llu",
            (unsigned long long)(1 + s_below (self, 5000)));
 }
@@ -362,7 +382,11 @@ s_ballot (support_random_t *self, const covey_state_t *state, s_json_t *to,
     int agent = (int)s_below (self, AGENTS);
     s_add (to, "\"consensusId\":\"v%llu\"",
            (unsigned long long)s_recent (self, self->votes));
-    s_add (to, "\"vote\":\"%s\"", votes[s_below (self, 3)]);
+    if (s_chance (self, 25))
+        s_add (to, "\"options\":[%s]",
+               s_chance (self, 60) ? "\"blue\"" : "\"red\",\"blue\"");
+    else
+        s_add (to, "\"vote\":\"%s\"", votes[s_below (self, 3)]);
     if (s_chance (self, 40))
         s_add (to, "\"reason\":\"%s\"", s_word (self));
     if (s_chance (self, 70))

@@ -10,7 +10,7 @@
 #include "swarm/proposal.h"
 
 static covey_proposal_t *
-s_open (covey_strategy_t strategy, uint32_t quorum, size_t voters)
+s_open_rule (covey_rule_t rule, bool veto, size_t voters)
 {
     static covey_voter_t electorate[COVEY_VOTERS_MAX];
     for (size_t i = 0; i < voters; i++) {
@@ -18,20 +18,21 @@ s_open (covey_strategy_t strategy, uint32_t quorum, size_t voters)
         snprintf (electorate[i].agent_id, sizeof electorate[i].agent_id,
                   "m%04zu", voters - 1 - i);
         electorate[i].weight = COVEY_WEIGHT_ONE;
+        electorate[i].veto = veto && i % 2 == 0;
+        electorate[i].leads = i == 0;
     }
-    covey_proposal_args_t args = {
-        .id = "p1",
-        .swarm_id = "s1",
-        .proposer = "m0000",
-        .content = COVEY_CONTENT_TEXT,
-        .data = "paint it?",
-        .size = 9,
-        .rule = {.strategy = strategy, .quorum_size = quorum},
-        .opened_us = 1000,
-        .deadline_us = 2000,
-        .voters = electorate,
-        .voter_count = voters,
-        .swarm_version = 3};
+    covey_proposal_args_t args = {.id = "p1",
+                                  .swarm_id = "s1",
+                                  .proposer = "m0000",
+                                  .content = COVEY_CONTENT_TEXT,
+                                  .data = "paint it?",
+                                  .size = 9,
+                                  .rule = rule,
+                                  .opened_us = 1000,
+                                  .deadline_us = 2000,
+                                  .voters = electorate,
+                                  .voter_count = voters,
+                                  .swarm_version = 3};
     covey_proposal_t *proposal = NULL;
     covey_errbuf_t err;
     covey_err_t code = covey_proposal_new (&args, &proposal, &err);
@@ -40,12 +41,21 @@ s_open (covey_strategy_t strategy, uint32_t quorum, size_t voters)
     return code ? NULL : proposal;
 }
 
+static covey_proposal_t *
+s_open (covey_strategy_t strategy, uint32_t quorum, size_t voters)
+{
+    return s_open_rule (
+        (covey_rule_t){.strategy = strategy, .quorum_size = quorum}, false,
+        voters);
+}
+
 static covey_err_t
 s_cast (covey_proposal_t *self, const char *agent_id, covey_vote_t vote,
         int64_t now_us, covey_errbuf_t *err)
 {
-    covey_ballot_args_t ballot = {
-        agent_id, {.vote = (uint8_t)vote}, "because", NULL};
+    covey_ballot_args_t ballot = {.agent_id = agent_id,
+                                  .stance.vote = (uint8_t)vote,
+                                  .reason = "because"};
     return covey_proposal_cast (self, &ballot, now_us, err);
 }
 
@@ -153,6 +163,93 @@ test_quorums_that_make_no_sense_are_refused_at_the_opening (void **state)
 }
 
 static void
+test_a_final_ballot_cannot_be_changed (void **state)
+{
+    (void)state;
+    covey_errbuf_t err;
+    covey_proposal_t *p = s_open_rule ((covey_rule_t){.final = true}, false, 3);
+    assert_int_equal (s_cast (p, "m0000", COVEY_VOTE_REJECT, 1100, &err), 0);
+    assert_int_equal (s_cast (p, "m0000", COVEY_VOTE_APPROVE, 1100, &err),
+                      COVEY_STATE);
+    assert_non_null (strstr (err.text, "cannot be changed"));
+    assert_int_equal (covey_proposal_ballot_count (p), 1);
+    assert_int_equal (s_cast (p, "m0001", COVEY_VOTE_APPROVE, 1100, &err), 0);
+    covey_proposal_destroy (&p);
+}
+
+static void
+test_options_are_kept_and_the_winner_is_named (void **state)
+{
+    (void)state;
+    covey_errbuf_t err;
+    char red[] = "red", blue[] = "blue";
+    const char *names[] = {red, blue};
+    covey_proposal_t *p = s_open_rule (
+        (covey_rule_t){.options = names, .option_count = 2}, false, 3);
+    red[0] = blue[0] = 'x'; /* what it was made of may change */
+    assert_string_equal (covey_proposal_args (p)->rule.options[1], "blue");
+    covey_ballot_args_t ballot = {.agent_id = "m0001",
+                                  .stance = {.ranked = 1, .options = {1}}};
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err), 0);
+    assert_int_equal (s_cast (p, "m0002", COVEY_VOTE_REJECT, 1100, &err),
+                      COVEY_INVALID);
+    ballot.agent_id = "m0002";
+    assert_false (covey_proposal_step (p, 1100));
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err), 0);
+    assert_true (covey_proposal_step (p, 1100));
+    assert_int_equal (covey_proposal_decision (p)->winner, 1);
+    covey_proposal_destroy (&p);
+}
+
+static void
+test_a_ballot_for_another_question_or_electorate_is_refused (void **state)
+{
+    (void)state;
+    covey_errbuf_t err;
+    covey_proposal_t *p = s_open (COVEY_STRATEGY_MAJORITY, 0, 3);
+    covey_ballot_args_t ballot = {
+        .agent_id = "m0001", .hash = covey_proposal_hash (p), .version = 3};
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err), 0);
+    ballot.version = 2;
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err),
+                      COVEY_STATE);
+    assert_non_null (strstr (err.text, "electorate version 2"));
+    ballot.version = 0;
+    ballot.hash = "00";
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err),
+                      COVEY_STATE);
+    assert_non_null (strstr (err.text, "another question"));
+    assert_int_equal (covey_proposal_ballot_count (p), 1);
+    covey_proposal_destroy (&p);
+}
+
+/*  The hashes were computed from docs/voting.md by another program.         */
+static void
+test_the_hash_of_a_question_is_what_the_document_says (void **state)
+{
+    (void)state;
+    const char *names[] = {"red", "blue"};
+    covey_proposal_t *p = s_open (COVEY_STRATEGY_MAJORITY, 0, 3);
+    assert_string_equal (
+        covey_proposal_hash (p),
+        "e217a92c991d46d55c53c33fb0a90d431ad20fbf4c6c56fc7647ecb18e20743f");
+    covey_proposal_destroy (&p);
+    p = s_open_rule ((covey_rule_t){.strategy = COVEY_STRATEGY_WEIGHTED,
+                                    .threshold = {{2, 3}, false},
+                                    .quorum_share = {50, 100},
+                                    .abstentions = COVEY_PART_ASIDE,
+                                    .tie = COVEY_TIE_LEADER,
+                                    .final = true,
+                                    .options = names,
+                                    .option_count = 2},
+                     true, 3);
+    assert_string_equal (
+        covey_proposal_hash (p),
+        "1f9213ea62663244b17bb19a590ac51d8eab006d391f0673d5e2e39a0dd7c8f6");
+    covey_proposal_destroy (&p);
+}
+
+static void
 test_a_withdrawn_proposal_is_decided_and_stays_so (void **state)
 {
     (void)state;
@@ -200,6 +297,12 @@ main (void)
         cmocka_unit_test (test_a_voter_can_change_its_mind_only_so_often),
         cmocka_unit_test (
             test_quorums_that_make_no_sense_are_refused_at_the_opening),
+        cmocka_unit_test (test_a_final_ballot_cannot_be_changed),
+        cmocka_unit_test (test_options_are_kept_and_the_winner_is_named),
+        cmocka_unit_test (
+            test_a_ballot_for_another_question_or_electorate_is_refused),
+        cmocka_unit_test (
+            test_the_hash_of_a_question_is_what_the_document_says),
         cmocka_unit_test (test_a_withdrawn_proposal_is_decided_and_stays_so),
         cmocka_unit_test (test_the_largest_electorate_votes),
     };

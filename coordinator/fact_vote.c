@@ -1,0 +1,233 @@
+/*  What is told of votes: the question, each ballot, the decision. Together
+   they are what the vote can be recounted from (docs/voting.md). */
+#include "coordinator/fact_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "coordinator/asked_rule.h"
+#include "coordinator/view.h"
+#include "proto/event.h"
+#include "proto/json.h"
+
+/*  Reasons of all ballots that travel with a decision; those beyond are in the
+    ballots' own events.                                                      */
+#define REASONS_MAX (1u << 20)
+
+/*  What all of them say.                                                    */
+static covey_event_t *
+s_vote (covey_state_t *state, int type, const char *source,
+        const covey_proposal_t *vote)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    covey_event_t *event = covey_fact_begin (state, type, source, args->id);
+    covey_fact_put_str (event, "consensusId", args->id);
+    covey_fact_put_str (event, "swarmId", args->swarm_id);
+    covey_fact_put_int (event, "electorateVersion",
+                        (int64_t)args->swarm_version);
+    covey_fact_put_str (event, "proposalHash", covey_proposal_hash (vote));
+    return event;
+}
+
+/* ---- the question -----------------------------------------------------------
+ */
+
+/*  What was written to `json` as a field, when all of it fitted.            */
+static void
+s_put_json (covey_event_t *event, const char *field, covey_buf_t *json)
+{
+    char *text = covey_buf_steal (json);
+    if (text)
+        covey_fact_put_json (event, field, text);
+    free (text);
+    covey_buf_deinit (json);
+}
+
+static void
+s_put_rule (covey_event_t *event, const covey_proposal_t *vote)
+{
+    covey_shown_rule_t rule;
+    covey_buf_t json;
+    covey_buf_init (&json, COVEY_EVENT_MAX);
+    covey_shown_rule (vote, &rule);
+    if (covey_json_write (&rule.message.base, &json) == COVEY_OK)
+        s_put_json (event, "rule", &json);
+    covey_buf_deinit (&json);
+}
+
+static void
+s_put_electorate (covey_event_t *event, const covey_proposal_args_t *args)
+{
+    covey_buf_t json;
+    covey_buf_init (&json, COVEY_EVENT_MAX);
+    for (size_t i = 0; i < args->voter_count; i++) {
+        char weight[32];
+        covey_weight_text (args->voters[i].weight, weight);
+        covey_buf_printf (&json, "%s{\"agentId\":\"%s\",\"weight\":%s}",
+                          i ? "," : "[", args->voters[i].agent_id, weight);
+    }
+    covey_buf_putc (&json, ']');
+    s_put_json (event, "electorate", &json);
+}
+
+void
+covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
+                     const char *only)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    covey_event_t *event = s_vote (state, COVEY_EVENT_SWARM_CONSENSUS_REQUEST,
+                                   args->proposer, vote);
+    if (!event)
+        return;
+    covey_fact_put_payload (event, "proposal", args->content, args->data,
+                            args->size);
+    covey_fact_put_str (event, "votingStrategy",
+                        covey_strategy_name (args->rule.strategy));
+    int64_t left_us = args->deadline_us - state->now_us;
+    covey_fact_put_int (event, "timeout", (left_us + 999) / 1000);
+    covey_fact_put_int (event, "deadline", args->deadline_us);
+    if (args->rule.quorum_size)
+        covey_fact_put_int (event, "quorumSize", args->rule.quorum_size);
+    s_put_rule (event, vote);
+    s_put_electorate (event, args);
+    covey_fact_put_str (event, "leader", covey_shown_leader (vote));
+    for (size_t i = 0; i < args->voter_count; i++) {
+        const char *voter = args->voters[i].agent_id;
+        if (only ? strcmp (only, voter) == 0
+                 : covey_registry_find_up (&state->registry, voter) != NULL)
+            covey_fact_add_target (event, voter);
+    }
+}
+
+/* ---- ballots ----------------------------------------------------------------
+ */
+
+void
+covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
+                 const Covey__Control__Ballot *ballot, const char *voter,
+                 const char *refusal)
+{
+    const char *caller = covey_state_caller (state);
+    covey_event_t *event =
+        s_vote (state, COVEY_EVENT_SWARM_VOTE_CAST, caller, vote);
+    if (!event)
+        return;
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    int index = covey_proposal_voter (vote, voter);
+    covey_vote_t said =
+        ballot->has_vote ? (covey_vote_t)ballot->vote : COVEY_VOTE_APPROVE;
+    covey_fact_put_str (event, "agentId", voter);
+    covey_fact_put_str (event, "vote", covey_vote_name (said));
+    for (size_t i = 0; i < ballot->n_options; i++)
+        covey_fact_add_str (event, "options", ballot->options[i]);
+    covey_fact_put_num (
+        event, "weight",
+        index < 0 ? 0 : covey_weight_to (args->voters[index].weight));
+    covey_fact_put_str (event, "reason", ballot->reason);
+    covey_fact_put_bool (event, "accepted", refusal == NULL);
+    covey_fact_put_str (event, "refusal", refusal);
+    covey_fact_put_int (event, "castAt", state->now_us);
+    if (!refusal)
+        covey_fact_put_int (event, "number",
+                            (int64_t)covey_proposal_ballot_count (vote));
+    if (strcmp (caller, voter) != 0)
+        covey_fact_put_metadata (event, "castBy", caller);
+}
+
+/* ---- the decision -----------------------------------------------------------
+ */
+
+static void
+s_ballot_json (const covey_proposal_t *vote, size_t index, bool with_reason,
+               covey_buf_t *json)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    const covey_ballot_t *ballot = covey_proposal_ballot (vote, index);
+    const covey_voter_t *voter = &args->voters[ballot->voter];
+    char weight[32];
+    covey_weight_text (voter->weight, weight);
+    covey_buf_printf (json,
+                      "{\"agentId\":\"%s\",\"vote\":\"%s\",\"weight\":%s,"
+                      "\"number\":%zu",
+                      voter->agent_id,
+                      covey_vote_name ((covey_vote_t)ballot->stance.vote),
+                      weight, index + 1);
+    for (uint8_t i = 0; i < ballot->stance.ranked; i++) {
+        const char *option = args->rule.options[ballot->stance.options[i]];
+        covey_buf_puts (json, i ? "," : ",\"options\":[");
+        covey_json_quote (json, option, strlen (option));
+    }
+    if (ballot->stance.ranked)
+        covey_buf_putc (json, ']');
+    if (with_reason) {
+        covey_buf_puts (json, ",\"reason\":");
+        covey_json_quote (json, ballot->reason, strlen (ballot->reason));
+    }
+    covey_buf_putc (json, '}');
+}
+
+static void
+s_put_votes (covey_event_t *event, const covey_proposal_t *vote)
+{
+    covey_buf_t json;
+    covey_buf_init (&json, COVEY_EVENT_MAX);
+    size_t reasons = 0;
+    bool first = true;
+    covey_buf_putc (&json, '[');
+    for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
+        const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
+        if (!ballot->counts)
+            continue;
+        size_t size = ballot->reason ? strlen (ballot->reason) : 0;
+        bool fits = size && reasons + size <= REASONS_MAX;
+        reasons += fits ? size : 0;
+        if (!first)
+            covey_buf_putc (&json, ',');
+        s_ballot_json (vote, i, fits, &json);
+        first = false;
+    }
+    covey_buf_putc (&json, ']');
+    s_put_json (event, "votes", &json);
+}
+
+/*  The proposal itself, or what became of it.                               */
+static void
+s_put_decision (covey_event_t *event, const covey_proposal_t *vote)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    char *text = covey_view_decision (vote);
+    if (text)
+        covey_fact_put_payload (event, "decision", COVEY_CONTENT_JSON, text,
+                                strlen (text));
+    else
+        covey_fact_put_payload (event, "decision", args->content, args->data,
+                                args->size);
+    free (text);
+}
+
+void
+covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote)
+{
+    covey_event_t *event = s_vote (state, COVEY_EVENT_SWARM_CONSENSUS_REACHED,
+                                   COVEY_SERVICE_COORDINATOR, vote);
+    if (!event)
+        return;
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    const covey_decision_t *decision = covey_proposal_decision (vote);
+    const covey_count_t *count = covey_proposal_count (vote);
+    const char *outcome = covey_outcome_name (decision->outcome);
+    covey_fact_put_metadata (event, "outcome", outcome);
+    covey_fact_put_metadata (event, "reason", decision->reason);
+    covey_fact_put_str (event, "outcome", outcome);
+    covey_fact_put_str (event, "reason", decision->reason);
+    covey_fact_put_bool (event, "consensus",
+                         decision->outcome == COVEY_OUTCOME_ACCEPTED);
+    if (decision->winner >= 0)
+        covey_fact_put_str (event, "option",
+                            args->rule.options[decision->winner]);
+    covey_fact_put_int (event, "voters", covey_count_voters (count));
+    covey_fact_put_int (event, "cast", covey_count_cast (count));
+    covey_fact_put_int (event, "decidedAt", covey_proposal_decided_us (vote));
+    s_put_decision (event, vote);
+    s_put_votes (event, vote);
+}
