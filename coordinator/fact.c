@@ -391,6 +391,26 @@ covey_fact_retried (covey_state_t *state, const covey_task_t *task)
     covey_fact_put_metadata (event, "taskId", task->id);
 }
 
+void
+covey_fact_fenced (covey_state_t *state, const covey_task_t *task,
+                   const Covey__Control__TaskReport *report)
+{
+    covey_event_t *event =
+        covey_fact_begin (state, COVEY_EVENT_SYSTEM_WARNING,
+                          COVEY_SERVICE_COORDINATOR, task->correlation_id);
+    if (!event)
+        return;
+    char text[sizeof state->err->text + 40], token[24];
+    snprintf (text, sizeof text, "a result was refused: %s", state->err->text);
+    snprintf (token, sizeof token, "%llu",
+              (unsigned long long)report->fencing_token);
+    covey_fact_put_str (event, "component", "coordinator");
+    covey_fact_put_str (event, "message", text);
+    covey_fact_put_metadata (event, "taskId", task->id);
+    covey_fact_put_metadata (event, "agentId", covey_state_caller (state));
+    covey_fact_put_metadata (event, "fencingToken", token);
+}
+
 /* ---- swarms -----------------------------------------------------------------
  */
 

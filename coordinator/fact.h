@@ -34,6 +34,10 @@ void covey_fact_noted (covey_state_t *state, const covey_task_t *task,
 void covey_fact_schedule (covey_state_t *state,
                           const covey_schedule_t *schedule, const char *what);
 void covey_fact_retried (covey_state_t *state, const covey_task_t *task);
+/*  A result of who does not hold the task any more; the error at hand says why
+    it is refused.                                                            */
+void covey_fact_fenced (covey_state_t *state, const covey_task_t *task,
+                        const Covey__Control__TaskReport *report);
 
 void covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm);
 void covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,

@@ -172,6 +172,8 @@ covey_state_on_report (covey_state_t *self, covey_task_verb_t verb,
         return covey_fail (self->err, COVEY_NOTFOUND, "no task %s",
                            report->task_id);
     covey_err_t code = s_check_holder (self, task, report->fencing_token);
+    if (code && (verb == COVEY_TASK_ON_COMPLETE || verb == COVEY_TASK_ON_FAIL))
+        covey_fact_fenced (self, task, report);
     if (code)
         return code;
     covey_task_state_t next = task->state;

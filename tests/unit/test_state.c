@@ -118,12 +118,15 @@ test_a_report_with_an_old_token_is_fenced_and_names_the_holder (void **state)
     assert_string_equal (support_reply (c, "agent"), "w2");
     assert_int_equal (support_reply_int (c, "attempt"), 2);
 
-    uint64_t before = covey_state_digest (c->state);
-    (void)before;
     assert_int_equal (s_report (c, "w1", "complete", "t1", old, ""),
                       COVEY_FENCED);
     assert_non_null (strstr (c->err.text, "w2"));
-    assert_int_equal (c->effects.fact_count, 0);
+    assert_int_equal (c->effects.fact_count, 1); /* it is on record */
+    const covey_event_t *warning =
+        support_fact (c, COVEY_EVENT_SYSTEM_WARNING, 0);
+    assert_non_null (strstr (covey_event_str (warning, "message"), "w2"));
+    assert_string_equal (covey_event_metadata (warning, "taskId"), "t1");
+    assert_string_equal (covey_event_metadata (warning, "agentId"), "w1");
     assert_int_equal (s_report (c, "w2", "complete", "t1", old, ""),
                       COVEY_FENCED);
     assert_int_equal (s_report (c, "w1", "complete", "t1", now, ""),
