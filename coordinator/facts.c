@@ -116,10 +116,12 @@ s_next (const uint8_t **at_p, const uint8_t *end, const uint8_t **record_p,
             return false;
         size |= (uint64_t)(*at & 0x7f) << shift;
         if (!(*at++ & 0x80)) {
+            if (size > (size_t)(end - at))
+                return false;
             *record_p = at;
             *size_p = (size_t)size;
             *at_p = at + size;
-            return size <= (size_t)(end - at);
+            return true;
         }
     }
     return false;
