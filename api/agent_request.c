@@ -444,6 +444,13 @@ s_pause (covey_agent_t *self)
     covey_i_agent_unlock (self);
 }
 
+/*  Is there time to ask again, and for a refusal to come back?              */
+static bool
+s_may_ask_again (int64_t until_ms)
+{
+    return until_ms - covey_clock_mono_ms () > CALL_LEAST_MS;
+}
+
 /*  As covey_i_agent_exchange, until somebody decides or the time is over.    */
 static covey_err_t
 s_exchange_again (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
@@ -459,9 +466,8 @@ s_exchange_again (covey_agent_t *self, const covey_call_t *call, int timeout_ms,
         int64_t left_ms = until_ms - covey_clock_mono_ms ();
         covey_err_t rc = covey_i_agent_exchange (
             self, &once, left_ms > 1 ? (int)left_ms : 1, response_p, err);
-        left_ms = until_ms - covey_clock_mono_ms ();
-        if (!s_is_for_coordinator (call->target) || left_ms <= CALL_LEAST_MS ||
-            !s_is_undecided (rc, *response_p))
+        if (!s_is_for_coordinator (call->target) ||
+            !s_may_ask_again (until_ms) || !s_is_undecided (rc, *response_p))
             return rc;
         if (rc == COVEY_OK)
             covey_event_destroy (response_p);
@@ -647,9 +653,8 @@ covey_i_agent_call (covey_agent_t *self, const covey_call_t *call,
         int64_t left_ms = until_ms - covey_clock_mono_ms ();
         covey_err_t rc = s_try_call (
             self, &once, left_ms > 0 ? (int)left_ms : 0, response_p, err);
-        left_ms = until_ms - covey_clock_mono_ms ();
         if ((rc != COVEY_NOCOORDINATOR && rc != COVEY_NOPERSISTER) ||
-            left_ms <= CALL_PAUSE_MS)
+            !s_may_ask_again (until_ms))
             return rc;
         s_pause (self);
     }

@@ -6,10 +6,17 @@
 #include "cli/control.h"
 
 static const covey_column_t s_columns[] = {
-    {"ID", "id", COVEY_CELL_TEXT},        {"NODE", "node", COVEY_CELL_TEXT},
-    {"ROLE", "role", COVEY_CELL_TEXT},    {"ALIVE", "alive", COVEY_CELL_TEXT},
-    {"MATCH", "match", COVEY_CELL_TEXT},  {"LAG", "lag", COVEY_CELL_TEXT},
-    {"HEARD", "heardAt", COVEY_CELL_AGE}, {0}};
+    {"ID", "id", COVEY_CELL_TEXT},
+    {"NODE", "node", COVEY_CELL_TEXT},
+    {"ROLE", "role", COVEY_CELL_TEXT},
+    {"ALIVE", "alive", COVEY_CELL_TEXT},
+    {"MATCH", "match", COVEY_CELL_NUMBER},
+    {"LAG", "lag", COVEY_CELL_NUMBER},
+    {"APPLIED", "log.applied", COVEY_CELL_NUMBER},
+    {"SNAPSHOT", "log.snapshotIndex", COVEY_CELL_NUMBER},
+    {"BYTES", "log.bytes", COVEY_CELL_NUMBER},
+    {"HEARD", "heardAt", COVEY_CELL_AGE},
+    {0}};
 
 #define LISTING COVEY_ASK_TABLE ("coordinators", s_columns, "no coordinators")
 

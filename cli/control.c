@@ -5,13 +5,9 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
-#include "base/id.h"
 #include "base/str.h"
 #include "proto/json.h"
 #include "proto/json_scan.h"
-
-#define RETRY_MS 100
 
 char *
 covey_control_params (const covey_control_t *control)
@@ -39,19 +35,8 @@ covey_err_t
 covey_control_call (covey_cli_t *cli, const char *method, const char *params,
                     char **result_p)
 {
-    int64_t end_ms = covey_clock_mono_ms () + covey_cli_timeout (cli);
-    /* The same id on each try: it is executed once. */
-    char request_id[37];
-    covey_id_text (covey_id_new ().bytes, request_id);
-    for (;;) {
-        int64_t rest_ms = end_ms - covey_clock_mono_ms ();
-        covey_err_t rc = covey_agent_request_as (
-            cli->agent, request_id, "coordinator", method, params,
-            rest_ms > 1 ? (int)rest_ms : 1, result_p);
-        if ((rc != COVEY_NOCOORDINATOR && rc != COVEY_NOAGENT) ||
-            rest_ms <= RETRY_MS || covey_cli_is_stopped (cli, RETRY_MS))
-            return rc;
-    }
+    return covey_agent_request (cli->agent, "coordinator", method, params,
+                                covey_cli_timeout (cli), result_p);
 }
 
 covey_err_t

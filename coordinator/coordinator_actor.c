@@ -120,7 +120,7 @@ static void
 s_on_draining (void *arg, uint32_t left_ms)
 {
     (void)left_ms;
-    covey_coordinator_yield (&((s_actor_t *)arg)->core);
+    covey_coordinator_yield (&((s_actor_t *)arg)->core, 0);
 }
 
 static void
@@ -283,7 +283,7 @@ s_step_down (s_actor_t *self)
 {
     covey_coordinator_t *core = &self->core;
     int64_t until_ms = core->now_ms + YIELD_MS;
-    covey_coordinator_yield (core);
+    covey_coordinator_yield (core, 0);
     while (core->yields && core->now_ms < until_ms) {
         covey_coordinator_pump (core);
         covey_session_flush (core->session, core->now_ms);

@@ -41,29 +41,26 @@ static void
 s_fill_counters (const covey_coordinator_t *self,
                  Covey__Control__CoordinatorStatus *to)
 {
+    const Covey__Control__LogFigures log = covey_coordinator_figures (self);
     to->has_log_index = to->has_applied = to->has_snapshot_index = true;
-    to->has_log_bytes = to->has_elections = to->has_forwarded = true;
-    to->has_refused = to->has_waiting = to->has_facts_kept = true;
-    to->has_facts_dropped = to->has_restarts = true;
-    to->has_reloads = to->has_snapshots = to->has_installed = true;
-    to->has_commits = to->has_messages_refused = true;
-    const covey_replog_stats_t stats = covey_coordinator_stats (self);
-    to->reloads = stats.reloads;
-    to->snapshots = stats.snapshots;
-    to->installed = stats.installed;
-    to->commits = stats.commits;
-    to->messages_refused = stats.refused;
-    to->applied = covey_state_index (self->state);
-    if (self->replog) {
-        to->applied = covey_replog_applied (self->replog);
-        to->log_index = covey_replog_last (self->replog);
-        to->snapshot_index = covey_replog_snapshot (self->replog);
-        to->log_bytes = self->store->klass->bytes (self->store);
-    }
-    to->elections = self->counters.elections;
+    to->has_log_bytes = to->has_elections = to->has_commits = true;
+    to->has_snapshots = to->has_installed = to->has_reloads = true;
+    to->has_restarts = to->has_messages_refused = true;
+    to->has_forwarded = to->has_refused = to->has_waiting = true;
+    to->has_facts_kept = to->has_facts_dropped = true;
+    to->log_index = self->replog ? covey_replog_last (self->replog) : 0;
+    to->applied = log.applied;
+    to->snapshot_index = log.snapshot_index;
+    to->log_bytes = log.bytes;
+    to->elections = log.elections;
+    to->commits = log.commits;
+    to->snapshots = log.snapshots;
+    to->installed = log.installed;
+    to->reloads = log.reloads;
+    to->restarts = log.restarts;
+    to->messages_refused = log.messages_refused;
     to->forwarded = self->counters.forwarded;
     to->refused = self->counters.refused;
-    to->restarts = self->counters.restarts;
     to->waiting = (uint32_t)self->waiting.count;
     to->facts_kept = (uint32_t)self->facts.count;
     to->facts_dropped = self->facts.dropped;
@@ -110,6 +107,7 @@ typedef struct {
     char id[17];
     char node[37];
     char node_id[37];
+    Covey__Control__LogFigures log;
 } admin_row_t;
 
 static void
@@ -124,9 +122,15 @@ s_fill_row (const covey_coordinator_t *self, const covey_id_t *node_id,
     row->view.node_id = row->node_id;
     row->view.role = (char *)role;
     const covey_fellow_t *fellow = covey_fellows_find (&self->fellows, node_id);
+    bool own = covey_id_equal (node_id->bytes, self->node_id.bytes);
     row->view.has_alive = true;
-    row->view.alive = (fellow && fellow->alive) ||
-                      covey_id_equal (node_id->bytes, self->node_id.bytes);
+    row->view.alive = own || (fellow && fellow->alive);
+    if (own)
+        row->log = covey_coordinator_figures (self);
+    else if (fellow && fellow->member_id == member_id)
+        row->log = fellow->log;
+    if (row->log.base.descriptor) /* it was heard                             */
+        row->view.log = &row->log;
 }
 
 /*  What only the leader knows.                                              */
@@ -385,7 +389,7 @@ s_remove (covey_coordinator_t *self, covey_coordinator_item_t *item)
     if (member.member_id == covey_replog_member_id (self->replog)) {
         /* The next leader removes it. */
         self->admin.phase = COVEY_ADMIN_YIELD;
-        covey_coordinator_yield (self);
+        covey_coordinator_yield (self, 0);
     }
 }
 
@@ -418,7 +422,8 @@ s_transfer (covey_coordinator_t *self, covey_coordinator_item_t *item)
         s_finish (self); /* it is as was wanted                               */
     else {
         self->admin.node_id = node_id;
-        covey_coordinator_yield (self);
+        self->admin.member_id = name ? member.member_id : 0;
+        covey_coordinator_yield (self, self->admin.member_id);
     }
 }
 
@@ -493,15 +498,18 @@ s_go_on_leaving (covey_coordinator_t *self)
         s_fail (self, code, "%s", err.text);
 }
 
-/*  Another one leads: it goes on, unless this was all.                      */
+/*  Another one leads: it goes on, unless this was all. When it was elected
+    again itself, once more.                                                  */
 static void
 s_go_on_yielding (covey_coordinator_t *self)
 {
     const covey_id_t *leader = covey_coordinator_leader (self);
-    if (self->leads || !leader)
-        return;
     bool moves =
         covey_coordinator_admin (self->admin.item->method) == s_transfer;
+    if (self->leads && !self->yields)
+        covey_coordinator_yield (self, moves ? self->admin.member_id : 0);
+    if (self->leads || !leader)
+        return;
     if (moves && (covey_id_is_zero (self->admin.node_id.bytes) ||
                   covey_id_equal (self->admin.node_id.bytes, leader->bytes)))
         s_finish (self);

@@ -179,6 +179,9 @@ s_on_bytes (covey_coordinator_t *self, const covey_id_t *from,
         case COVEY_CONTROL_DISMISSAL:
             covey_coordinator_dismissed (self, data + 1, size - 1);
             return;
+        case COVEY_CONTROL_HEIR:
+            covey_coordinator_heir_named (self, from, data + 1, size - 1);
+            return;
         default:
             return; /* of a newer version                                     */
     }

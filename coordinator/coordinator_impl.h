@@ -35,7 +35,8 @@ typedef enum {
     COVEY_CONTROL_REQUEST = 2,  /* a packed event: for the one that leads     */
     COVEY_CONTROL_TAKEN = 3,    /* 16 octets: that request is mine now        */
     COVEY_CONTROL_PRESENCE = 4, /* Presence                                   */
-    COVEY_CONTROL_DISMISSAL = 5 /* Dismissal                                  */
+    COVEY_CONTROL_DISMISSAL = 5, /* Dismissal                                 */
+    COVEY_CONTROL_HEIR = 6       /* Heir                                      */
 } covey_control_kind_t;
 
 typedef enum {
@@ -125,6 +126,7 @@ typedef struct {
     int64_t reopen_ms;
     bool leads;
     bool yields; /* takes nothing new, until another one leads                */
+    uint64_t heir;   /* who is to lead next, when it yields; 0: nobody   */
     bool resume_due; /* leases begin anew                                     */
     int64_t leads_since_ms;
 
@@ -168,15 +170,17 @@ covey_err_t covey_coordinator_open (covey_coordinator_t *self,
                                     covey_errbuf_t *err);
 /*  What flies may or may not be done.                                       */
 void covey_coordinator_close (covey_coordinator_t *self);
-/*  What the log counted since the coordinator started, however often it was
-    opened.                                                                   */
-covey_replog_stats_t covey_coordinator_stats (const covey_coordinator_t *self);
+/*  How its part of the log is, and what it counted since the coordinator
+    started, however often it was opened.                                     */
+Covey__Control__LogFigures
+covey_coordinator_figures (const covey_coordinator_t *self);
 /*  Forget the log and begin anew, as a spare.                               */
 void covey_coordinator_reset (covey_coordinator_t *self, const char *why);
 /*  Commit, apply, answer: once in a turn.                                   */
 void covey_coordinator_pump (covey_coordinator_t *self);
 /*  Let another one lead, if there is one.                                   */
-void covey_coordinator_yield (covey_coordinator_t *self);
+/*  To the member `heir`; 0: to the voter that is best prepared.              */
+void covey_coordinator_yield (covey_coordinator_t *self, uint64_t heir);
 bool covey_coordinator_is_in_charge (const covey_coordinator_t *self);
 int64_t covey_coordinator_log_time (covey_coordinator_t *self);
 /*  `item` flies from now on. An error: it does not, and is still the caller's;
@@ -262,6 +266,14 @@ void covey_coordinator_heard (covey_coordinator_t *self,
                               size_t size);
 void covey_coordinator_dismissed (covey_coordinator_t *self, const void *data,
                                   size_t size);
+/*  Who is to lead after a leader that yields: the voter that lives and has most
+    of the log; 0: none.                                                      */
+uint64_t covey_coordinator_best_heir (const covey_coordinator_t *self);
+/*  It leads no more: the others are told who shall.                         */
+void covey_coordinator_name_heir (covey_coordinator_t *self);
+void covey_coordinator_heir_named (covey_coordinator_t *self,
+                                   const covey_id_t *from, const void *data,
+                                   size_t size);
 /*  Say that this one is there; add, promote and remove.                     */
 void covey_coordinator_care (covey_coordinator_t *self);
 void covey_coordinator_members_done (covey_coordinator_t *self,

@@ -182,6 +182,7 @@ static void
 s_leads (void *arg, bool leads)
 {
     covey_coordinator_t *self = arg;
+    bool yielded = self->yields && !leads;
     self->leads = leads;
     self->yields = false;
     covey_log_write (self->log, COVEY_LOG_INFO, "coordinator",
@@ -193,6 +194,8 @@ s_leads (void *arg, bool leads)
         s_begin_to_lead (self);
         return;
     }
+    if (yielded)
+        covey_coordinator_name_heir (self);
     covey_postbox_drop_facts (&self->postbox);
     covey_coordinator_item_t *item;
     while ((item = covey_line_pop (&self->questions)))
@@ -265,8 +268,9 @@ covey_coordinator_open (covey_coordinator_t *self, covey_errbuf_t *err)
     return COVEY_OK;
 }
 
-covey_replog_stats_t
-covey_coordinator_stats (const covey_coordinator_t *self)
+/*  Of all logs that were opened.                                            */
+static covey_replog_stats_t
+s_stats (const covey_coordinator_t *self)
 {
     covey_replog_stats_t sum = self->past;
     if (!self->replog)
@@ -281,10 +285,34 @@ covey_coordinator_stats (const covey_coordinator_t *self)
     return sum;
 }
 
+Covey__Control__LogFigures
+covey_coordinator_figures (const covey_coordinator_t *self)
+{
+    Covey__Control__LogFigures figures = COVEY__CONTROL__LOG_FIGURES__INIT;
+    const covey_replog_stats_t stats = s_stats (self);
+    figures.has_applied = figures.has_snapshot_index = true;
+    figures.has_bytes = figures.has_elections = figures.has_commits = true;
+    figures.has_snapshots = figures.has_installed = figures.has_reloads = true;
+    figures.has_restarts = figures.has_messages_refused = true;
+    if (self->replog) {
+        figures.applied = covey_replog_applied (self->replog);
+        figures.snapshot_index = covey_replog_snapshot (self->replog);
+        figures.bytes = self->store->klass->bytes (self->store);
+    }
+    figures.elections = self->counters.elections;
+    figures.commits = stats.commits;
+    figures.snapshots = stats.snapshots;
+    figures.installed = stats.installed;
+    figures.reloads = stats.reloads;
+    figures.restarts = self->counters.restarts;
+    figures.messages_refused = stats.refused;
+    return figures;
+}
+
 void
 covey_coordinator_close (covey_coordinator_t *self)
 {
-    self->past = covey_coordinator_stats (self);
+    self->past = s_stats (self);
     covey_replog_close (&self->replog);
     if (self->store)
         self->store->klass->close (&self->store);
@@ -349,12 +377,13 @@ covey_coordinator_pump (covey_coordinator_t *self)
 }
 
 void
-covey_coordinator_yield (covey_coordinator_t *self)
+covey_coordinator_yield (covey_coordinator_t *self, uint64_t heir)
 {
     if (!self->replog || !self->leads || covey_coordinator_voters (self) < 2)
         return;
     self->yields = true;
-    covey_replog_yield (self->replog);
+    self->heir = heir ? heir : covey_coordinator_best_heir (self);
+    covey_replog_yield (self->replog, self->heir);
 }
 
 bool

@@ -113,7 +113,8 @@ s_is_fresh (const covey_coordinator_t *self)
 static void
 s_say_present (covey_coordinator_t *self, const covey_id_t *node_id)
 {
-    uint8_t packed[128];
+    uint8_t packed[256];
+    Covey__Control__LogFigures log = covey_coordinator_figures (self);
     Covey__Control__Presence presence = COVEY__CONTROL__PRESENCE__INIT;
     covey_id_t cluster = covey_replog_cluster (self->replog);
     presence.member_id = covey_replog_member_id (self->replog);
@@ -124,6 +125,7 @@ s_say_present (covey_coordinator_t *self, const covey_id_t *node_id)
     presence.now_us = self->now_us;
     presence.has_leads = presence.leads = self->leads;
     presence.has_fresh = presence.fresh = s_is_fresh (self);
+    presence.log = &log;
     size_t size = covey__control__presence__get_packed_size (&presence);
     if (size <= sizeof packed)
         covey_coordinator_say (
@@ -250,6 +252,62 @@ s_dismiss (covey_coordinator_t *self, const covey_coordinator_item_t *item)
     covey_coordinator_say (
         self, &item->node_id, COVEY_CONTROL_DISMISSAL, packed,
         covey__control__dismissal__pack (&dismissal, packed));
+}
+
+/* ---- who leads next ---------------------------------------------------------
+ */
+
+uint64_t
+covey_coordinator_best_heir (const covey_coordinator_t *self)
+{
+    covey_replog_member_t member, best = {.member_id = 0};
+    for (size_t i = 0; i < covey_replog_member_count (self->replog); i++) {
+        covey_replog_member (self->replog, i, &member);
+        const covey_fellow_t *fellow =
+            covey_fellows_find (&self->fellows, &member.node_id);
+        if (member.role != COVEY_REPLOG_VOTER || !fellow || !fellow->alive ||
+            member.member_id == covey_replog_member_id (self->replog))
+            continue;
+        if (!best.member_id || member.match > best.match)
+            best = member;
+    }
+    return best.member_id;
+}
+
+void
+covey_coordinator_name_heir (covey_coordinator_t *self)
+{
+    uint8_t packed[16];
+    Covey__Control__Heir heir = COVEY__CONTROL__HEIR__INIT;
+    heir.member_id = self->heir;
+    if (!self->heir || !self->replog)
+        return;
+    size_t size = covey__control__heir__pack (&heir, packed);
+    for (size_t i = 0; i < covey_replog_member_count (self->replog); i++) {
+        covey_replog_member_t member;
+        covey_replog_member (self->replog, i, &member);
+        if (member.member_id != covey_replog_member_id (self->replog))
+            covey_coordinator_say (self, &member.node_id, COVEY_CONTROL_HEIR,
+                                   packed, size);
+    }
+}
+
+void
+covey_coordinator_heir_named (covey_coordinator_t *self, const covey_id_t *from,
+                              const void *data, size_t size)
+{
+    const covey_fellow_t *fellow = covey_fellows_find (&self->fellows, from);
+    Covey__Control__Heir *heir = (Covey__Control__Heir *)covey_wire_unpack (
+        &covey__control__heir__descriptor, data, size);
+    if (!heir)
+        return;
+    if (self->replog && fellow &&
+        covey_coordinator_is_member (self, fellow->member_id) &&
+        covey_coordinator_is_member (self, heir->member_id))
+        covey_replog_succeed (self->replog,
+                              heir->member_id ==
+                                  covey_replog_member_id (self->replog));
+    protobuf_c_message_free_unpacked (&heir->base, NULL);
 }
 
 /* ---- changes ----------------------------------------------------------------

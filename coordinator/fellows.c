@@ -130,6 +130,11 @@ covey_fellows_heard (covey_fellows_t *self, const covey_id_t *node_id,
     fellow->skew_us = presence->has_now_us ? presence->now_us - now_us : 0;
     fellow->leads = presence->has_leads && presence->leads;
     fellow->fresh = presence->has_fresh && presence->fresh;
+    if (presence->log) {
+        fellow->log = *presence->log; /* numbers                              */
+        fellow->log.base.n_unknown_fields = 0;
+        fellow->log.base.unknown_fields = NULL;
+    }
     return COVEY_OK;
 }
 

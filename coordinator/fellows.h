@@ -32,6 +32,7 @@ typedef struct {
     int64_t skew_us; /* its wall clock minus ours                             */
     bool leads;
     bool fresh;
+    Covey__Control__LogFigures log;
 } covey_fellow_t;
 
 typedef struct {

@@ -126,7 +126,7 @@ covey_replog_open (const covey_replog_config_t *config,
     self->callbacks = *callbacks;
     self->store = store;
     self->now_ms = self->tick_ms = now_ms;
-    self->heard_ms = -1;
+    self->heard_ms = self->fresh_ms = -1;
     self->silent_until_ms = INT64_MIN;
     s_set_defaults (&self->config);
     covey_prng_init (&self->prng, config->seed);
@@ -225,6 +225,8 @@ s_note_leading (covey_replog_t *self)
         s_end_all (self);
         self->callbacks.leads (self->callbacks.arg, false);
     }
+    if (leads)
+        self->fresh_ms = self->now_ms;
     if (leads && !self->led_term) {
         self->led_term = self->raft.current_term;
         self->callbacks.leads (self->callbacks.arg, true);
@@ -364,11 +366,46 @@ s_send_batches (covey_replog_t *self)
  */
 
 void
-covey_replog_yield (covey_replog_t *self)
+covey_replog_yield (covey_replog_t *self, uint64_t heir)
 {
-    if (covey_replog_leads (self) &&
-        !covey_replog_is_sole (self, &self->raft.configuration))
-        self->yielding = true;
+    if (!covey_replog_leads (self) ||
+        covey_replog_is_sole (self, &self->raft.configuration))
+        return;
+    self->yielding = true;
+    self->heir = heir;
+    self->heir_until_ms = self->now_ms + self->config.election_ms;
+}
+
+/*  Who lacks what others have is not elected: a moment to get it.           */
+static bool
+s_heir_is_ready (const covey_replog_t *self)
+{
+    if (!self->heir || self->now_ms >= self->heir_until_ms)
+        return true;
+    for (size_t i = 0; i < covey_replog_member_count (self); i++) {
+        covey_replog_member_t member;
+        covey_replog_member (self, i, &member);
+        if (member.member_id == self->heir)
+            return member.match >= covey_replog_last_index (self);
+    }
+    return true;
+}
+
+void
+covey_replog_succeed (covey_replog_t *self, bool by_us)
+{
+    if (covey_replog_leads (self))
+        return;
+    if (!by_us) {
+        self->silent_until_ms = self->now_ms + 2 * self->config.election_ms;
+        return;
+    }
+    /* As if nobody had been heard for the longest that libraft ever waits. */
+    self->heard_ms = -1;
+    self->silent_until_ms = INT64_MIN;
+    self->raft.election_timer_start = self->raft.io->time (self->raft.io) -
+                                      2 * (raft_time)self->config.election_ms;
+    self->tick_ms = self->now_ms;
 }
 
 /*  What was under way is through: a new term ends the leadership, and silence
@@ -378,7 +415,8 @@ s_step_down (covey_replog_t *self)
 {
     if (!self->yielding || !covey_replog_leads (self) ||
         (self->led_term &&
-         (self->command_count > 0 || !covey_replog_is_idle (self))))
+         (self->command_count > 0 || !covey_replog_is_idle (self))) ||
+        !s_heir_is_ready (self))
         return;
     self->yielding = false;
     covey_replog_raise_term (self, self->raft.current_term + 1);
@@ -442,7 +480,8 @@ covey_replog_next_ms (const covey_replog_t *self)
 {
     bool waits = covey_replog_change_waits (self);
     bool ready = (self->command_sent < self->command_count && !waits) ||
-                 (self->change && !self->change_seen) || self->yielding;
+                 (self->change && !self->change_seen) ||
+                 (self->yielding && s_heir_is_ready (self));
     if (self->inbox_count > 0 || (ready && covey_replog_is_idle (self)))
         return self->now_ms;
     if (self->question_count > 0 &&
@@ -512,7 +551,7 @@ covey_replog_silence_ms (const covey_replog_t *self, int64_t now_ms)
 {
     if (covey_replog_leads (self))
         return 0;
-    return self->heard_ms < 0 ? -1 : now_ms - self->heard_ms;
+    return self->fresh_ms < 0 ? -1 : now_ms - self->fresh_ms;
 }
 
 const covey_replog_stats_t *

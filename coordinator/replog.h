@@ -147,9 +147,15 @@ covey_err_t covey_replog_promote (covey_replog_t *self, uint64_t member_id,
 covey_err_t covey_replog_remove (covey_replog_t *self, uint64_t member_id,
                                  uint64_t ticket, covey_errbuf_t *err);
 /*  Lead no more: nothing new is taken, what is under way commits, then it is
-    silent for two election timeouts so that another takes over. Nothing
-    happens in a log with one voter.                                          */
-void covey_replog_yield (covey_replog_t *self);
+    silent for two election timeouts so that another takes over. The `heir`, if
+    it is not 0, gets the whole log before, should that take no longer than one.
+    Nothing happens in a log with one voter.                                  */
+void covey_replog_yield (covey_replog_t *self, uint64_t heir);
+/*  The leader gave up for a certain member: that one stands for election at
+    once; the others let it be first, for two election timeouts, and do not
+    stand by the former one. Who is elected is decided by votes as ever. Nothing
+    happens in who leads.                                                     */
+void covey_replog_succeed (covey_replog_t *self, bool by_us);
 /*  Carry out everything that is due. An error stops this member for good (a
     disk that fails, a promise that would break): close it, open it anew.     */
 covey_err_t covey_replog_pump (covey_replog_t *self, int64_t now_ms,
@@ -170,7 +176,8 @@ uint64_t covey_replog_term (const covey_replog_t *self);
 uint64_t covey_replog_last (const covey_replog_t *self);     /* stored        */
 uint64_t covey_replog_applied (const covey_replog_t *self);  /* and committed */
 uint64_t covey_replog_snapshot (const covey_replog_t *self); /* 0: none       */
-/*  Milliseconds since a leader was heard (0: leads itself); -1: never.      */
+/*  Milliseconds since a leader was heard, or it led (0: it leads); -1: never.
+ */
 int64_t covey_replog_silence_ms (const covey_replog_t *self, int64_t now_ms);
 const covey_replog_stats_t *covey_replog_stats (const covey_replog_t *self);
 size_t covey_replog_member_count (const covey_replog_t *self);

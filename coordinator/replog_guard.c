@@ -332,7 +332,7 @@ s_on_append (covey_replog_t *self, const covey_replog_message_t *from)
         return;
     }
     if (from->term >= self->raft.current_term) {
-        self->heard_ms = self->now_ms;
+        self->heard_ms = self->fresh_ms = self->now_ms;
         self->silent_until_ms = INT64_MIN; /* somebody else leads */
     }
     if (!s_trim (self, from, &append) || !s_resolve (self, from, &append))

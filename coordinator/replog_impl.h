@@ -135,6 +135,8 @@ struct covey_replog {
     uint64_t barrier_index;
     uint64_t led_term; /* callbacks.leads (true) was told in it; 0: not       */
     bool yielding;
+    uint64_t heir; /* gets all of the log before; 0: nobody            */
+    int64_t heir_until_ms; /* waited for                                      */
     int64_t silent_until_ms; /* INT64_MIN: speaks                             */
     struct raft_barrier barrier;
     struct raft_change change_request;
@@ -154,7 +156,8 @@ struct covey_replog {
 
     /* others */
     covey_replog_peer_t peers[COVEY_REPLOG_MEMBERS_MAX];
-    int64_t heard_ms; /* from a leader; -1 never                              */
+    int64_t heard_ms; /* from a leader that counts; -1 none                   */
+    int64_t fresh_ms; /* when a leader was heard last, or led; -1 never       */
     covey_id_t leader_node;
     int64_t tick_ms;
     covey_replog_transfer_t incoming, outgoing;

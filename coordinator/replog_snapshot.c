@@ -394,7 +394,7 @@ covey_replog_on_piece (covey_replog_t *self,
         s_answer (self, piece, 0, false);
         return;
     }
-    self->heard_ms = self->now_ms;
+    self->heard_ms = self->fresh_ms = self->now_ms;
     covey_replog_obey (self, piece);
     if (covey_replog_term_of (self, piece->index) == piece->index_term ||
         piece->index <= covey_replog_base (self)) {

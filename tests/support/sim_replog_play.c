@@ -113,6 +113,20 @@ s_stranger (play_t *play, const sim_view_t *view)
     return SIM_REPLOG_NOBODY;
 }
 
+/*  Hints of who is next that come too early, to some, and do not agree.      */
+static void
+s_name_heir (play_t *play)
+{
+    sim_replog_t *sim = play->sim;
+    for (size_t i = 0; i < sim->config.places; i++) {
+        uint64_t hint = s_draw (play, 3);
+        if (!sim_replog_is_up (sim, i) || hint == 0)
+            continue;
+        covey_replog_succeed (sim->members[i].log, hint == 1);
+        sim_member_want_pump (&sim->members[i]);
+    }
+}
+
 /*  Shrink by one, or take one out that is replaced later. A leader does not
     remove itself: it yields.                                                 */
 static void
@@ -124,8 +138,11 @@ s_remove_one (play_t *play, size_t leader, const sim_view_t *view)
         return;
     if (view->ids[at] == sim_replog_id (sim, leader)) {
         sim_replog_note (sim, "%zu is to yield", leader);
-        covey_replog_yield (sim->members[leader].log);
+        size_t heir = (size_t)s_draw (play, sim->config.places);
+        covey_replog_yield (sim->members[leader].log,
+                            sim_replog_id (sim, heir));
         sim_member_want_pump (&sim->members[leader]);
+        s_name_heir (play);
         return;
     }
     s_do_change (play, leader, covey_replog_remove, view->ids[at], "remove");

@@ -380,7 +380,7 @@ s_two_to_one (stage_t *stage)
 {
     size_t leader = (size_t)s_draw (stage, 2), other = 1 - leader;
     if (leader == 1) {
-        covey_replog_yield (stage->sim->members[0].log);
+        covey_replog_yield (stage->sim->members[0].log, 0);
         sim_replog_pump (stage->sim, 0);
         stage_elect (stage, 1);
         stage_until (stage, stage_leads, 1, 1000);

@@ -351,7 +351,7 @@ test_who_yields_is_followed_by_another (void **state)
         assert_int_equal (covey_replog_submit (log, "last", 4,
                                                (uint64_t)(15000 + round), &err),
                           COVEY_OK);
-        covey_replog_yield (log);
+        covey_replog_yield (log, 0);
         assert_int_equal (covey_replog_submit (log, "no", 2, 1, &err),
                           COVEY_NOCOORDINATOR);
         int next = support_replog_leader (s_net);
@@ -362,11 +362,62 @@ test_who_yields_is_followed_by_another (void **state)
 }
 
 static void
+test_a_named_heir_leads_at_once (void **state)
+{
+    (void)state;
+    s_start (3);
+    support_replog_grow (s_net);
+    support_replog_command (s_net, "a");
+    for (int round = 0; round < 6; round++) {
+        int old = support_replog_leader (s_net);
+        int heir = (old + 1 + round % 2) % 3;
+        covey_replog_yield (s_net->members[old].log,
+                            covey_replog_member_id (s_net->members[heir].log));
+        while (covey_replog_is_leader (s_net->members[old].log))
+            support_replog_run (s_net, 1);
+        /* it knows how old is what it has */
+        assert_in_range (
+            covey_replog_silence_ms (s_net->members[old].log, s_net->now_ms), 0,
+            COVEY_REPLOG_ELECTION_MS);
+        for (int i = 0; i < 3; i++)
+            if (i != old)
+                covey_replog_succeed (s_net->members[i].log, i == heir);
+        support_replog_run (s_net, COVEY_REPLOG_ELECTION_MS / 2);
+        assert_true (covey_replog_is_leader (s_net->members[heir].log));
+        support_replog_command (s_net, "b");
+        support_replog_level (s_net);
+    }
+}
+
+/*  The heir is dead, or the hint is wrong: somebody leads all the same.     */
+static void
+test_an_heir_that_is_not_there_costs_time_and_no_more (void **state)
+{
+    (void)state;
+    s_start (3);
+    support_replog_grow (s_net);
+    support_replog_command (s_net, "a");
+    int old = support_replog_leader (s_net);
+    covey_replog_yield (s_net->members[old].log, 0);
+    for (int i = 0; i < 3; i++) /* nobody is the heir */
+        covey_replog_succeed (s_net->members[i].log, false);
+    support_replog_run (s_net, 1000);
+    (void)support_replog_leader (s_net);
+    support_replog_command (s_net, "b");
+    old = support_replog_leader (s_net);
+    for (int i = 0; i < 3; i++) /* all are, and the leader did not yield */
+        covey_replog_succeed (s_net->members[i].log, true);
+    support_replog_run (s_net, 1000);
+    support_replog_command (s_net, "c");
+    support_replog_level (s_net);
+}
+
+static void
 test_an_only_voter_does_not_yield (void **state)
 {
     (void)state;
     s_start (1);
-    covey_replog_yield (s_net->members[0].log);
+    covey_replog_yield (s_net->members[0].log, 0);
     support_replog_run (s_net, 1000);
     assert_true (covey_replog_is_leader (s_net->members[0].log));
     support_replog_command (s_net, "a");
@@ -380,7 +431,7 @@ test_a_wiped_member_comes_back_as_somebody_else (void **state)
     support_replog_grow (s_net);
     support_replog_command (s_net, "a");
     if (support_replog_leader (s_net) == 2)
-        covey_replog_yield (s_net->members[2].log);
+        covey_replog_yield (s_net->members[2].log, 0);
     while (support_replog_leader (s_net) == 2)
         support_replog_run (s_net, 100);
     uint64_t id = covey_replog_member_id (s_net->members[2].log);
@@ -537,6 +588,8 @@ main (void)
         TEST (test_members_change_one_at_a_time),
         TEST (test_a_spare_that_does_not_answer_is_not_promoted),
         TEST (test_who_yields_is_followed_by_another),
+        TEST (test_a_named_heir_leads_at_once),
+        TEST (test_an_heir_that_is_not_there_costs_time_and_no_more),
         TEST (test_an_only_voter_does_not_yield),
         TEST (test_a_wiped_member_comes_back_as_somebody_else),
         TEST (test_who_waited_may_found_a_log_later),
