@@ -139,6 +139,21 @@ s_print (const s_keeper_t *self, const char *when)
     bench_print (name, bench_rss_kb (self->node.pid) / 1024, "MB");
 }
 
+/*  The longest that the coordinator's thread was busy at once.               */
+static void
+s_print_turn (const s_keeper_t *self, const char *when)
+{
+    char name[64];
+    char *json = NULL;
+    bench_check (covey_agent_request (self->agent, "coordinator",
+                                      "mesh.coordinator", "{}", WAIT_MS, &json),
+                 "mesh.coordinator");
+    const char *found = json ? strstr (json, "\"longestTurn\":") : NULL;
+    snprintf (name, sizeof name, "restart.%s.longest_turn", when);
+    bench_print (name, found ? strtod (found + 14, NULL) : 0, "ms");
+    free (json);
+}
+
 /*  Until the coordinator answers what only the whole state can.             */
 static void
 s_wait_for_state (s_keeper_t *self, long tasks)
@@ -199,6 +214,7 @@ main (void)
                  (double)tasks * 1e9 / (double)(bench_now_ns () - start_ns),
                  "tasks/s");
     s_print (&self, "before");
+    s_print_turn (&self, "before");
     s_kill (&self);
     start_ns = bench_now_ns ();
     s_start (&self);
@@ -208,6 +224,7 @@ main (void)
     bench_print ("restart.cpu", bench_cpu_us (self.node.pid) / 1e3, "ms");
     s_print (&self, "with_live_tasks");
     s_endless (&self, commands);
+    s_print_turn (&self, "after");
     /* told, not lost: a snapshot on a busy machine can outlast a session */
     bench_print ("restart.refused", (double)atomic_load (&self.failed),
                  "commands");

@@ -88,7 +88,8 @@ s_on_refused (void *arg, uint64_t ticket, covey_err_t code, const char *text)
 {
     covey_coordinator_t *core = &((s_actor_t *)arg)->core;
     covey_log_quoted_t quoted;
-    if (covey_postbox_verdict (&core->postbox, ticket, code, core->now_ms))
+    if (covey_postbox_verdict (&core->postbox, ticket, code, text,
+                               core->now_ms))
         covey_log_write (core->log, COVEY_LOG_ERROR, "coordinator",
                          "fact_refused", "code=%s reason=%s",
                          covey_err_name (code),
@@ -101,7 +102,7 @@ s_on_reached (void *arg, uint64_t ticket, covey_level_t level, int64_t offset)
     (void)offset;
     covey_coordinator_t *core = &((s_actor_t *)arg)->core;
     if (level == COVEY_LEVEL_ACCEPTED)
-        (void)covey_postbox_verdict (&core->postbox, ticket, COVEY_OK,
+        (void)covey_postbox_verdict (&core->postbox, ticket, COVEY_OK, NULL,
                                      core->now_ms);
 }
 
@@ -262,10 +263,19 @@ s_turn (s_actor_t *self)
 }
 
 static void
+s_note_turn (covey_coordinator_t *core)
+{
+    int64_t turn_ms = covey_clock_mono_ms () - core->now_ms;
+    if (turn_ms > core->counters.longest_turn_ms)
+        core->counters.longest_turn_ms = turn_ms;
+}
+
+static void
 s_wait (s_actor_t *self, long timeout_ms)
 {
     zmq_pollitem_t items[] = {{zsock_resolve (self->dealer), 0, ZMQ_POLLIN, 0},
                               {zsock_resolve (self->pipe), 0, ZMQ_POLLIN, 0}};
+    s_note_turn (&self->core);
     int rc = zmq_poll (items, self->ends ? 1 : 2, timeout_ms);
     s_read_clocks (&self->core);
     if (rc <= 0)

@@ -61,6 +61,9 @@ s_fill_counters (const covey_coordinator_t *self,
     to->messages_refused = log.messages_refused;
     to->forwarded = self->counters.forwarded;
     to->refused = self->counters.refused;
+    to->has_refused_facts = to->has_longest_turn = true;
+    to->refused_facts = self->counters.refused_facts;
+    to->longest_turn = (uint64_t)self->counters.longest_turn_ms;
     to->waiting = (uint32_t)self->waiting.count;
     to->facts_kept = (uint32_t)self->facts.count;
     to->facts_dropped = self->facts.dropped;

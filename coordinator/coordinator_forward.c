@@ -83,7 +83,10 @@ s_give_up (covey_coordinator_t *self, covey_coordinator_item_t *item)
                   "no coordinator leads: %zu of the %zu are needed",
                   voters / 2 + 1, voters);
     if (covey_coordinator_is_in_charge (self))
-        snprintf (members, sizeof members, "the coordinator has no room");
+        snprintf (members, sizeof members,
+                  covey_postbox_has_backlog (&self->postbox)
+                      ? "what was decided before is not told yet"
+                      : "the coordinator has no room");
     else if (covey_coordinator_leader (self))
         snprintf (members, sizeof members,
                   "the coordinator that leads does not answer");
@@ -129,7 +132,7 @@ s_on_request (covey_coordinator_t *self, const covey_id_t *from,
     covey_errbuf_t err;
     covey_event_t *request = NULL;
     if (!covey_coordinator_is_in_charge (self) ||
-        covey_postbox_has_backlog (&self->postbox) ||
+        covey_postbox_has_answers (&self->postbox) ||
         self->waiting.count >= COVEY_COORDINATOR_WAITING_MAX ||
         covey_event_check (data, size, &err) ||
         covey_event_unpack (data, size, &request, &err))

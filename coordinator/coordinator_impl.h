@@ -81,7 +81,9 @@ typedef struct {
     uint64_t elections; /* won                                                */
     uint64_t forwarded;
     uint64_t refused; /* no leader in time                                    */
+    uint64_t refused_facts; /* nobody takes what they would tell              */
     uint64_t restarts;
+    int64_t longest_turn_ms; /* that the thread was busy                      */
 } covey_coordinator_counters_t;
 
 /*  What an operator asked for and is not done.                              */
@@ -128,6 +130,7 @@ typedef struct {
     bool yields; /* takes nothing new, until another one leads                */
     uint64_t heir;   /* who is to lead next, when it yields; 0: nobody   */
     bool resume_due; /* leases begin anew                                     */
+    bool is_stuck; /* nobody takes facts: nothing is decided, no time passes  */
     int64_t leads_since_ms;
 
     covey_session_t *session;

@@ -184,7 +184,7 @@ s_leads (void *arg, bool leads)
     covey_coordinator_t *self = arg;
     bool yielded = self->yields && !leads;
     self->leads = leads;
-    self->yields = false;
+    self->yields = self->is_stuck = false;
     covey_log_write (self->log, COVEY_LOG_INFO, "coordinator",
                      leads ? "leads" : "leads_no_more", "term=%llu",
                      (unsigned long long)(self->replog
@@ -444,12 +444,28 @@ covey_coordinator_log_time (covey_coordinator_t *self)
     return now_us;
 }
 
+/*  While nothing is decided nobody can renew a lease either, so none may run
+   out: log time stands still. But the role of one that is gone is given to
+   another one, who may be the persister that everybody waits for. */
+static int64_t
+s_command_time (covey_coordinator_t *self,
+                const Covey__Control__Command *command)
+{
+    int64_t now_us = covey_coordinator_log_time (self);
+    if (!self->is_stuck ||
+        (command->op_case == COVEY__CONTROL__COMMAND__OP_ROLE_CLAIM &&
+         covey_state_is_role_overdue (self->state, command->role_claim->role,
+                                      now_us)))
+        return now_us;
+    return covey_state_now_us (self->state);
+}
+
 covey_err_t
 covey_coordinator_submit (covey_coordinator_t *self,
                           covey_coordinator_item_t *item,
                           Covey__Control__Command *command, covey_errbuf_t *err)
 {
-    int64_t log_us = covey_coordinator_log_time (self);
+    int64_t log_us = s_command_time (self, command);
     command->log_time_us = log_us;
     command->has_announced = true;
     command->announced = covey_postbox_announced (
@@ -501,10 +517,33 @@ s_submit_tick (covey_coordinator_t *self)
     self->resume_due = false;
 }
 
+/*  Facts find nobody, or somebody again.                                     */
+static void
+s_watch_facts (covey_coordinator_t *self)
+{
+    bool stuck = covey_postbox_is_stuck (&self->postbox, self->now_ms);
+    if (stuck == self->is_stuck)
+        return;
+    self->is_stuck = stuck;
+    self->resume_due = self->resume_due || !stuck;
+    covey_log_quoted_t quoted;
+    if (stuck)
+        covey_log_write (self->log, COVEY_LOG_WARN, "coordinator",
+                         "facts_not_taken", "waiting=%zu reason=%s",
+                         self->postbox.unsent.count,
+                         covey_log_quote (&quoted, self->postbox.why.text));
+    else
+        covey_log_write (self->log, COVEY_LOG_INFO, "coordinator",
+                         "facts_taken_again", "waiting=%zu",
+                         self->postbox.unsent.count);
+}
+
 static void
 s_tick_leader (covey_coordinator_t *self)
 {
-    if (self->tick_ticket || covey_postbox_has_backlog (&self->postbox))
+    s_watch_facts (self);
+    if (self->tick_ticket || self->is_stuck ||
+        (covey_postbox_has_backlog (&self->postbox) && !self->resume_due))
         return;
     if (self->resume_due ||
         covey_state_next_us (self->state) <=
@@ -580,8 +619,8 @@ covey_coordinator_next_ms (covey_coordinator_t *self)
     for (const covey_coordinator_item_t *item = self->waiting.first; item;
          item = item->next)
         next_ms = s_sooner (next_ms, item->deadline_ms);
-    if (!covey_postbox_is_empty (&self->postbox) &&
-        self->postbox.hold_ms > self->now_ms)
-        next_ms = s_sooner (next_ms, self->postbox.hold_ms);
+    int64_t post_ms = covey_postbox_next_ms (&self->postbox);
+    if (post_ms > self->now_ms) /* else it waits for the session */
+        next_ms = s_sooner (next_ms, post_ms);
     return next_ms;
 }

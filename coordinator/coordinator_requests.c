@@ -152,10 +152,45 @@ s_ask (covey_coordinator_t *self, covey_coordinator_item_t *item)
 /* ---- commands ---------------------------------------------------------------
  */
 
+/*  Those that keep what there is, and nearly never make a fact.              */
+static bool
+s_is_renewal (const covey_method_t *method)
+{
+    return method->op == COVEY__CONTROL__COMMAND__OP_ROLE_CLAIM ||
+           method->op == COVEY__CONTROL__COMMAND__OP_ROLE_RELEASE ||
+           method->op == COVEY__CONTROL__COMMAND__OP_CLAIM_RENEW;
+}
+
+/*  What nobody takes must not become more: a command waits for a moment, and is
+    refused when that does not help. True: it is taken.                       */
+static bool
+s_hold_back (covey_coordinator_t *self, covey_coordinator_item_t *item)
+{
+    covey_errbuf_t err;
+    if (s_is_renewal (item->method) ||
+        !covey_postbox_has_backlog (&self->postbox))
+        return false;
+    if (!self->is_stuck) {
+        covey_coordinator_wait (self, item);
+        return true;
+    }
+    self->counters.refused_facts++;
+    covey_coordinator_refuse (
+        self, item,
+        covey_fail (&err, COVEY_EAGAIN,
+                    "nothing is decided while it cannot be told: %s (%zu facts "
+                    "wait); questions are answered",
+                    self->postbox.why.text, self->postbox.unsent.count),
+        err.text);
+    return true;
+}
+
 static void
 s_command (covey_coordinator_t *self, covey_coordinator_item_t *item)
 {
     covey_errbuf_t err;
+    if (s_hold_back (self, item))
+        return;
     Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
     command.client_id = (char *)covey_event_source (item->request);
     command.request_id = (char *)covey_event_str (item->request, "requestId");
@@ -266,7 +301,7 @@ covey_coordinator_on_event (covey_coordinator_t *self, const void *data,
 void
 covey_coordinator_serve (covey_coordinator_t *self)
 {
-    while (self->inbox_count && !covey_postbox_has_backlog (&self->postbox) &&
+    while (self->inbox_count && !covey_postbox_has_answers (&self->postbox) &&
            self->waiting.count < COVEY_COORDINATOR_WAITING_MAX) {
         covey_event_t *request = self->inbox[self->inbox_first];
         self->inbox[self->inbox_first] = NULL;

@@ -10,6 +10,7 @@
 struct covey_postbox_entry {
     covey_postbox_entry_t *next;
     covey_link_t by_index;
+    covey_link_t in_unsent;
     uint64_t index; /* of the log; 0: an answer                               */
     uint64_t order;
     uint64_t ticket;
@@ -33,6 +34,9 @@ covey_postbox_init (covey_postbox_t *self)
     memset (self, 0, sizeof *self);
     covey_tree_init (&self->facts, offsetof (covey_postbox_entry_t, by_index),
                      s_compare);
+    covey_tree_init (&self->unsent, offsetof (covey_postbox_entry_t, in_unsent),
+                     s_compare);
+    self->pace = COVEY_POSTBOX_BACKLOG;
 }
 
 static void
@@ -40,42 +44,56 @@ s_free (covey_postbox_t *self, covey_postbox_entry_t *entry)
 {
     if (covey_link_is_in (&entry->by_index))
         covey_tree_remove (&self->facts, entry);
+    if (covey_link_is_in (&entry->in_unsent))
+        covey_tree_remove (&self->unsent, entry);
     free (entry->bytes);
     free (entry);
+}
+
+static void
+s_push (covey_postbox_line_t *line, covey_postbox_entry_t *entry)
+{
+    entry->next = NULL;
+    if (line->first)
+        line->last->next = entry;
+    else
+        line->first = entry;
+    line->last = entry;
+    line->count++;
+}
+
+static covey_postbox_entry_t *
+s_pop (covey_postbox_line_t *line)
+{
+    covey_postbox_entry_t *entry = line->first;
+    line->first = entry->next;
+    if (!line->first)
+        line->last = NULL;
+    line->count--;
+    return entry;
 }
 
 void
 covey_postbox_deinit (covey_postbox_t *self)
 {
-    covey_postbox_recall (self);
-    while (self->waiting) {
-        covey_postbox_entry_t *entry = self->waiting;
-        self->waiting = entry->next;
+    covey_postbox_entry_t *entry;
+    while (self->answers.first)
+        s_free (self, s_pop (&self->answers));
+    while (self->flying.first)
+        s_free (self, s_pop (&self->flying));
+    while ((entry = covey_tree_first (&self->unsent)))
         s_free (self, entry);
-    }
     covey_postbox_init (self);
 }
 
+/*  It is not with the session (any more).                                    */
 static void
-s_push_back (covey_postbox_entry_t **first, covey_postbox_entry_t **last,
-             covey_postbox_entry_t *entry)
+s_wait (covey_postbox_t *self, covey_postbox_entry_t *entry)
 {
-    entry->next = NULL;
-    if (*first)
-        (*last)->next = entry;
+    if (entry->index)
+        covey_tree_insert (&self->unsent, entry);
     else
-        *first = entry;
-    *last = entry;
-}
-
-static void
-s_push_front (covey_postbox_t *self, covey_postbox_entry_t *entry)
-{
-    entry->next = self->waiting;
-    if (!self->waiting)
-        self->waiting_last = entry;
-    self->waiting = entry;
-    self->waiting_count++;
+        s_push (&self->answers, entry);
 }
 
 static void
@@ -90,8 +108,7 @@ s_put (covey_postbox_t *self, void *bytes, size_t size, size_t target_count,
     entry->bytes = bytes;
     if (index)
         covey_tree_insert (&self->facts, entry);
-    s_push_back (&self->waiting, &self->waiting_last, entry);
-    self->waiting_count++;
+    s_wait (self, entry);
 }
 
 covey_err_t
@@ -126,49 +143,51 @@ covey_postbox_put_packed (covey_postbox_t *self, const void *event, size_t size,
 void
 covey_postbox_drop_facts (covey_postbox_t *self)
 {
-    covey_postbox_entry_t *waiting = self->waiting;
-    self->waiting = self->waiting_last = NULL;
-    self->waiting_count = 0;
-    while (waiting) {
-        covey_postbox_entry_t *entry = waiting;
-        waiting = entry->next;
-        if (entry->index) {
-            s_free (self, entry);
-            continue;
-        }
-        s_push_back (&self->waiting, &self->waiting_last, entry);
-        self->waiting_count++;
-    }
+    covey_postbox_entry_t *entry;
+    while ((entry = covey_tree_first (&self->unsent)))
+        s_free (self, entry);
     /* Those without verdict are told, or dropped when that is a refusal. */
-    for (covey_postbox_entry_t *entry = self->flying; entry;
-         entry = entry->next)
+    for (entry = self->flying.first; entry; entry = entry->next)
         if (covey_link_is_in (&entry->by_index))
             covey_tree_remove (&self->facts, entry);
+    self->blocked_ms = 0;
+}
+
+/*  False: the session is full; its receipts make room.                       */
+static bool
+s_hand_over (covey_session_t *session, covey_postbox_entry_t *entry,
+             uint32_t wait_ms)
+{
+    return covey_session_publish (session, entry->bytes, entry->size,
+                                  COVEY_LEVEL_ACCEPTED, wait_ms,
+                                  &entry->ticket) == COVEY_OK;
 }
 
 void
 covey_postbox_pump (covey_postbox_t *self, covey_session_t *session,
                     int64_t now_ms)
 {
-    if (now_ms < self->hold_ms)
-        return;
-    while (self->waiting) {
-        covey_postbox_entry_t *entry = self->waiting;
-        covey_err_t code = covey_session_publish (
-            session, entry->bytes, entry->size, COVEY_LEVEL_ACCEPTED,
-            COVEY_POSTBOX_WAIT_MS, &entry->ticket);
-        if (code)
-            return; /* the session is full: its receipts make room */
-        self->waiting = entry->next;
-        self->waiting_count--;
-        s_push_back (&self->flying, &self->flying_last, entry);
+    while (self->answers.first && now_ms >= self->answers_hold_ms) {
+        if (!s_hand_over (session, self->answers.first, COVEY_POSTBOX_WAIT_MS))
+            return;
+        s_push (&self->flying, s_pop (&self->answers));
+    }
+    covey_postbox_entry_t *fact;
+    /* One that may well be refused must not keep answers waiting. */
+    uint32_t wait_ms = self->blocked_ms ? 0 : COVEY_POSTBOX_WAIT_MS;
+    while (now_ms >= self->facts_hold_ms && self->flying_facts < self->pace &&
+           (fact = covey_tree_first (&self->unsent)) &&
+           s_hand_over (session, fact, wait_ms)) {
+        covey_tree_remove (&self->unsent, fact);
+        s_push (&self->flying, fact);
+        self->flying_facts++;
     }
 }
 
 static covey_postbox_entry_t *
 s_take (covey_postbox_t *self, uint64_t ticket)
 {
-    covey_postbox_entry_t *before = NULL, *entry = self->flying;
+    covey_postbox_entry_t *before = NULL, *entry = self->flying.first;
     while (entry && entry->ticket != ticket) {
         before = entry;
         entry = entry->next;
@@ -178,9 +197,11 @@ s_take (covey_postbox_t *self, uint64_t ticket)
     if (before)
         before->next = entry->next;
     else
-        self->flying = entry->next;
-    if (self->flying_last == entry)
-        self->flying_last = before;
+        self->flying.first = entry->next;
+    if (self->flying.last == entry)
+        self->flying.last = before;
+    self->flying.count--;
+    self->flying_facts -= entry->index != 0;
     return entry;
 }
 
@@ -211,20 +232,49 @@ s_split (covey_postbox_t *self, const covey_postbox_entry_t *entry)
     return true;
 }
 
+/*  It was refused for want of room, or the session ended.                    */
+static void
+s_again (covey_postbox_t *self, covey_postbox_entry_t *entry, const char *text,
+         int64_t now_ms)
+{
+    if (!entry->index) {
+        self->answers_hold_ms = now_ms + COVEY_POSTBOX_RETRY_MS;
+        s_wait (self, entry);
+        return;
+    }
+    self->facts_hold_ms = now_ms + COVEY_POSTBOX_RETRY_MS;
+    self->pace = 1;
+    if (!self->blocked_ms)
+        self->blocked_ms = now_ms;
+    (void)covey_fail (&self->why, COVEY_EAGAIN, "%s", text ? text : "");
+    if (covey_link_is_in (&entry->by_index))
+        s_wait (self, entry);
+    else
+        s_free (self, entry); /* another one tells it                         */
+}
+
+static void
+s_go_on (covey_postbox_t *self)
+{
+    self->blocked_ms = 0;
+    if (self->pace < COVEY_POSTBOX_BACKLOG)
+        self->pace *= 2;
+}
+
 bool
 covey_postbox_verdict (covey_postbox_t *self, uint64_t ticket, covey_err_t code,
-                       int64_t now_ms)
+                       const char *text, int64_t now_ms)
 {
     covey_postbox_entry_t *entry = s_take (self, ticket);
     if (!entry)
         return false;
-    bool again = code == COVEY_EAGAIN || code == COVEY_CLOSED ||
-                 code == COVEY_TIMEOUT || code == COVEY_UNREACHABLE;
-    if (again) {
-        s_push_front (self, entry);
-        self->hold_ms = now_ms + COVEY_POSTBOX_RETRY_MS;
+    if (code == COVEY_EAGAIN || code == COVEY_CLOSED || code == COVEY_TIMEOUT ||
+        code == COVEY_UNREACHABLE) {
+        s_again (self, entry, text, now_ms);
         return false;
     }
+    if (entry->index)
+        s_go_on (self);
     bool split = code == COVEY_NOAGENT && entry->target_count > 1 &&
                  s_split (self, entry);
     /* That its only target is gone is no news: the registry will hear. */
@@ -237,28 +287,56 @@ covey_postbox_verdict (covey_postbox_t *self, uint64_t ticket, covey_err_t code,
 void
 covey_postbox_recall (covey_postbox_t *self)
 {
-    if (!self->flying)
-        return;
-    for (covey_postbox_entry_t *entry = self->flying; entry;
-         entry = entry->next)
-        self->waiting_count++;
-    self->flying_last->next = self->waiting;
-    if (!self->waiting)
-        self->waiting_last = self->flying_last;
-    self->waiting = self->flying;
-    self->flying = self->flying_last = NULL;
+    covey_postbox_line_t answers = self->answers;
+    covey_postbox_entry_t *entry;
+    self->answers = (covey_postbox_line_t){0};
+    while (self->flying.first) {
+        entry = s_pop (&self->flying);
+        if (!entry->index || covey_link_is_in (&entry->by_index))
+            s_wait (self, entry);
+        else
+            s_free (self, entry);
+    }
+    while (answers.first)
+        s_push (&self->answers, s_pop (&answers));
+    self->flying_facts = 0;
 }
 
 bool
 covey_postbox_has_backlog (const covey_postbox_t *self)
 {
-    return self->waiting_count >= COVEY_POSTBOX_BACKLOG;
+    return self->unsent.count >= COVEY_POSTBOX_BACKLOG;
+}
+
+bool
+covey_postbox_has_answers (const covey_postbox_t *self)
+{
+    return self->answers.count >= COVEY_POSTBOX_BACKLOG;
+}
+
+bool
+covey_postbox_is_stuck (const covey_postbox_t *self, int64_t now_ms)
+{
+    return self->blocked_ms && covey_postbox_has_backlog (self) &&
+           now_ms - self->blocked_ms >= COVEY_POSTBOX_STUCK_MS;
+}
+
+int64_t
+covey_postbox_next_ms (const covey_postbox_t *self)
+{
+    int64_t next_ms = INT64_MAX;
+    if (self->answers.first)
+        next_ms = self->answers_hold_ms;
+    if (self->unsent.count && self->flying_facts < self->pace &&
+        self->facts_hold_ms < next_ms)
+        next_ms = self->facts_hold_ms;
+    return next_ms;
 }
 
 bool
 covey_postbox_is_empty (const covey_postbox_t *self)
 {
-    return !self->waiting && !self->flying;
+    return !self->answers.first && !self->flying.first && !self->unsent.count;
 }
 
 uint64_t

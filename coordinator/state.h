@@ -31,6 +31,9 @@ void covey_state_apply (covey_state_t *self,
                         covey_effects_t *effects);
 
 int64_t covey_state_now_us (const covey_state_t *self);
+/*  Its holder should have renewed it by `now_us`.                            */
+bool covey_state_is_role_overdue (const covey_state_t *self, const char *role,
+                                  int64_t now_us);
 uint64_t covey_state_index (const covey_state_t *self);
 /*  Log time at which something falls due; INT64_MAX: never.                 */
 int64_t covey_state_next_us (const covey_state_t *self);

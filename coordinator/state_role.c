@@ -53,6 +53,14 @@ covey_state_renew_roles (covey_state_t *self)
     }
 }
 
+bool
+covey_state_is_role_overdue (const covey_state_t *self, const char *role,
+                             int64_t now_us)
+{
+    const covey_role_entry_t *entry = covey_roles_find (&self->roles, role);
+    return entry && entry->seats[0].ends_us <= now_us;
+}
+
 static void
 s_show (covey_state_t *self, const covey_role_entry_t *entry)
 {

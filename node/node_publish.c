@@ -234,11 +234,15 @@ s_check_room (publish_t *self)
     }
     if (self->journaled && !covey_outbox_has_room (hub->outbox, size)) {
         self->cause = &hub->counters.refused_outbox;
-        return covey_fail (&self->err, COVEY_EAGAIN,
-                           "the outbox is full: %zu events (%zu bytes) wait "
-                           "for a persister",
-                           covey_outbox_count (hub->outbox),
-                           covey_outbox_bytes (hub->outbox));
+        return covey_fail (
+            &self->err, COVEY_EAGAIN,
+            "%s: the outbox of node %s is full, %zu events (%zu "
+            "bytes) wait; %s",
+            hub->has_persister ? "the persister is behind" : "no persister",
+            hub->config.name, covey_outbox_count (hub->outbox),
+            covey_outbox_bytes (hub->outbox),
+            hub->has_persister ? "covey status shows what it lacks"
+                               : "start a node with --roles persister");
     }
     for (uint32_t i = 0; i < self->route_count; i++)
         if (self->routes[i].peer)

@@ -120,17 +120,17 @@ test_what_has_its_verdict_is_announced (void **state)
     s_init (&f);
     assert_int_equal (covey_postbox_announced (&f.box, 9), 9);
     s_put (&f, 3, "");
-    s_put (&f, 0, "a"); /* an answer */
+    s_put (&f, 0, "a"); /* an answer: it goes first */
     s_put (&f, 5, "");
     assert_int_equal (covey_postbox_announced (&f.box, 9), 2);
     covey_postbox_pump (&f.box, f.session, 0);
     assert_int_equal (covey_session_unsent (f.session), 3);
-    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_OK, 0));
+    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_OK, "", 0));
     assert_int_equal (covey_postbox_announced (&f.box, 9), 4);
-    assert_false (covey_postbox_verdict (&f.box, 3, COVEY_OK, 0));
+    assert_false (covey_postbox_verdict (&f.box, 3, COVEY_OK, "", 0));
     assert_int_equal (covey_postbox_announced (&f.box, 9), 9);
     assert_false (covey_postbox_is_empty (&f.box));
-    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_NOAGENT, 0));
+    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_NOAGENT, "", 0));
     assert_true (covey_postbox_is_empty (&f.box));
     s_deinit (&f);
 }
@@ -143,13 +143,13 @@ test_what_found_no_room_is_sent_again_after_a_while (void **state)
     s_init (&f);
     s_put (&f, 1, "");
     covey_postbox_pump (&f.box, f.session, 0);
-    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_EAGAIN, 1000));
+    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_EAGAIN, "", 1000));
     assert_int_equal (covey_postbox_announced (&f.box, 1), 0);
     covey_postbox_pump (&f.box, f.session, 1000 + COVEY_POSTBOX_RETRY_MS - 1);
     assert_int_equal (covey_session_unsent (f.session), 1);
     covey_postbox_pump (&f.box, f.session, 1000 + COVEY_POSTBOX_RETRY_MS);
     assert_int_equal (covey_session_unsent (f.session), 2);
-    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_OK, 2000));
+    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_OK, "", 2000));
     assert_int_equal (covey_postbox_announced (&f.box, 1), 1);
     s_deinit (&f);
 }
@@ -162,14 +162,14 @@ test_a_fact_for_several_goes_to_each_alone_when_one_is_missing (void **state)
     s_init (&f);
     s_put (&f, 1, "abc");
     covey_postbox_pump (&f.box, f.session, 0);
-    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_NOAGENT, 0));
+    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_NOAGENT, "", 0));
     covey_postbox_pump (&f.box, f.session, 0);
     assert_int_equal (covey_session_unsent (f.session), 4);
     assert_int_equal (covey_postbox_announced (&f.box, 1), 0);
     /* two get it, the third is gone: no news */
-    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_OK, 0));
-    assert_false (covey_postbox_verdict (&f.box, 3, COVEY_NOAGENT, 0));
-    assert_false (covey_postbox_verdict (&f.box, 4, COVEY_OK, 0));
+    assert_false (covey_postbox_verdict (&f.box, 2, COVEY_OK, "", 0));
+    assert_false (covey_postbox_verdict (&f.box, 3, COVEY_NOAGENT, "", 0));
+    assert_false (covey_postbox_verdict (&f.box, 4, COVEY_OK, "", 0));
     assert_true (covey_postbox_is_empty (&f.box));
     assert_int_equal (covey_postbox_announced (&f.box, 1), 1);
     s_deinit (&f);
@@ -183,10 +183,11 @@ test_what_is_refused_for_good_is_told_and_lost (void **state)
     s_init (&f);
     s_put (&f, 1, "");
     covey_postbox_pump (&f.box, f.session, 0);
-    assert_true (covey_postbox_verdict (&f.box, 1, COVEY_INVALID, 0));
+    assert_true (covey_postbox_verdict (&f.box, 1, COVEY_INVALID, "", 0));
     assert_int_equal (f.box.lost, 1);
     assert_int_equal (covey_postbox_announced (&f.box, 1), 1);
-    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_OK, 0)); /* twice */
+    assert_false (
+        covey_postbox_verdict (&f.box, 1, COVEY_OK, "", 0)); /* twice */
     s_deinit (&f);
 }
 
@@ -200,14 +201,14 @@ test_a_new_session_gets_all_that_the_old_one_had (void **state)
     for (uint64_t i = 1; i <= 5; i++)
         s_put (&f, i, "");
     covey_postbox_pump (&f.box, f.session, 0);
-    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_OK, 0));
+    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_OK, "", 0));
     covey_postbox_recall (&f.box);
     s_put (&f, 6, "");
     covey_postbox_pump (&f.box, g.session, 0);
     assert_int_equal (covey_session_unsent (g.session), 5);
     for (uint64_t ticket = 1; ticket <= 5; ticket++) {
         assert_int_equal (covey_postbox_announced (&f.box, 6), ticket);
-        assert_false (covey_postbox_verdict (&f.box, ticket, COVEY_OK, 0));
+        assert_false (covey_postbox_verdict (&f.box, ticket, COVEY_OK, "", 0));
     }
     assert_int_equal (covey_postbox_announced (&f.box, 6), 6);
     s_deinit (&g);
@@ -227,6 +228,65 @@ test_too_many_waiting_ones_are_a_backlog (void **state)
     assert_true (covey_postbox_has_backlog (&f.box));
     covey_postbox_pump (&f.box, f.session, 0);
     assert_false (covey_postbox_has_backlog (&f.box));
+    s_deinit (&f);
+}
+
+/*  As when nobody stores: facts find no room, answers do.                    */
+static void
+test_answers_pass_facts_that_are_refused (void **state)
+{
+    (void)state;
+    fixture_t f;
+    s_init (&f);
+    for (uint64_t i = 1; i <= 3; i++)
+        s_put (&f, i, "");
+    covey_postbox_pump (&f.box, f.session, 0);
+    for (uint64_t ticket = 1; ticket <= 3; ticket++)
+        assert_false (covey_postbox_verdict (&f.box, ticket, COVEY_EAGAIN,
+                                             "no persister", 1000));
+    s_put (&f, 0, "a");
+    covey_postbox_pump (&f.box, f.session, 1000);
+    assert_int_equal (covey_session_unsent (f.session), 4);
+    assert_false (covey_postbox_verdict (&f.box, 4, COVEY_OK, NULL, 1000));
+    assert_string_equal (f.box.why.text, "no persister");
+    /* one is tried, the first; then twice as many */
+    covey_postbox_pump (&f.box, f.session, 2000);
+    assert_int_equal (covey_session_unsent (f.session), 5);
+    assert_false (covey_postbox_verdict (&f.box, 5, COVEY_OK, NULL, 2000));
+    assert_int_equal (covey_postbox_announced (&f.box, 3), 1);
+    covey_postbox_pump (&f.box, f.session, 2000);
+    assert_int_equal (covey_session_unsent (f.session), 7);
+    assert_false (covey_postbox_verdict (&f.box, 6, COVEY_OK, NULL, 2000));
+    assert_int_equal (covey_postbox_announced (&f.box, 3), 2);
+    assert_false (covey_postbox_verdict (&f.box, 7, COVEY_OK, NULL, 2000));
+    assert_int_equal (covey_postbox_announced (&f.box, 3), 3);
+    s_deinit (&f);
+}
+
+static void
+test_a_backlog_that_nobody_takes_is_stuck (void **state)
+{
+    (void)state;
+    fixture_t f;
+    s_init (&f);
+    for (uint64_t i = 0; i <= COVEY_POSTBOX_BACKLOG; i++)
+        s_put (&f, i + 1, "");
+    assert_false (covey_postbox_is_stuck (&f.box, 100000)); /* nobody refused */
+    covey_postbox_pump (&f.box, f.session, 0);
+    assert_false (covey_postbox_verdict (&f.box, 1, COVEY_EAGAIN, "full", 500));
+    assert_false (covey_postbox_has_backlog (&f.box)); /* the others may go */
+    covey_postbox_recall (&f.box);
+    assert_false (covey_postbox_is_stuck (&f.box, 500));
+    int64_t then_ms = 500 + COVEY_POSTBOX_STUCK_MS;
+    assert_true (covey_postbox_is_stuck (&f.box, then_ms));
+    assert_int_equal (covey_postbox_next_ms (&f.box),
+                      500 + COVEY_POSTBOX_RETRY_MS);
+    covey_postbox_pump (&f.box, f.session, then_ms);
+    assert_int_equal (covey_postbox_next_ms (&f.box), INT64_MAX);
+    uint64_t ticket = COVEY_POSTBOX_BACKLOG + 1;
+    assert_false (
+        covey_postbox_verdict (&f.box, ticket, COVEY_OK, NULL, then_ms));
+    assert_false (covey_postbox_is_stuck (&f.box, then_ms));
     s_deinit (&f);
 }
 
@@ -256,6 +316,8 @@ main (void)
         cmocka_unit_test (test_what_is_refused_for_good_is_told_and_lost),
         cmocka_unit_test (test_a_new_session_gets_all_that_the_old_one_had),
         cmocka_unit_test (test_too_many_waiting_ones_are_a_backlog),
+        cmocka_unit_test (test_answers_pass_facts_that_are_refused),
+        cmocka_unit_test (test_a_backlog_that_nobody_takes_is_stuck),
         cmocka_unit_test (
             test_an_event_against_the_contract_is_refused_by_name),
     };
