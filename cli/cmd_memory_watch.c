@@ -87,7 +87,7 @@ s_put_json (covey_cli_t *cli, const covey_memory_change_t *change)
     covey_buf_t json;
     covey_buf_init (&json, COVEY_EVENT_MAX);
     covey_buf_printf (&json, "{\"change\":\"%s\"",
-                      covey_change_kind_name (change->kind));
+                      covey_change_kind_name ((int)change->kind));
     if (change->is_initial)
         covey_buf_puts (&json, ",\"initial\":true");
     if (change->info) {
@@ -127,7 +127,7 @@ s_put_line (covey_cli_t *cli, const covey_memory_change_t *change)
             covey_cli_note (cli, "changes were missed: everything again");
         return;
     }
-    printf ("%-8s %8llu  ", covey_change_kind_name (change->kind),
+    printf ("%-8s %8llu  ", covey_change_kind_name ((int)change->kind),
             (unsigned long long)info->revision);
     covey_cli_put_text (cli, info->key);
     fputs ("  ", stdout);
