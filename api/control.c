@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/str.h"
 #include "proto/json.h"
 
 #define PARAMS_MAX ((size_t)4 * COVEY_PAYLOAD_MAX)
@@ -17,12 +18,61 @@ s_finish (const covey_event_t *response, char **result_p, covey_errbuf_t *err)
                     : COVEY_OK;
 }
 
+static bool s_is_text (const ProtobufCMessage *message);
+
+/*  One value of a field.                                                    */
+static bool
+s_is_text_value (const ProtobufCFieldDescriptor *field, const void *value)
+{
+    const char *text;
+    const ProtobufCMessage *inner;
+    if (field->type == PROTOBUF_C_TYPE_STRING) {
+        memcpy (&text, value, sizeof text);
+        return !text || covey_str_is_utf8 (text, strlen (text));
+    }
+    if (field->type != PROTOBUF_C_TYPE_MESSAGE)
+        return true;
+    memcpy (&inner, value, sizeof inner);
+    return !inner || s_is_text (inner);
+}
+
+/*  Are all names and texts UTF-8? As JSON they would become other ones.     */
+static bool
+s_is_text (const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *descriptor = message->descriptor;
+    bool good = true;
+    for (unsigned i = 0; i < descriptor->n_fields && good; i++) {
+        const ProtobufCFieldDescriptor *field = &descriptor->fields[i];
+        const char *member = (const char *)message + field->offset;
+        if (field->type != PROTOBUF_C_TYPE_STRING &&
+            field->type != PROTOBUF_C_TYPE_MESSAGE)
+            continue;
+        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+            good = s_is_text_value (field, member);
+            continue;
+        }
+        size_t count;
+        const void *const *list;
+        memcpy (&count, (const char *)message + field->quantifier_offset,
+                sizeof count);
+        memcpy (&list, member, sizeof list);
+        for (size_t k = 0; k < count && good; k++)
+            good = s_is_text_value (field, &list[k]);
+    }
+    return good;
+}
+
 covey_err_t
 covey_i_control (covey_agent_t *self, const covey_call_t *call,
                  const ProtobufCMessage *params, int timeout_ms,
                  char **result_p)
 {
     covey_errbuf_t *err = covey_errbuf ();
+    if (!s_is_text (params))
+        return covey_fail (err, COVEY_INVALID,
+                           "params of %s: a name or text is not UTF-8",
+                           call->method);
     covey_buf_t json;
     covey_buf_init (&json, PARAMS_MAX);
     covey_err_t rc = covey_json_write (params, &json);
@@ -30,9 +80,8 @@ covey_i_control (covey_agent_t *self, const covey_call_t *call,
     covey_buf_deinit (&json);
     if (!text)
         return covey_fail (err, rc ? rc : COVEY_LIMIT,
-                           "params of %s do not fit in %zu bytes, or are not "
-                           "UTF-8",
-                           call->method, PARAMS_MAX);
+                           "params of %s do not fit in %zu bytes", call->method,
+                           PARAMS_MAX);
     covey_call_t full = *call;
     full.params = text;
     covey_event_t *response;

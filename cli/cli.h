@@ -37,6 +37,7 @@ enum {
     COVEY_CLI_HIDDEN = 16,  /* not in the overview                            */
     COVEY_CLI_READ = 32,    /* asks the coordinator: --consistency            */
     COVEY_CLI_PAGE = 64,    /* for a part of a list: --limit, --after         */
+    COVEY_CLI_BYTES = 128,  /* its second argument may be any bytes           */
     COVEY_CLI_LISTING =
         COVEY_CLI_NODE | COVEY_CLI_WATCH | COVEY_CLI_READ | COVEY_CLI_PAGE
 };

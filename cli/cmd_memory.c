@@ -196,7 +196,7 @@ const covey_cli_command_t covey_cmd_memory_put = {
         "code is 1 when --create or --revision do not hold, 5\nwhen the "
         "key's level does not allow it.",
     .options = s_put_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_BYTES,
     .args_min = 2,
     .args_max = 2,
     .run = s_run_put};

@@ -180,7 +180,7 @@ const covey_cli_command_t covey_cmd_send = {
         "of the agents that match all\nof them gets the message, the least "
         "loaded; another one, when that one fails.",
     .options = s_send_options,
-    .needs = COVEY_CLI_NODE,
+    .needs = COVEY_CLI_NODE | COVEY_CLI_BYTES,
     .args_min = 1,
     .args_max = 2,
     .run = s_run_send};

@@ -157,12 +157,15 @@ s_parse (covey_cli_t *self, int argc, char **argv, const words_t *words)
               : COVEY_EXIT_OK;
 }
 
-/*  Arguments that become members of JSON.                                   */
+/*  Names and JSON for the mesh; what stands behind "--" is not for it.       */
 static int
 s_check_texts (covey_cli_t *self)
 {
-    for (size_t i = 0; covey_cli_arg (self, i); i++) {
+    size_t count = covey_options_positional_before (self->options);
+    for (size_t i = 0; i < count; i++) {
         const char *arg = covey_cli_arg (self, i);
+        if (i == 1 && (self->command->needs & COVEY_CLI_BYTES))
+            continue;
         if (!covey_str_is_utf8 (arg, strlen (arg)))
             return covey_cli_fail (self, COVEY_EXIT_USAGE,
                                    "\"%.80s\": is not UTF-8 text; usage: "
@@ -189,7 +192,8 @@ s_check_arguments (covey_cli_t *self)
             covey_cli_arg (self, command->args_max),
             command->args_max ? " (quote what belongs together)" : "",
             command->name, *command->args ? " " : "", command->args);
-    return command->ask ? s_check_texts (self) : COVEY_EXIT_OK;
+    return command->needs & COVEY_CLI_NODE ? s_check_texts (self)
+                                           : COVEY_EXIT_OK;
 }
 
 /*  From here on SIGINT and SIGTERM are read, in every thread.               */

@@ -374,12 +374,27 @@ covey_hub_is_synced (const covey_hub_t *self, uint32_t round)
     return true;
 }
 
+/*  The agent subscribed again under the same handle while this one waited: the
+    later one answers for both.                                               */
+static bool
+s_is_repeated (const covey_hub_t *self, const covey_hub_waiter_t *waiter)
+{
+    for (size_t i = 1; i < self->waiters.count; i++) {
+        const covey_hub_waiter_t *later = covey_fifo_at (&self->waiters, i);
+        if (later->session == waiter->session &&
+            later->handle == waiter->handle)
+            return true;
+    }
+    return false;
+}
+
+/*  Of the first waiter.                                                     */
 static void
 s_answer (covey_hub_t *self, const covey_hub_waiter_t *waiter, bool in_time)
 {
     covey_host_t *host =
         covey_session_table_by_number (self->table, waiter->session);
-    if (!host)
+    if (!host || (!in_time && s_is_repeated (self, waiter)))
         return;
     Covey__Wire__Subscribed answer = COVEY__WIRE__SUBSCRIBED__INIT;
     answer.handle = waiter->handle;

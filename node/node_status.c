@@ -290,6 +290,7 @@ s_put_counters (const covey_hub_t *self, covey_buf_t *to)
         {"undelivered", own->undelivered},
         {"held", own->held},
         {"requestsServed", own->requests_served},
+        {"requestsForgotten", covey_requests_forgotten (self->requests)},
         {"sessionsOpened", own->sessions_opened},
         {"sessionsResumed", own->sessions_resumed},
         {"sessionsLost", own->sessions_lost},

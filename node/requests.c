@@ -22,6 +22,7 @@ struct requests_entry {
 struct covey_requests {
     covey_table_t table;
     requests_entry_t *first, *last;
+    uint64_t forgotten;
 };
 
 covey_requests_t *
@@ -104,8 +105,10 @@ covey_requests_add (covey_requests_t *self, const covey_peek_t *request,
         return;
     if (same) /* asked again after it failed                                 */
         s_drop (self, same);
-    if (self->table.count >= COVEY_REQUESTS_MAX)
+    if (self->table.count >= COVEY_REQUESTS_MAX) {
         s_drop (self, self->first);
+        self->forgotten++;
+    }
     requests_entry_t *entry = covey_mem_new (sizeof *entry + size);
     memcpy (entry->key, key, size);
     entry->key_size = size;
@@ -176,6 +179,12 @@ size_t
 covey_requests_count (const covey_requests_t *self)
 {
     return self->table.count;
+}
+
+uint64_t
+covey_requests_forgotten (const covey_requests_t *self)
+{
+    return self->forgotten;
 }
 
 void

@@ -42,6 +42,9 @@ bool covey_requests_answered (covey_requests_t *self, const char *source,
 void covey_requests_move (covey_requests_t *self, const covey_peek_t *request,
                           const char *target, const uint8_t session_id[16]);
 size_t covey_requests_count (const covey_requests_t *self);
+/*  Those that were dropped because there were too many: whoever asked is not
+    told when the agent that was asked is lost.                               */
+uint64_t covey_requests_forgotten (const covey_requests_t *self);
 
 /*  May the asker be told that this request failed? False: it was told already.
     From then on the request is only remembered for this.                     */

@@ -51,8 +51,6 @@ typedef enum {
     COVEY_FRAME_GOODBYE = 0x23,
     COVEY_FRAME_DATA = 0x24,
     COVEY_FRAME_DATA_ACK = 0x25,
-    COVEY_FRAME_SUB_SYNC =
-        0x26, /* not used: XPUB tells who subscribed to what */
     COVEY_FRAME_PEER_REFUSE = 0x27,
     COVEY_FRAME_SWIM = 0x28, /* header covey.swim.Message                     */
     COVEY_FRAME_PEER_CONTROL = 0x29, /* no header; one item: from coordinator to

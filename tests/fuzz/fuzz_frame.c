@@ -40,7 +40,6 @@ static const struct {
     {COVEY_FRAME_GOODBYE, &covey__wire__goodbye__descriptor},
     {COVEY_FRAME_DATA, &covey__wire__data__descriptor},
     {COVEY_FRAME_DATA_ACK, &covey__wire__data_ack__descriptor},
-    {COVEY_FRAME_SUB_SYNC, &covey__wire__sub_sync__descriptor},
     {COVEY_FRAME_PEER_REFUSE, &covey__wire__peer_refuse__descriptor},
     {COVEY_FRAME_SWIM, &covey__swim__message__descriptor},
     {COVEY_FRAME_BROADCAST, &covey__wire__broadcast_header__descriptor},

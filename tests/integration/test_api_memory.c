@@ -507,11 +507,24 @@ watchers_miss_nothing_while_writers_race (void **state)
     free (races);
 }
 
+static void
+names_are_text (void **state)
+{
+    (void)state;
+    expect_code (covey_memory_put (writers[0], "t1/\xff", COVEY_CONTENT_TEXT,
+                                   "x", 1, NULL, SUPPORT_WAIT_MS, NULL),
+                 INVALID);
+    char *json = NULL;
+    expect_code (covey_task_show (writers[0], "t\xc3", SUPPORT_WAIT_MS, &json),
+                 INVALID);
+}
+
 int
 main (void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (what_one_stores_another_reads),
+        cmocka_unit_test (names_are_text),
         cmocka_unit_test (lists_go_over_many_pages_and_histories_over_versions),
         cmocka_unit_test (counters_lose_nothing_between_agents),
         cmocka_unit_test (sharing_reaches_those_who_are_named),

@@ -56,6 +56,49 @@ refused 2 'missing' vote cast
 refused 2 'zsh|bash' help --completion zsh
 refused 2 '--json|maybe|true or false' status --json=maybe
 
+# Every command: an option that nobody knows, a bound, an argument that is no
+# text, one too many.
+while read -r name; do
+    # shellcheck disable=SC2086 # words
+    refused 2 '--no-such-option' $name --no-such-option
+done < <(covey help | sed -n 's/^  \([a-z]\+\( [a-z]\+\)*\)  .*/\1/p')
+for name in 'task list' tasks 'task schedule list' 'swarm list' swarms 'vote list' votes 'coordinate list' \
+    coordinations 'claim list' claims 'memory list' 'memory namespaces' roles; do
+    # shellcheck disable=SC2086 # words
+    {
+        refused 2 '--limit|0|1 to 1000' $name --limit 0
+        refused 2 '--after|empty' $name --after ''
+        refused 2 '--consistency|fresh|linearizable' $name --consistency fresh
+    }
+done
+bytes=$'a\xff'
+for name in 'task show' 'task cancel' 'task retry' 'task pause' 'task resume' 'task schedule show' 'task schedule pause' \
+    'task schedule resume' 'task schedule delete' 'swarm form' 'swarm show' 'swarm disband' 'vote show' 'vote withdraw' \
+    'coordinate' 'coordinate show' 'coordinate cancel' 'coordinate pause' 'coordinate resume' 'claim acquire' \
+    'claim release' 'claim check' 'claim list' 'claim show' 'claim renew' 'memory get' 'memory incr' 'memory delete' \
+    'memory share' 'memory list' 'memory history' 'memory watch' outcome 'coordinator add' 'coordinator remove' \
+    'coordinator transfer' drain limits; do
+    # shellcheck disable=SC2086 # words
+    refused 2 'UTF-8' $name "$bytes"
+done
+refused 2 'UTF-8' memory put "$bytes" 1
+refused 2 'UTF-8' send "$bytes" hello
+refused 2 '--as|UTF-8' memory put k 1 --as "$bytes"
+refused 2 '--id|UTF-8' task submit --type t --id "$bytes"
+for name in status nodes agents tasks swarms votes coordinations roles 'coordinator list' 'memory namespaces'; do
+    # shellcheck disable=SC2086 # words
+    refused 2 'one argument too many' $name extra
+done
+refused 2 '--consistency|--wait' task show t --wait --consistency stale
+refused 2 '--consistency|setting' limits tasks=5 --consistency stale
+refused 2 '--consistency|--announce' memory get k --announce --consistency stale
+refused 2 '--id|PATH' claim release a --id c
+refused 2 '--create|--revision' memory put k 1 --create --revision 2
+refused 2 '--ttl' memory put k 1 --ttl 0
+refused 2 '--min|--max' coordinate x --min 3 --max 2
+refused 2 '--every|--cron' task schedule add s --type t
+refused 2 'NAME=NUMBER' limits tasks
+
 # Values
 refused 2 '--type|task:complete|task:completed' events --type task:complete
 refused 2 '--type|nonsense' subscribe --type nonsense

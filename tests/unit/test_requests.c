@@ -139,6 +139,7 @@ oldest_makes_room_at_the_bound (void **state)
         s_ask (requests, "ann", id, 100);
     }
     assert_int_equal (covey_requests_count (requests), COVEY_REQUESTS_MAX);
+    assert_int_equal (covey_requests_forgotten (requests), 1);
     s_answer (requests, "ann", "0");
     assert_int_equal (covey_requests_count (requests), COVEY_REQUESTS_MAX);
     s_answer (requests, "ann", "1");
