@@ -263,6 +263,8 @@ void covey_replog_end_questions (covey_replog_t *self, const char *text);
 void covey_replog_fsm_init (covey_replog_t *self);
 int covey_replog_put_saved (covey_replog_t *self, uint64_t index, uint64_t term,
                             unsigned trailing);
+/*  What was saved or loaded is as large as the state: its memory goes back.  */
+void covey_replog_drop_saved (covey_replog_t *self);
 /*  libraft wants this member to get the snapshot.                            */
 void covey_replog_offer (covey_replog_t *self, uint64_t member_id);
 void covey_replog_resend_pieces (covey_replog_t *self);

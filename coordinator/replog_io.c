@@ -660,7 +660,7 @@ covey_replog_io_start (covey_replog_t *self)
     raft_set_max_catch_up_rounds (raft, NO_LIMIT);
     raft_set_pre_vote (raft, true);
     int rc = raft_start (raft);
-    covey_buf_clear (&self->saved);
+    covey_replog_drop_saved (self);
     if (rc)
         covey_replog_break (self, COVEY_CORRUPT,
                             self->load_err.text[0] ? self->load_err.text

@@ -106,6 +106,13 @@ covey_replog_fsm_init (covey_replog_t *self)
 /* ---- taken ------------------------------------------------------------------
  */
 
+void
+covey_replog_drop_saved (covey_replog_t *self)
+{
+    covey_buf_deinit (&self->saved);
+    covey_buf_init (&self->saved, SIZE_MAX);
+}
+
 /*  G10: 0.15 stores the members of now, also when they are not committed; who
     starts from that snapshot cannot roll them back.                          */
 int
@@ -138,7 +145,7 @@ covey_replog_put_saved (covey_replog_t *self, uint64_t index, uint64_t term,
     self->applied_bytes = 0;
     self->stats.snapshots++;
     covey_replog_forget_lists (self, index);
-    covey_buf_clear (&self->saved);
+    covey_replog_drop_saved (self);
     return 0;
 }
 
