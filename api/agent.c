@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/ballot_key.h"
 #include "base/clock.h"
+#include "base/mem.h"
 #include "base/str.h"
 
 #define GRACE_MS 5000
@@ -164,6 +166,9 @@ covey_agent_destroy (covey_agent_t **self_p)
     free (self->type);
     free (self->name);
     free (self->parent);
+    if (self->ballot_key)
+        covey_ballot_key_wipe (self->ballot_key);
+    free (self->ballot_key);
     if (self->kick_fd >= 0)
         close (self->kick_fd);
     if (self->ready_fd >= 0)
@@ -295,6 +300,26 @@ covey_agent_set_client (covey_agent_t *self, bool is_client)
     if (rc == COVEY_OK)
         self->is_client = is_client;
     return rc;
+}
+
+covey_err_t
+covey_agent_set_ballot_key (covey_agent_t *self, const char *path)
+{
+    assert (self);
+    covey_ballot_key_t key;
+    covey_err_t rc = s_check_fresh (self, "ballot key");
+    if (rc == COVEY_OK && (!path || !*path))
+        rc = covey_fail (covey_errbuf (), COVEY_INVALID,
+                         "the ballot key has no file name");
+    if (rc == COVEY_OK)
+        rc = covey_ballot_key_open (path, &key, covey_errbuf ());
+    if (rc != COVEY_OK)
+        return rc;
+    if (!self->ballot_key)
+        self->ballot_key = covey_mem_new (sizeof key);
+    *self->ballot_key = key;
+    covey_ballot_key_wipe (&key);
+    return COVEY_OK;
 }
 
 const char *

@@ -30,6 +30,7 @@
 #include "base/id.h"
 #include "proto/event.h"
 #include "proto/session.h"
+#include "swarm/seal.h"
 
 #define COVEY_AGENT_RECV_MAX 1024     /* events waiting for recv             */
 #define COVEY_AGENT_PENDING_MAX 65536 /* requests without answer */
@@ -151,6 +152,7 @@ struct covey_agent {
     int task_slots;
     int grace_ms;
     bool is_client;
+    covey_ballot_key_t *ballot_key; /* NULL: its ballots are not signed       */
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* to those who wait: look again                  */

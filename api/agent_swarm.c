@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "api/agent_i.h"
+#include "api/ballot_key.h"
 #include "api/control.h"
 
 static const int s_ends[] = {COVEY_EVENT_SWARM_CONSENSUS_REACHED};
@@ -80,6 +82,31 @@ covey_vote_propose (covey_agent_t *self, const char *proposal_json,
                                  proposal_json, timeout_ms, result_p);
 }
 
+static covey_err_t
+s_cast (covey_agent_t *self, Covey__Control__Ballot *ballot, const char *vote,
+        int timeout_ms)
+{
+    covey_seal_t seal;
+    covey_sealed_t sealed = {.agent_id = self->id,
+                             .vote = vote,
+                             .options = (const char *const *)ballot->options,
+                             .option_count = ballot->n_options,
+                             .reason = ballot->reason};
+    if (self->ballot_key) {
+        covey_err_t rc =
+            covey_i_vote_seal (self, self->ballot_key, ballot->consensus_id,
+                               &sealed, timeout_ms, &seal);
+        if (rc != COVEY_OK)
+            return rc;
+        ballot->has_signature = ballot->has_public_key = true;
+        ballot->signature =
+            (ProtobufCBinaryData){sizeof seal.signature, seal.signature};
+        ballot->public_key =
+            (ProtobufCBinaryData){sizeof seal.public_key, seal.public_key};
+    }
+    return s_control (self, "swarm.vote", &ballot->base, timeout_ms, NULL);
+}
+
 covey_err_t
 covey_vote_cast (covey_agent_t *self, const char *consensus_id,
                  const char *vote, const char *reason, int timeout_ms)
@@ -98,7 +125,7 @@ covey_vote_cast (covey_agent_t *self, const char *consensus_id,
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "vote \"%.80s\" must be approve, reject or abstain",
                            vote ? vote : "");
-    return s_control (self, "swarm.vote", &ballot.base, timeout_ms, NULL);
+    return s_cast (self, &ballot, vote, timeout_ms);
 }
 
 covey_err_t
@@ -119,7 +146,7 @@ covey_vote_choose (covey_agent_t *self, const char *consensus_id,
         if (!options[i])
             return covey_fail (covey_errbuf (), COVEY_INVALID,
                                "option %zu of %zu is NULL", i + 1, count);
-    return s_control (self, "swarm.vote", &ballot.base, timeout_ms, NULL);
+    return s_cast (self, &ballot, "approve", timeout_ms);
 }
 
 covey_err_t

@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "api/ballot_key.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
+#include "proto/json_scan.h"
 #include "swarm/rule.h"
 
 #define CALL_TIMEOUT_MS 5000
@@ -216,6 +218,14 @@ static const covey_opt_t s_cast_options[] = {
                     "are a ranking, the best "
                     "first"),
     COVEY_ASK_REASON,
+    {.flag = "key",
+     .env = "COVEY_BALLOT_KEY",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = COVEY_TEXT_MAX,
+     .value = "FILE",
+     .doc = "sign with the key in this file, which is made when it is not "
+            "there"},
     {0}};
 
 static const covey_ask_t s_cast = {.method = "swarm.vote",
@@ -247,6 +257,53 @@ s_check_vote (covey_cli_t *cli, const char *vote)
                            vote);
 }
 
+static void
+s_set_base64 (json_t *params, const char *key, const uint8_t *data, size_t size)
+{
+    covey_buf_t text;
+    covey_buf_init (&text, COVEY_TEXT_MAX);
+    covey_base64_write (data, size, &text);
+    json_object_set_new (params, key,
+                         json_stringn ((const char *)text.data, text.size));
+    covey_buf_deinit (&text);
+}
+
+/*  The ballot as the command line has it, with its signature.               */
+static int
+s_cast_signed (covey_cli_t *cli)
+{
+    covey_errbuf_t err;
+    covey_ballot_key_t key;
+    covey_seal_t seal;
+    const char *options[COVEY_OPTIONS_MAX];
+    const char *vote = covey_cli_arg (cli, 1);
+    covey_sealed_t sealed = {.agent_id = covey_cli_text (cli, "as"),
+                             .vote = vote ? vote : "approve",
+                             .options = options,
+                             .reason = covey_cli_text (cli, "reason")};
+    size_t count = covey_options_count (cli->options, "option");
+    for (;
+         sealed.option_count < count && sealed.option_count < COVEY_OPTIONS_MAX;
+         sealed.option_count++)
+        options[sealed.option_count] =
+            covey_options_item (cli->options, "option", sealed.option_count);
+    if (covey_ballot_key_open (covey_cli_text (cli, "key"), &key, &err))
+        return covey_cli_fail (cli, COVEY_EXIT_FAILED, "--key: %s", err.text);
+    int exit_code = covey_cli_connect (cli);
+    covey_err_t rc = COVEY_OK;
+    if (!exit_code)
+        rc = covey_i_vote_seal (cli->agent, &key, covey_cli_arg (cli, 0),
+                                &sealed, covey_cli_timeout (cli), &seal);
+    covey_ballot_key_wipe (&key);
+    if (exit_code || rc)
+        return exit_code ? exit_code
+                         : covey_cli_fail_rc (cli, rc, covey_cli_arg (cli, 0));
+    json_t *params = covey_ask_params (cli);
+    s_set_base64 (params, "signature", seal.signature, sizeof seal.signature);
+    s_set_base64 (params, "publicKey", seal.public_key, sizeof seal.public_key);
+    return covey_ask_with (cli, params);
+}
+
 static int
 s_run_cast (covey_cli_t *cli)
 {
@@ -259,7 +316,8 @@ s_run_cast (covey_cli_t *cli)
                                "--as: \"%.130s\": must be the id of the agent "
                                "that votes",
                                as ? as : "");
-    return covey_ask_run (cli);
+    return covey_cli_text (cli, "key") ? s_cast_signed (cli)
+                                       : covey_ask_run (cli);
 }
 
 const covey_cli_command_t covey_cmd_vote_cast = {

@@ -46,6 +46,14 @@ covey_check_ballot (const ProtobufCMessage *params, covey_errbuf_t *err)
         return covey_fail (err, COVEY_LIMIT,
                            "options has %zu entries, at most %d are allowed",
                            p->n_options, COVEY_OPTIONS_MAX);
+    if (p->has_signature != p->has_public_key ||
+        (p->has_signature && (p->signature.len != COVEY_SIGNATURE_SIZE ||
+                              p->public_key.len != COVEY_PUBLIC_KEY_SIZE)))
+        return covey_fail (
+            err, COVEY_INVALID,
+            "a signed ballot has a signature of %d bytes and the "
+            "publicKey of %d bytes that verifies it",
+            COVEY_SIGNATURE_SIZE, COVEY_PUBLIC_KEY_SIZE);
     covey_check_names (&c, "options", p->options, p->n_options);
     covey_check_text (&c, "proposalHash", p->proposal_hash, COVEY_NAME_MAX);
     covey_check_agent (&c, "agentId", p->agent_id);

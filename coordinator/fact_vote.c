@@ -9,6 +9,7 @@
 #include "coordinator/view.h"
 #include "proto/event.h"
 #include "proto/json.h"
+#include "proto/json_scan.h"
 
 /*  Reasons of all ballots that travel with a decision; those beyond are in the
     ballots' own events.                                                      */
@@ -102,6 +103,20 @@ covey_fact_proposed (covey_state_t *state, const covey_proposal_t *vote,
 /* ---- ballots ----------------------------------------------------------------
  */
 
+static void
+s_put_bytes (covey_event_t *event, const char *field, bool has,
+             const ProtobufCBinaryData *bytes)
+{
+    covey_buf_t json;
+    if (!has)
+        return;
+    covey_buf_init (&json, COVEY_TEXT_MAX);
+    covey_buf_putc (&json, '"');
+    covey_base64_write (bytes->data, bytes->len, &json);
+    covey_buf_putc (&json, '"');
+    s_put_json (event, field, &json);
+}
+
 void
 covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
                  const Covey__Control__Ballot *ballot, const char *voter,
@@ -127,15 +142,30 @@ covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
     covey_fact_put_bool (event, "accepted", refusal == NULL);
     covey_fact_put_str (event, "refusal", refusal);
     covey_fact_put_int (event, "castAt", state->now_us);
-    if (!refusal)
-        covey_fact_put_int (event, "number",
-                            (int64_t)covey_proposal_ballot_count (vote));
+    s_put_bytes (event, "signature", ballot->has_signature, &ballot->signature);
+    s_put_bytes (event, "publicKey", ballot->has_public_key,
+                 &ballot->public_key);
+    if (!refusal) {
+        size_t count = covey_proposal_ballot_count (vote);
+        covey_fact_put_int (event, "number", (int64_t)count);
+        covey_fact_put_int (event, "serial",
+                            covey_proposal_ballot (vote, count - 1)->serial);
+    }
     if (strcmp (caller, voter) != 0)
         covey_fact_put_metadata (event, "castBy", caller);
 }
 
 /* ---- the decision -----------------------------------------------------------
  */
+
+static void
+s_put_base64 (covey_buf_t *json, const char *key, const uint8_t *data,
+              size_t size)
+{
+    covey_buf_printf (json, ",\"%s\":\"", key);
+    covey_base64_write (data, size, json);
+    covey_buf_putc (json, '"');
+}
 
 static void
 s_ballot_json (const covey_proposal_t *vote, size_t index, bool with_reason,
@@ -148,10 +178,16 @@ s_ballot_json (const covey_proposal_t *vote, size_t index, bool with_reason,
     covey_weight_text (voter->weight, weight);
     covey_buf_printf (json,
                       "{\"agentId\":\"%s\",\"vote\":\"%s\",\"weight\":%s,"
-                      "\"number\":%zu",
+                      "\"number\":%zu,\"serial\":%u",
                       voter->agent_id,
                       covey_vote_name ((covey_vote_t)ballot->stance.vote),
-                      weight, index + 1);
+                      weight, index + 1, ballot->serial);
+    if (ballot->seal) {
+        s_put_base64 (json, "signature", ballot->seal->signature,
+                      sizeof ballot->seal->signature);
+        s_put_base64 (json, "publicKey", ballot->seal->public_key,
+                      sizeof ballot->seal->public_key);
+    }
     for (uint8_t i = 0; i < ballot->stance.ranked; i++) {
         const char *option = args->rule.options[ballot->stance.options[i]];
         covey_buf_puts (json, i ? "," : ",\"options\":[");
@@ -228,6 +264,8 @@ covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote)
     covey_fact_put_int (event, "voters", covey_count_voters (count));
     covey_fact_put_int (event, "cast", covey_count_cast (count));
     covey_fact_put_int (event, "decidedAt", covey_proposal_decided_us (vote));
+    covey_fact_put_int (event, "unsignedBallots",
+                        covey_proposal_unsigned (vote));
     s_put_decision (event, vote);
     s_put_votes (event, vote);
 }

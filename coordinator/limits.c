@@ -30,6 +30,8 @@ covey_state_limits_init (covey_state_limits_t *self)
         .coordination_bytes_max = 256u << 20,
         .coordinations_ended_max = 1000,
         .coordination_ended_bytes_max = 64u << 20,
+        .unsigned_ballots = 1,
+        .ballot_keys_max = 100000,
     };
 }
 

@@ -35,6 +35,8 @@ typedef struct {
     size_t coordination_bytes_max;
     size_t coordinations_ended_max; /* that are kept                          */
     size_t coordination_ended_bytes_max;
+    size_t unsigned_ballots; /* 1: are taken, 0: are refused                  */
+    size_t ballot_keys_max;
 } covey_state_limits_t;
 
 void covey_state_limits_init (covey_state_limits_t *self);
@@ -72,7 +74,9 @@ void covey_state_limits_init (covey_state_limits_t *self);
        COVEY_LIMIT_BYTES_MAX)                                                  \
     X (ended_coordinations, coordinations_ended_max, size_t, 1, 0, 1000000)    \
     X (ended_coordination_bytes, coordination_ended_bytes_max, size_t, 1, 0,   \
-       COVEY_LIMIT_BYTES_MAX)
+       COVEY_LIMIT_BYTES_MAX)                                                  \
+    X (unsigned_ballots, unsigned_ballots, size_t, 1, 0, 1)                    \
+    X (ballot_keys, ballot_keys_max, size_t, 1, 0, 1000000)
 
 /*  The end of a refusal, with the JSON name of the limit and its value as
     unsigned long long.                                                       */

@@ -29,6 +29,8 @@ static const struct {
      covey_state_load_swarm},
     {COVEY__SNAPSHOT__RECORD__KIND_VOTE, covey_state_save_votes,
      covey_state_load_vote},
+    {COVEY__SNAPSHOT__RECORD__KIND_BALLOT_KEY, covey_state_save_ballot_keys,
+     covey_state_load_ballot_key},
     {COVEY__SNAPSHOT__RECORD__KIND_MEMORY, covey_state_save_memory,
      covey_state_load_memory},
     {COVEY__SNAPSHOT__RECORD__KIND_CLAIM, covey_state_save_claims,

@@ -64,6 +64,8 @@ covey_load_fn covey_state_load_limits, covey_state_load_client,
     covey_state_load_role, covey_state_load_coordination;
 covey_save_fn covey_state_save_shares, covey_state_save_schedules;
 covey_load_fn covey_state_load_share, covey_state_load_schedule;
+covey_save_fn covey_state_save_ballot_keys;
+covey_load_fn covey_state_load_ballot_key;
 
 /*  An instant that can be added to without overflow.                        */
 bool covey_save_is_time (int64_t time_us);

@@ -46,6 +46,14 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
         lists->ballots[i].has_options = ballot->stance.ranked > 0;
         lists->ballots[i].options = (ProtobufCBinaryData){
             ballot->stance.ranked, (uint8_t *)ballot->stance.options};
+        if (ballot->seal) {
+            lists->ballots[i].has_public_key = true;
+            lists->ballots[i].public_key = (ProtobufCBinaryData){
+                COVEY_PUBLIC_KEY_SIZE, ballot->seal->public_key};
+            lists->ballots[i].has_signature = true;
+            lists->ballots[i].signature = (ProtobufCBinaryData){
+                COVEY_SIGNATURE_SIZE, ballot->seal->signature};
+        }
         lists->ballots[i].at = ballot->at_us;
         lists->ballots[i].reason = ballot->reason;
         lists->ballots[i].cast_by = ballot->cast_by;
@@ -150,6 +158,22 @@ s_voters (const Covey__Snapshot__Vote *from, covey_voter_t *voters)
     return true;
 }
 
+/*  The signature was checked when the ballot was cast.                      */
+static bool
+s_seal (const Covey__Snapshot__Ballot *from, covey_seal_t *seal,
+        covey_ballot_args_t *args)
+{
+    if (!from->has_signature && !from->has_public_key)
+        return true;
+    if (from->signature.len != COVEY_SIGNATURE_SIZE ||
+        from->public_key.len != COVEY_PUBLIC_KEY_SIZE)
+        return false;
+    memcpy (seal->signature, from->signature.data, sizeof seal->signature);
+    memcpy (seal->public_key, from->public_key.data, sizeof seal->public_key);
+    args->seal = seal;
+    return true;
+}
+
 /*  Every ballot once more, at its time.                                     */
 static bool
 s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
@@ -170,6 +194,9 @@ s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
         if (args.stance.ranked)
             memcpy (args.stance.options, ballot->options.data,
                     args.stance.ranked);
+        covey_seal_t seal;
+        if (!s_seal (ballot, &seal, &args))
+            return false;
         if (covey_proposal_cast (proposal, &args, ballot->at, NULL))
             return false;
     }

@@ -26,6 +26,7 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_state_init_tasks (self);
     covey_state_init_schedules (self);
     covey_state_init_swarms (self);
+    covey_state_init_ballot_keys (self);
     covey_memory_init (&self->memory);
     covey_state_init_coordinations (self);
     return self;
@@ -43,6 +44,7 @@ covey_state_destroy (covey_state_t **self_p)
     covey_state_deinit_schedules (self);
     covey_state_deinit_tasks (self);
     covey_state_deinit_swarms (self);
+    covey_state_deinit_ballot_keys (self);
     covey_memory_deinit (&self->memory);
     covey_claims_deinit (&self->claims);
     covey_roles_deinit (&self->roles);

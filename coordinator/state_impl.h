@@ -46,6 +46,13 @@ typedef struct {
     covey_team_t *team;
 } covey_coordination_entry_t;
 
+/*  The key by which an agent signs its ballots: that of its first one.      */
+typedef struct {
+    covey_link_t by_agent;
+    char agent_id[COVEY_AGENT_ID_MAX + 1];
+    uint8_t public_key[COVEY_PUBLIC_KEY_SIZE];
+} covey_key_entry_t;
+
 struct covey_state {
     covey_state_limits_t limits;
     uint64_t index;
@@ -83,6 +90,7 @@ struct covey_state {
     covey_tree_t votes_open;
     covey_tree_t votes_decided;
     uint64_t vote_seq;
+    covey_tree_t ballot_keys; /* by agent id                                  */
     covey_claims_t claims;
     covey_roles_t roles;
 
@@ -339,6 +347,18 @@ void covey_state_vote_due (covey_state_t *self, covey_timer_t *timer);
 covey_err_t covey_state_on_memory (covey_state_t *self,
                                    const Covey__Control__Command *command);
 void covey_state_memory_due (covey_state_t *self, covey_timer_t *timer);
+
+void covey_state_init_ballot_keys (covey_state_t *self);
+void covey_state_deinit_ballot_keys (covey_state_t *self);
+const covey_key_entry_t *covey_state_find_ballot_key (const covey_state_t *self,
+                                                      const char *agent_id);
+void covey_state_add_ballot_key (covey_state_t *self, const char *agent_id,
+                                 const uint8_t *public_key);
+/*  What the mesh asks of a ballot's signature, `args` being otherwise what may
+    be cast. DENIED, LIMIT.                                                   */
+covey_err_t covey_state_check_seal (covey_state_t *self,
+                                    const covey_proposal_t *vote,
+                                    const covey_ballot_args_t *args);
 
 void covey_state_init_swarms (covey_state_t *self);
 void covey_state_deinit_swarms (covey_state_t *self);

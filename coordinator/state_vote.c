@@ -239,6 +239,23 @@ s_stance (covey_state_t *self, const Covey__Control__Ballot *ballot,
     return COVEY_OK;
 }
 
+/*  What is wrong with the ballot itself is said before its signature is.    */
+static covey_err_t
+s_cast (covey_state_t *self, covey_proposal_t *vote,
+        const covey_ballot_args_t *args)
+{
+    covey_err_t code =
+        covey_proposal_check (vote, args, self->now_us, self->err);
+    if (!code)
+        code = covey_state_check_seal (self, vote, args);
+    if (code)
+        return code;
+    if (args->seal && !covey_state_find_ballot_key (self, args->agent_id))
+        covey_state_add_ballot_key (self, args->agent_id,
+                                    args->seal->public_key);
+    return covey_proposal_cast (vote, args, self->now_us, self->err);
+}
+
 covey_err_t
 covey_state_on_ballot (covey_state_t *self,
                        const Covey__Control__Ballot *ballot)
@@ -257,14 +274,20 @@ covey_state_on_ballot (covey_state_t *self,
         .version =
             ballot->has_electorate_version ? ballot->electorate_version : 0,
     };
+    covey_seal_t seal;
     code = covey_state_may_speak_for (self, voter);
     if (!code)
         code = s_stance (self, ballot,
                          &covey_proposal_args (entry->proposal)->rule,
                          &args.stance);
+    if (!code && ballot->has_signature) {
+        memcpy (seal.public_key, ballot->public_key.data,
+                sizeof seal.public_key);
+        memcpy (seal.signature, ballot->signature.data, sizeof seal.signature);
+        args.seal = &seal;
+    }
     if (!code)
-        code = covey_proposal_cast (entry->proposal, &args, self->now_us,
-                                    self->err);
+        code = s_cast (self, entry->proposal, &args);
     covey_fact_cast (self, entry->proposal, ballot, voter,
                      code ? self->err->text : NULL);
     if (!code && covey_proposal_step (entry->proposal, self->now_us))

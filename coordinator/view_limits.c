@@ -29,6 +29,7 @@ s_use (const covey_state_t *state, Covey__Control__MeshLimits *to)
     USED (coordination_bytes, state->coordination_bytes);
     USED (ended_coordinations, state->coordinations_ended.count);
     USED (ended_coordination_bytes, state->coordination_ended_bytes);
+    USED (ballot_keys, state->ballot_keys.count);
 #undef USED
 }
 

@@ -52,6 +52,8 @@ s_fill_vote (const covey_proposal_t *vote, Covey__Control__VoteView *view)
     view->electorate_version = args->swarm_version;
     view->leader = (char *)covey_shown_leader (vote);
     view->proposal_hash = (char *)covey_proposal_hash (vote);
+    view->has_unsigned_ballots = true;
+    view->unsigned_ballots = covey_proposal_unsigned (vote);
     if (decided && decision->winner >= 0)
         view->option = (char *)args->rule.options[decision->winner];
 }
@@ -109,6 +111,15 @@ s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
         item->weight = covey_weight_to (args->voters[ballot->voter].weight);
         item->has_number = true;
         item->number = (uint32_t)i + 1;
+        item->has_serial = true;
+        item->serial = ballot->serial;
+        item->has_signature = item->has_public_key = ballot->seal != NULL;
+        if (ballot->seal) {
+            item->signature = (ProtobufCBinaryData){COVEY_SIGNATURE_SIZE,
+                                                    ballot->seal->signature};
+            item->public_key = (ProtobufCBinaryData){COVEY_PUBLIC_KEY_SIZE,
+                                                     ballot->seal->public_key};
+        }
         item->options = counted->options;
         for (uint8_t o = 0; o < ballot->stance.ranked; o++)
             item->options[item->n_options++] =

@@ -480,6 +480,14 @@ COVEY_EXPORT covey_err_t covey_agent_set_grace (covey_agent_t *self,
 COVEY_EXPORT covey_err_t covey_agent_set_client (covey_agent_t *self,
                                                  bool is_client);
 
+/*  The file with the key by which this agent signs its ballots; it is made,
+    readable for its owner alone, when it is not there. Before it attaches. The
+    mesh knows the agent by the key of its first signed ballot and takes no
+    other from then on: keep the file. IO: it cannot be read or made; DENIED:
+   others may use it; CORRUPT: it holds no key. */
+COVEY_EXPORT covey_err_t covey_agent_set_ballot_key (covey_agent_t *self,
+                                                     const char *path);
+
 COVEY_EXPORT const char *covey_agent_id (const covey_agent_t *self);
 COVEY_EXPORT const char *covey_agent_type (const covey_agent_t *self);
 COVEY_EXPORT const char *covey_agent_name (const covey_agent_t *self);
@@ -1138,7 +1146,10 @@ COVEY_EXPORT covey_err_t covey_swarm_disband (covey_agent_t *self,
 COVEY_EXPORT covey_err_t covey_vote_propose (covey_agent_t *self,
                                              const char *proposal_json,
                                              int timeout_ms, char **result_p);
-/*  `vote` is "approve", "reject" or "abstain"; `reason` may be NULL.        */
+/*  `vote` is "approve", "reject" or "abstain"; `reason` may be NULL. The ballot
+    is signed when the agent has a ballot key. From any thread, not from a
+   handler. DENIED, STATE, INVALID, LIMIT: it does not count, the line says why.
+ */
 COVEY_EXPORT covey_err_t covey_vote_cast (covey_agent_t *self,
                                           const char *consensus_id,
                                           const char *vote, const char *reason,

@@ -97,6 +97,7 @@ covey_proposal_destroy (covey_proposal_t **self_p)
     for (size_t i = 0; i < self->ballot_count; i++) {
         free (self->ballots[i].reason);
         free (self->ballots[i].cast_by);
+        free (self->ballots[i].seal);
     }
     for (uint32_t i = 0; i < self->args.rule.option_count; i++)
         free (self->options[i]);
@@ -137,9 +138,10 @@ covey_proposal_voter (const covey_proposal_t *self, const char *agent_id)
     return -1;
 }
 
-static covey_err_t
-s_refusal (const covey_proposal_t *self, const covey_ballot_args_t *ballot,
-           int64_t now_us, covey_errbuf_t *err)
+covey_err_t
+covey_proposal_check (const covey_proposal_t *self,
+                      const covey_ballot_args_t *ballot, int64_t now_us,
+                      covey_errbuf_t *err)
 {
     const char *id = self->args.id;
     if (covey_proposal_is_decided (self))
@@ -185,7 +187,7 @@ covey_err_t
 covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
                      int64_t now_us, covey_errbuf_t *err)
 {
-    covey_err_t code = s_refusal (self, ballot, now_us, err);
+    covey_err_t code = covey_proposal_check (self, ballot, now_us, err);
     if (code)
         return code;
     size_t voter = (size_t)covey_proposal_voter (self, ballot->agent_id);
@@ -197,7 +199,7 @@ covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
     self->stances[voter] = ballot->stance;
     s_count (self);
     self->last[voter] = self->ballot_count;
-    self->cast[voter]++;
+    uint32_t serial = ++self->cast[voter];
     self->ballots[self->ballot_count++] = (covey_ballot_t){
         .voter = (uint32_t)voter,
         .stance = ballot->stance,
@@ -205,8 +207,52 @@ covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
         .at_us = now_us,
         .reason = covey_str_dup (ballot->reason),
         .cast_by = covey_str_dup (ballot->cast_by),
+        .serial = serial,
+        .seal = ballot->seal
+                    ? covey_mem_dup (ballot->seal, sizeof *ballot->seal)
+                    : NULL,
     };
     return COVEY_OK;
+}
+
+covey_err_t
+covey_proposal_check_seal (const covey_proposal_t *self,
+                           const covey_ballot_args_t *ballot,
+                           covey_errbuf_t *err)
+{
+    int voter = covey_proposal_voter (self, ballot->agent_id);
+    if (voter < 0 || !ballot->seal)
+        return COVEY_OK;
+    const covey_stance_t *stance = &ballot->stance;
+    const char *options[COVEY_OPTIONS_MAX];
+    for (uint8_t i = 0; i < stance->ranked; i++)
+        options[i] = self->args.rule.options[stance->options[i]];
+    const covey_sealed_t sealed = {
+        .hash = self->hash,
+        .version = self->args.swarm_version,
+        .agent_id = ballot->agent_id,
+        .weight = self->voters[voter].weight,
+        .vote = covey_vote_name ((covey_vote_t)stance->vote),
+        .options = options,
+        .option_count = stance->ranked,
+        .reason = ballot->reason,
+        .serial = self->cast[voter] + 1u,
+    };
+    if (covey_seal_is_good (&sealed, ballot->seal))
+        return COVEY_OK;
+    return covey_fail (err, COVEY_DENIED,
+                       "the signature is not that of ballot %u of %s in %s: it "
+                       "is forged, or signs something else",
+                       sealed.serial, ballot->agent_id, self->args.id);
+}
+
+uint32_t
+covey_proposal_unsigned (const covey_proposal_t *self)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < self->ballot_count; i++)
+        count += self->ballots[i].counts && !self->ballots[i].seal;
+    return count;
 }
 
 bool

@@ -12,6 +12,7 @@
 #ifndef COVEY_PROPOSAL_H_INCLUDED
 #define COVEY_PROPOSAL_H_INCLUDED
 
+#include "swarm/seal.h"
 #include "swarm/tally.h"
 
 #define COVEY_HASH_SIZE 32
@@ -28,6 +29,8 @@ typedef struct {
     int64_t at_us; /* log time                                                */
     char *reason;  /* or NULL                                                 */
     char *cast_by; /* who cast it for the voter; NULL: the voter              */
+    uint32_t serial;    /* which of the voter's ballots, from 1               */
+    covey_seal_t *seal; /* or NULL: it is not signed                          */
 } covey_ballot_t;
 
 /*  What a proposal is made of; everything is copied.                        */
@@ -62,6 +65,7 @@ typedef struct {
     const char *cast_by; /* or NULL                                           */
     const char *hash;    /* of the question that it answers; NULL: unsaid     */
     uint64_t version;    /* of the electorate; 0: unsaid                      */
+    const covey_seal_t *seal; /* or NULL                                      */
 } covey_ballot_args_t;
 
 /*  A ballot at log time `now_us`. DENIED: not a member of the electorate;
@@ -69,9 +73,20 @@ typedef struct {
     one, or it names another question or electorate; LIMIT: changed too often;
     INVALID: no answer to the question. The line in `err` is the refusal's
     reason, and nothing changes.                                              */
+covey_err_t covey_proposal_check (const covey_proposal_t *self,
+                                  const covey_ballot_args_t *ballot,
+                                  int64_t now_us, covey_errbuf_t *err);
+/*  The same, and it counts.                                                 */
 covey_err_t covey_proposal_cast (covey_proposal_t *self,
                                  const covey_ballot_args_t *ballot,
                                  int64_t now_us, covey_errbuf_t *err);
+/*  The signature of a ballot that may be cast: DENIED when it is not that of
+    the voter's next ballot, saying just this.                                */
+covey_err_t covey_proposal_check_seal (const covey_proposal_t *self,
+                                       const covey_ballot_args_t *ballot,
+                                       covey_errbuf_t *err);
+/*  Of the ballots that count, those that are not signed.                    */
+uint32_t covey_proposal_unsigned (const covey_proposal_t *self);
 /*  Take the decision if it is due; true when it was taken by this call.     */
 bool covey_proposal_step (covey_proposal_t *self, int64_t now_us);
 /*  End it without a vote: STATE when it is decided.                         */

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <jansson.h>
 
@@ -179,6 +181,52 @@ options_are_chosen_and_ranked (void **state)
     covey_free (view);
 }
 
+/*  A key that is made, kept, and refused when others may read it.           */
+static void
+ballots_are_signed_with_a_key_of_the_agent (void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/covey-votes-XXXXXX", path[64];
+    struct stat info;
+    assert_non_null (mkdtemp (folder));
+    snprintf (path, sizeof path, "%s/key", folder);
+    covey_agent_t *first = covey_agent_new ("m0", "voter");
+    expect_ok (covey_agent_set_ballot_key (first, path));
+    expect_code (covey_agent_set_ballot_key (members[0], path), STATE);
+    assert_int_equal (stat (path, &info), 0);
+    assert_int_equal (info.st_mode & 0777, 0600);
+    covey_agent_destroy (&first);
+    covey_agent_t *signer = covey_agent_new ("signer", "voter");
+    expect_ok (covey_agent_set_ballot_key (signer, path));
+    expect_ok (covey_agent_attach (signer, covey_testmesh_node (mesh, 0),
+                                   SUPPORT_WAIT_MS));
+    expect_ok (covey_agent_start (signer));
+    expect_ok (covey_swarm_form (members[1],
+                                 "{\"swarmId\":\"signed\",\"objective\":\"x\","
+                                 "\"members\":[{\"agentId\":\"signer\"},"
+                                 "{\"agentId\":\"m1\"}]}",
+                                 SUPPORT_WAIT_MS, NULL));
+    expect_ok (covey_vote_propose (members[1],
+                                   "{\"swarmId\":\"signed\",\"consensusId\":"
+                                   "\"sealed\",\"proposal\":1}",
+                                   SUPPORT_WAIT_MS, NULL));
+    expect_ok (
+        covey_vote_cast (signer, "sealed", "reject", "no", SUPPORT_WAIT_MS));
+    char *view = NULL;
+    expect_ok (covey_vote_wait (members[2], "sealed", SUPPORT_WAIT_MS, &view));
+    assert_non_null (strstr (view, "\"publicKey\":"));
+    assert_non_null (strstr (view, "\"unsignedBallots\":0"));
+    covey_free (view);
+    covey_agent_destroy (&signer);
+    assert_int_equal (chmod (path, 0640), 0);
+    first = covey_agent_new ("m9", "voter");
+    expect_code (covey_agent_set_ballot_key (first, path), DENIED);
+    assert_int_equal (unlink (path), 0);
+    assert_int_equal (rmdir (folder), 0);
+    expect_code (covey_agent_set_ballot_key (first, path), IO);
+    covey_agent_destroy (&first);
+}
+
 static void
 what_is_wrong_is_refused (void **state)
 {
@@ -209,6 +257,7 @@ main (void)
         cmocka_unit_test (deadline_ends_an_open_vote),
         cmocka_unit_test (swarm_handler_hears_of_swarms_without_subscribing),
         cmocka_unit_test (options_are_chosen_and_ranked),
+        cmocka_unit_test (ballots_are_signed_with_a_key_of_the_agent),
         cmocka_unit_test (what_is_wrong_is_refused),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);

@@ -293,6 +293,11 @@ is "swarms for people" 0 "$(code_of covey swarms)"
 has "vote propose" "id swarm strategy state" 1 vote propose s1 '{"merge":true}' --strategy majority --timeout 60s --id v1
 has "vote cast" "id state" 1 vote cast v1 approve --as a1 --reason fine
 COVEY_AGENT_ID=a2 has "vote cast by COVEY_AGENT_ID" "id state" 1 vote cast v1 approve
+has "vote propose with options" "id rule optionCounts" 1 vote propose s1 '"which?"' --option red --option blue --quorum 1/2 --id v2o --timeout 60s
+has "vote cast of an option, signed" "id unsignedBallots" 1 vote cast v2o --option red --as a3 --key "$dir/ballot.key"
+is "the key is its owner's alone" 600 "$(stat -c %a "$dir/ballot.key")"
+is "who has a key signs" 5 "$(code_of covey vote cast v2o --option blue --as a3)"
+has "a vote with options is decided" "option outcome" 1 vote cast v2o --option red --as a1
 has "vote show" "id swarm strategy state outcome decision consensus turnout votes" 1 vote show v1
 is "accepted" "decided accepted True" "$(look '"%s %s %s" % (v[0]["state"], v[0]["outcome"], v[0]["consensus"])' <"$dir/json")"
 is "vote show --wait" 0 "$(code_of covey vote show v1 --wait)"
@@ -300,7 +305,7 @@ is "an expired vote has no consensus" 6 "$(code_of covey vote propose s1 1 --str
 has "vote propose weighted" id 1 vote propose s1 2 --strategy weighted --id v3 --timeout 60s
 has "vote propose quorum" id 1 vote propose s1 3 --strategy quorum --quorum 2 --id v4 --timeout 60s
 has "vote withdraw" "id state outcome" 1 vote withdraw v4 --reason mistake
-has "vote list" "id swarm strategy state" 4 vote list
+has "vote list" "id swarm strategy state" 5 vote list
 has "votes by state" id 1 votes --state open
 is "votes for people" 0 "$(code_of covey votes)"
 has "swarm disband" "id state" 1 swarm disband s1 --reason finished

@@ -8,6 +8,9 @@
 
 #include <cmocka.h>
 
+#include "coordinator/save.h"
+#include "proto/json_scan.h"
+#include "swarm/proposal.h"
 #include "tests/support/support_control.h"
 
 /*  A swarm of ann (who leads), bob and cid, all of them up.                 */
@@ -222,6 +225,142 @@ test_a_ballot_for_another_question_is_refused_and_told (void **state)
     s_end (c);
 }
 
+/* ---- signatures -------------------------------------------------------------
+ */
+
+static void
+s_key (uint8_t seed, covey_ballot_key_t *key)
+{
+    uint8_t bytes[COVEY_SEED_SIZE];
+    memset (bytes, seed, sizeof bytes);
+    covey_ballot_key_make (bytes, key);
+}
+
+/*  A ballot of ann's in v1, who weighs 1, signed as the `serial`th; `said` is
+    what it says, which may be something else than what is signed.            */
+static covey_err_t
+s_vote_signed (support_control_t *c, const covey_ballot_key_t *key,
+               const char *vote, uint32_t serial, const char *said)
+{
+    assert_int_equal (
+        support_call (c, "ann", "swarm.proposal", "{\"consensusId\":\"v1\"}"),
+        COVEY_OK);
+    char hash[COVEY_HASH_TEXT], more[600];
+    snprintf (hash, sizeof hash, "%s", support_reply (c, "proposalHash"));
+    const covey_sealed_t sealed = {.hash = hash,
+                                   .version = 1,
+                                   .agent_id = "ann",
+                                   .weight = COVEY_WEIGHT_ONE,
+                                   .vote = vote,
+                                   .reason = "so",
+                                   .serial = serial};
+    covey_seal_t seal;
+    covey_buf_t signature, public_key;
+    covey_seal_sign (&sealed, key, &seal);
+    covey_buf_init (&signature, 200);
+    covey_buf_init (&public_key, 200);
+    covey_base64_write (seal.signature, sizeof seal.signature, &signature);
+    covey_base64_write (seal.public_key, sizeof seal.public_key, &public_key);
+    snprintf (more, sizeof more,
+              "%s,\"reason\":\"so\",\"signature\":\"%.*s\","
+              "\"publicKey\":\"%.*s\"",
+              said, (int)signature.size, (char *)signature.data,
+              (int)public_key.size, (char *)public_key.data);
+    covey_buf_deinit (&signature);
+    covey_buf_deinit (&public_key);
+    return s_vote (c, "ann", "v1", more);
+}
+
+static void
+test_a_signed_ballot_counts_and_a_forged_one_does_not (void **state)
+{
+    (void)state;
+    covey_ballot_key_t key, other;
+    s_key (1, &key);
+    s_key (2, &other);
+    support_control_t *c = s_swarm ();
+    assert_int_equal (s_propose (c, "v1", ""), COVEY_OK);
+    /* it says something else than what was signed */
+    assert_int_equal (s_vote_signed (c, &key, "reject", 1, APPROVE),
+                      COVEY_DENIED);
+    const covey_event_t *fact =
+        support_fact (c, COVEY_EVENT_SWARM_VOTE_CAST, 0);
+    assert_non_null (strstr (covey_event_str (fact, "refusal"), "forged"));
+    /* a forged one binds no key */
+    assert_int_equal (s_vote_signed (c, &key, "approve", 1, APPROVE), COVEY_OK);
+    fact = support_fact (c, COVEY_EVENT_SWARM_VOTE_CAST, 0);
+    char *json = covey_event_to_json (fact);
+    assert_non_null (strstr (json, "\"signature\":\""));
+    assert_non_null (strstr (json, "\"serial\":1"));
+    covey_free (json);
+    assert_int_equal (support_reply_int (c, "unsignedBallots"), 0);
+    /* the same once more is no second ballot */
+    assert_int_equal (s_vote_signed (c, &key, "approve", 1, APPROVE),
+                      COVEY_DENIED);
+    assert_int_equal (s_vote_signed (c, &other, "reject", 2, REJECT),
+                      COVEY_DENIED);
+    assert_non_null (strstr (c->err.text, "another key"));
+    assert_int_equal (s_vote (c, "ann", "v1", REJECT), COVEY_DENIED);
+    assert_non_null (strstr (c->err.text, "not signed"));
+    assert_int_equal (s_vote_signed (c, &key, "reject", 2, REJECT), COVEY_OK);
+    /* others need no key */
+    assert_int_equal (s_vote (c, "bob", "v1", REJECT), COVEY_OK);
+    fact = s_decision (c, "rejected");
+    assert_int_equal (covey_event_int (fact, "unsignedBallots"), 1);
+    json = covey_event_to_json (fact);
+    assert_non_null (strstr (json, "\"serial\":2"));
+    assert_non_null (strstr (json, "\"publicKey\":\""));
+    covey_free (json);
+    s_end (c);
+}
+
+static void
+test_a_mesh_may_take_only_signed_ballots (void **state)
+{
+    (void)state;
+    covey_ballot_key_t key;
+    s_key (1, &key);
+    support_control_t *c = s_swarm ();
+    assert_int_equal (support_call (c, "cli-1", "mesh.setLimits",
+                                    "{\"unsignedBallots\":0,\"ballotKeys\":0}"),
+                      COVEY_OK);
+    assert_int_equal (s_propose (c, "v1", ""), COVEY_OK);
+    assert_int_equal (s_vote (c, "bob", "v1", APPROVE), COVEY_DENIED);
+    assert_non_null (strstr (c->err.text, "unsignedBallots=1"));
+    assert_int_equal (s_vote_signed (c, &key, "approve", 1, APPROVE),
+                      COVEY_LIMIT);
+    assert_int_equal (
+        support_call (c, "cli-1", "mesh.setLimits", "{\"ballotKeys\":1}"),
+        COVEY_OK);
+    assert_int_equal (s_vote_signed (c, &key, "approve", 1, APPROVE), COVEY_OK);
+    assert_int_equal (
+        s_vote (c, "ann", "v1", APPROVE ",\"signature\":\"AAAA\""),
+        COVEY_INVALID);
+    s_end (c);
+}
+
+static void
+test_keys_and_signatures_are_saved (void **state)
+{
+    (void)state;
+    covey_ballot_key_t key;
+    s_key (1, &key);
+    support_control_t *c = s_swarm ();
+    assert_int_equal (s_propose (c, "v1", ""), COVEY_OK);
+    assert_int_equal (s_vote_signed (c, &key, "approve", 1, APPROVE), COVEY_OK);
+    covey_buf_t saved;
+    covey_buf_init (&saved, SIZE_MAX);
+    covey_state_t *loaded = NULL;
+    assert_int_equal (covey_state_save (c->state, &saved), COVEY_OK);
+    assert_int_equal (
+        covey_state_load (saved.data, saved.size, NULL, &loaded, NULL),
+        COVEY_OK);
+    assert_true (covey_state_digest (loaded) == covey_state_digest (c->state));
+    covey_state_destroy (&loaded);
+    covey_buf_deinit (&saved);
+    s_end (c);
+}
+
 static void
 test_rules_that_do_not_fit_are_refused_and_open_nothing (void **state)
 {
@@ -272,6 +411,10 @@ main (void)
         cmocka_unit_test (test_rankings_are_kept_and_run_off_at_the_deadline),
         cmocka_unit_test (
             test_a_ballot_for_another_question_is_refused_and_told),
+        cmocka_unit_test (
+            test_a_signed_ballot_counts_and_a_forged_one_does_not),
+        cmocka_unit_test (test_a_mesh_may_take_only_signed_ballots),
+        cmocka_unit_test (test_keys_and_signatures_are_saved),
         cmocka_unit_test (
             test_rules_that_do_not_fit_are_refused_and_open_nothing),
     };
