@@ -7,6 +7,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/control.h"
+#include "cli/vote_bars.h"
 #include "proto/json_scan.h"
 #include "swarm/rule.h"
 
@@ -352,8 +353,11 @@ const covey_cli_command_t covey_cmd_vote_withdraw = {
 static const covey_opt_t s_show_options[] = {
     COVEY_ASK_WAIT ("until it is decided"), {0}};
 
+static const covey_listing_t s_bars = {.print = covey_vote_bars};
+
 static const covey_ask_t s_show = {.method = "swarm.proposal",
                                    .args = {"consensusId"},
+                                   .table = &s_bars,
                                    .wait = covey_vote_wait,
                                    .judge = s_judge,
                                    .judges_all = true};

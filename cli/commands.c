@@ -47,6 +47,8 @@ static const covey_cli_command_t *const s_commands[] = {
     &covey_cmd_vote_show,
     &covey_cmd_vote_list,
     &covey_cmd_vote_withdraw,
+    &covey_cmd_vote_export,
+    &covey_cmd_vote_verify,
     &covey_cmd_limits,
     &covey_cmd_coordinate,
     &covey_cmd_coordinate_show,

@@ -46,6 +46,8 @@ extern const covey_cli_command_t covey_cmd_vote_cast;
 extern const covey_cli_command_t covey_cmd_vote_withdraw;
 extern const covey_cli_command_t covey_cmd_vote_show;
 extern const covey_cli_command_t covey_cmd_vote_list;
+extern const covey_cli_command_t covey_cmd_vote_export;
+extern const covey_cli_command_t covey_cmd_vote_verify;
 extern const covey_cli_command_t covey_cmd_votes;
 extern const covey_cli_command_t covey_cmd_limits;
 extern const covey_cli_command_t covey_cmd_outcome;

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "proto/json_scan.h"
+
 #define DOMAIN_TAG "covey.proposal.1"
 
 void
@@ -45,6 +48,20 @@ covey_digest_end (covey_digest_t *self, uint8_t bytes[COVEY_HASH_SIZE])
 }
 
 static void
+s_text (const uint8_t bytes[COVEY_HASH_SIZE], char hash[COVEY_HASH_TEXT])
+{
+    sodium_bin2hex (hash, COVEY_HASH_TEXT, bytes, COVEY_HASH_SIZE);
+}
+
+void
+covey_digest_of (const void *data, size_t size, char hash[COVEY_HASH_TEXT])
+{
+    uint8_t bytes[COVEY_HASH_SIZE];
+    crypto_hash_sha256 (bytes, data, size);
+    s_text (bytes, hash);
+}
+
+static void
 s_put_rule (covey_digest_t *digest, const covey_rule_t *rule)
 {
     char text[COVEY_FRACTION_TEXT];
@@ -64,6 +81,34 @@ s_put_rule (covey_digest_t *digest, const covey_rule_t *rule)
         covey_digest_put_text (digest, rule->options[i]);
 }
 
+static void
+s_put_electorate (covey_digest_t *digest, const covey_proposal_args_t *args)
+{
+    covey_digest_put_number (digest, args->swarm_version);
+    covey_digest_put_number (digest, args->voter_count);
+    for (size_t i = 0; i < args->voter_count; i++) {
+        covey_digest_put_text (digest, args->voters[i].agent_id);
+        covey_digest_put_number (digest, args->voters[i].weight);
+        covey_digest_put_text (digest, args->voters[i].veto ? "veto" : "");
+        covey_digest_put_text (digest, args->voters[i].leads ? "leads" : "");
+    }
+}
+
+/*  JSON travels without white space between its tokens.                     */
+static void
+s_put_content (covey_digest_t *digest, const covey_proposal_args_t *args)
+{
+    covey_buf_t json;
+    covey_buf_init (&json, args->size + 1);
+    if (args->content == COVEY_CONTENT_JSON)
+        covey_json_squeeze (args->data, args->size, &json);
+    else
+        (void)covey_buf_append (&json, args->data, args->size);
+    covey_digest_put_number (digest, (uint64_t)args->content);
+    covey_digest_put (digest, json.data, json.size);
+    covey_buf_deinit (&json);
+}
+
 void
 covey_proposal_digest (const covey_proposal_args_t *args,
                        char hash[COVEY_HASH_TEXT])
@@ -74,12 +119,10 @@ covey_proposal_digest (const covey_proposal_args_t *args,
     covey_digest_put_text (&digest, DOMAIN_TAG);
     covey_digest_put_text (&digest, args->id);
     covey_digest_put_text (&digest, args->swarm_id);
-    covey_digest_put_number (&digest, (uint64_t)args->content);
-    covey_digest_put (&digest, args->data, args->size);
+    s_put_content (&digest, args);
     s_put_rule (&digest, &args->rule);
-    for (size_t i = 0; i < args->voter_count; i++)
-        if (args->voters[i].veto)
-            covey_digest_put_text (&digest, args->voters[i].agent_id);
+    covey_digest_put_number (&digest, (uint64_t)args->deadline_us);
+    s_put_electorate (&digest, args);
     covey_digest_end (&digest, bytes);
-    sodium_bin2hex (hash, COVEY_HASH_TEXT, bytes, sizeof bytes);
+    s_text (bytes, hash);
 }

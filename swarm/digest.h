@@ -1,7 +1,7 @@
 /*  digest - hashes over parts, and that of a question, which binds ballots to
    it
 
-    Role      pure, for swarm/ only. What is hashed is laid out in
+    Role      pure. What is hashed is laid out in
    docs/voting.md, so that anybody can compute it from the stored events
 */
 #ifndef COVEY_DIGEST_H_INCLUDED
@@ -23,6 +23,9 @@ void covey_digest_put_text (covey_digest_t *self, const char *text);
 void covey_digest_put_number (covey_digest_t *self, uint64_t number);
 void covey_digest_end (covey_digest_t *self, uint8_t bytes[COVEY_HASH_SIZE]);
 
+/*  SHA-256 of the bytes alone, in hexadecimal.                              */
+void covey_digest_of (const void *data, size_t size,
+                      char hash[COVEY_HASH_TEXT]);
 /*  The rule is complete, and the voters are sorted by id.                   */
 void covey_proposal_digest (const covey_proposal_args_t *args,
                             char hash[COVEY_HASH_TEXT]);

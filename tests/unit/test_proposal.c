@@ -232,7 +232,7 @@ test_the_hash_of_a_question_is_what_the_document_says (void **state)
     covey_proposal_t *p = s_open (COVEY_STRATEGY_MAJORITY, 0, 3);
     assert_string_equal (
         covey_proposal_hash (p),
-        "e217a92c991d46d55c53c33fb0a90d431ad20fbf4c6c56fc7647ecb18e20743f");
+        "5ab31c5d345868f1bd2746811d9d54ac9233d007e9fa5a124b9de6e3d3812106");
     covey_proposal_destroy (&p);
     p = s_open_rule ((covey_rule_t){.strategy = COVEY_STRATEGY_WEIGHTED,
                                     .threshold = {{2, 3}, false},
@@ -245,7 +245,7 @@ test_the_hash_of_a_question_is_what_the_document_says (void **state)
                      true, 3);
     assert_string_equal (
         covey_proposal_hash (p),
-        "1f9213ea62663244b17bb19a590ac51d8eab006d391f0673d5e2e39a0dd7c8f6");
+        "df9bd050bd16f59cc88f418ca584949bf780316c3c24e5e5aea0ee5c024dfbdd");
     covey_proposal_destroy (&p);
 }
 
