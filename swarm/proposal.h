@@ -107,8 +107,8 @@ const covey_proposal_args_t *covey_proposal_args (const covey_proposal_t *self);
 size_t covey_proposal_ballot_count (const covey_proposal_t *self);
 const covey_ballot_t *covey_proposal_ballot (const covey_proposal_t *self,
                                              size_t index);
-/*  SHA-256 over what is asked, whom, and by which rule, as docs/voting.md lays it out;
-    in hexadecimal.                                                           */
+/*  SHA-256 over what is asked, whom, and by which rule, laid out in
+    docs/voting.md; in hexadecimal.                                           */
 const char *covey_proposal_hash (const covey_proposal_t *self);
 /*  Index of a voter, -1 for who has no vote; and has it a ballot?           */
 int covey_proposal_voter (const covey_proposal_t *self, const char *agent_id);
