@@ -177,7 +177,9 @@ static const covey_opt_t s_options[] = {
      .value = "COMMAND",
      .doc = "sh command that decides its ballots: the proposal comes on stdin; "
             "exit 0 approves, 1 rejects, 2 abstains; the first line of stdout "
-            "is the reason"},
+            "is the reason. Where COVEY_OPTIONS has the options of the "
+            "question, one a line, the lines of stdout name what it is for, "
+            "the best first"},
     {.flag = "solo", .doc = "take no part in coordination sessions"},
     {.flag = NULL}};
 

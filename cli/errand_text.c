@@ -105,6 +105,22 @@ s_details (const covey_event_t *event)
     return copy;
 }
 
+/*  The options of a question, one a line; "": it has none.                  */
+static char *
+s_options (const covey_event_t *request)
+{
+    covey_buf_t lines;
+    covey_buf_init (&lines, PARAMS_MAX);
+    for (size_t i = 0; i < covey_event_count (request, "rule.options"); i++) {
+        covey_buf_puts (&lines, i ? "\n" : "");
+        covey_buf_puts (&lines,
+                        covey_event_str_at (request, "rule.options", i));
+    }
+    char *text = covey_buf_steal (&lines);
+    covey_buf_deinit (&lines);
+    return text ? text : covey_str_dup ("");
+}
+
 char **
 covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
                   const char *endpoint)
@@ -117,11 +133,15 @@ covey_errand_env (const covey_event_t *event, const covey_agent_t *agent,
     size_t count = 3;
 
     if (covey_event_type (event) == COVEY_EVENT_SWARM_CONSENSUS_REQUEST) {
+        char *options = s_options (event);
         const s_variable_t own[] = {
             {"COVEY_CONSENSUS_ID", covey_event_str (event, "consensusId")},
-            {"COVEY_SWARM_ID", covey_event_str (event, "swarmId")}};
+            {"COVEY_SWARM_ID", covey_event_str (event, "swarmId")},
+            {"COVEY_OPTIONS", options}};
         memcpy (all + count, own, sizeof own);
-        return s_env_with (all, count + sizeof own / sizeof own[0]);
+        char **env = s_env_with (all, count + sizeof own / sizeof own[0]);
+        free (options);
+        return env;
     }
     const char *priority = covey_event_str (event, "priority");
     snprintf (attempt, sizeof attempt, "%" PRId64,
@@ -306,11 +326,32 @@ covey_errand_complete_params (const covey_event_t *assigned, const void *output,
     return s_end (&to);
 }
 
+/*  Each line names an option, the best first.                               */
+static void
+s_put_options (covey_buf_t *to, const char *output, size_t size)
+{
+    const char *end = output + size;
+    bool first = true;
+    covey_buf_puts (to, ",\"options\":[");
+    while (output < end) {
+        const char *feed = memchr (output, '\n', (size_t)(end - output));
+        size_t length = (size_t)((feed ? feed : end) - output);
+        if (length && covey_str_is_utf8 (output, length)) {
+            covey_buf_puts (to, first ? "" : ",");
+            covey_json_quote (to, output, length);
+            first = false;
+        }
+        output += length + 1;
+    }
+    covey_buf_putc (to, ']');
+}
+
 char *
 covey_errand_ballot_params (const covey_event_t *request, const char *vote,
                             const void *output, size_t size)
 {
     covey_buf_t to;
+    size_t whole = size;
     const char *reason = output;
     const char *feed = size ? memchr (reason, '\n', size) : NULL;
     if (feed)
@@ -323,7 +364,10 @@ covey_errand_ballot_params (const covey_event_t *request, const char *vote,
     covey_buf_puts (&to, "{\"consensusId\":");
     s_quote (&to, covey_event_str (request, "consensusId"));
     covey_buf_printf (&to, ",\"vote\":\"%s\"", vote);
-    if (size) {
+    if (strcmp (vote, "approve") == 0 &&
+        covey_event_count (request, "rule.options")) {
+        s_put_options (&to, output, whole);
+    } else if (size) {
         covey_buf_puts (&to, ",\"reason\":");
         covey_json_quote (&to, reason, size);
     }

@@ -143,6 +143,27 @@ test_a_ballot_has_the_first_line_as_reason (void **state)
         assert_string_equal (params, cases[i].wanted);
         free (params);
     }
+    /* where the question has options, each line names one */
+    assert_int_equal (covey_event_set_json (event, "rule",
+                                            "{\"options\":[\"red\",\"blue\"]}"),
+                      COVEY_OK);
+    char *params =
+        covey_errand_ballot_params (event, "approve", "blue\n\nred", 9);
+    assert_string_equal (params, "{\"consensusId\":\"c\",\"vote\":\"approve\","
+                                 "\"options\":[\"blue\",\"red\"]}");
+    free (params);
+    params = covey_errand_ballot_params (event, "abstain", "why\n", 4);
+    assert_string_equal (params, "{\"consensusId\":\"c\",\"vote\":\"abstain\","
+                                 "\"reason\":\"why\"}");
+    free (params);
+    covey_agent_t *agent = covey_agent_new ("a1", "worker");
+    char **env = covey_errand_env (event, agent, "ipc:///x");
+    size_t found = 0;
+    for (char **at = env; *at; at++)
+        found += strcmp (*at, "COVEY_OPTIONS=red\nblue") == 0;
+    assert_int_equal (found, 1);
+    covey_errand_env_free (env);
+    covey_agent_destroy (&agent);
     covey_event_destroy (&event);
 }
 
