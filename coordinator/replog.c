@@ -469,6 +469,8 @@ covey_replog_pump (covey_replog_t *self, int64_t now_ms, covey_errbuf_t *err)
         covey_replog_ask (self);
     if (!self->broken)
         s_step_down (self);
+    if (!self->broken)
+        covey_replog_put_more (self);
     s_note_leading (self);
     if (self->broken)
         return covey_fail (err, self->broken, "%s", self->broken_err.text);
@@ -482,7 +484,8 @@ covey_replog_next_ms (const covey_replog_t *self)
     bool ready = (self->command_sent < self->command_count && !waits) ||
                  (self->change && !self->change_seen) ||
                  (self->yielding && s_heir_is_ready (self));
-    if (self->inbox_count > 0 || (ready && covey_replog_is_idle (self)))
+    if (self->inbox_count > 0 || covey_replog_puts (self) ||
+        (ready && covey_replog_is_idle (self)))
         return self->now_ms;
     if (self->question_count > 0 &&
         self->questions[self->question_count - 1].round == 0)

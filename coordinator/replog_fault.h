@@ -37,6 +37,9 @@
     X (MEMBERS_BEFORE_OWN, "changes members before an entry of the own term") \
     X (SNAPSHOT_KEEPS_TAIL, "entries that conflict survive a snapshot")       \
     X (SNAPSHOT_INDEX, "a snapshot names the entry before its last")          \
+    X (SNAPSHOT_CUT, "the log is cut before the snapshot is written")         \
+    X (SNAPSHOT_SLICE, "a snapshot counts before its last slice")             \
+    X (SNAPSHOT_FORGET, "a start forgets the snapshot that it took")          \
     X (APPLY_TWICE, "a reload applies again")                                 \
     X (TICKET_OF_OTHER, "another leader's entry ends our ticket")
 

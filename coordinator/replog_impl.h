@@ -52,6 +52,15 @@ typedef struct {
     void *request;
 } covey_replog_wait_t;
 
+/*  A snapshot that goes to the disk, a slice in each turn; then the entries
+    before it leave the disk, some in each turn.                              */
+typedef struct {
+    struct raft_io_snapshot_put *request; /* NULL: none goes                  */
+    uint64_t index, term;
+    size_t prepared;     /* bytes of it                                       */
+    uint64_t first_kept; /* entries before it can go; 0: they have            */
+} covey_replog_put_t;
+
 typedef struct {
     struct raft_buffer bytes; /* until it is handed to libraft                */
     uint64_t ticket;
@@ -115,6 +124,7 @@ struct covey_replog {
     bool staged, meta_staged;
     covey_replog_wait_t *waits;
     size_t wait_count, wait_capacity;
+    covey_replog_put_t put;
     covey_replog_out_t *outs;
     size_t out_count, out_capacity;
     bool muted;       /* what libraft answers is not sent                     */
@@ -261,8 +271,14 @@ void covey_replog_end_questions (covey_replog_t *self, const char *text);
  */
 
 void covey_replog_fsm_init (covey_replog_t *self);
-int covey_replog_put_saved (covey_replog_t *self, uint64_t index, uint64_t term,
-                            unsigned trailing);
+/*  A slice of what is `saved` to the store. True: it was the last, and the
+    snapshot is put with this commit.                                         */
+bool covey_replog_put_slice (covey_replog_t *self);
+void covey_replog_drop_some (covey_replog_t *self);
+/*  Either of them, once in a turn (replog_io.c).                             */
+void covey_replog_put_more (covey_replog_t *self);
+/*  There is something for the next turn.                                     */
+bool covey_replog_puts (const covey_replog_t *self);
 /*  What was saved or loaded is as large as the state: its memory goes back.  */
 void covey_replog_drop_saved (covey_replog_t *self);
 /*  libraft wants this member to get the snapshot.                            */

@@ -360,19 +360,47 @@ s_on_truncate (struct raft_io *io, raft_index index)
         self, self->store->klass->truncate (self->store, index, &err), &err);
 }
 
+/*  Nothing is written in the event that asks for it: other members wait for
+    what that one commits. libraft may hear late of a snapshot, other than of
+    entries: until then it takes no other one and keeps its log, which goes on
+    behind the snapshot; then it cuts by the index of the snapshot. G1 holds,
+    since what fires the completion is the commit of the last slice.          */
 static int
 s_on_put (struct raft_io *io, unsigned trailing,
           struct raft_io_snapshot_put *request,
           const struct raft_snapshot *snapshot, raft_io_snapshot_put_cb done)
 {
     covey_replog_t *self = s_self (io);
-    int rc = covey_replog_put_saved (self, snapshot->index, snapshot->term,
-                                     trailing);
-    if (rc)
-        return rc;
+    assert (!self->put.request);
     request->cb = done;
-    s_wait (self, COVEY_REPLOG_WAIT_PUT, request);
+    self->applied_bytes = 0;
+    self->put = (covey_replog_put_t){
+        .request = request, .index = snapshot->index, .term = snapshot->term};
+    if (snapshot->index > trailing)
+        self->put.first_kept = snapshot->index - trailing + 1;
     return 0;
+}
+
+bool
+covey_replog_puts (const covey_replog_t *self)
+{
+    return self->put.request || self->put.first_kept;
+}
+
+void
+covey_replog_put_more (covey_replog_t *self)
+{
+    struct raft_io_snapshot_put *request = self->put.request;
+    if (!covey_replog_puts (self))
+        return;
+    self->staged = true;
+    if (!request || COVEY_FAULT (SNAPSHOT_CUT))
+        covey_replog_drop_some (self);
+    if (request && covey_replog_put_slice (self)) {
+        s_wait (self, COVEY_REPLOG_WAIT_PUT, request);
+        self->put.request = NULL;
+    }
+    covey_replog_settle (self);
 }
 
 static int
@@ -614,6 +642,12 @@ static void
 s_on_close (struct raft_io *io, raft_io_close_cb done)
 {
     covey_replog_t *self = s_self (io);
+    struct raft_io_snapshot_put *put = self->put.request;
+    /* nor may the entries before it go; what the store has of it is not read */
+    self->put = (covey_replog_put_t){.request = NULL};
+    covey_replog_drop_saved (self);
+    if (put)
+        put->cb (put, RAFT_CANCELED);
     while (self->wait_count)
         s_complete_all (self, RAFT_CANCELED);
     done (io);
@@ -660,7 +694,8 @@ covey_replog_io_start (covey_replog_t *self)
     raft_set_max_catch_up_rounds (raft, NO_LIMIT);
     raft_set_pre_vote (raft, true);
     int rc = raft_start (raft);
-    covey_replog_drop_saved (self);
+    if (COVEY_FAULT (SNAPSHOT_FORGET))
+        covey_replog_drop_saved (self);
     if (rc)
         covey_replog_break (self, COVEY_CORRUPT,
                             self->load_err.text[0] ? self->load_err.text

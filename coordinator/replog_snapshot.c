@@ -2,7 +2,8 @@
 
     Taken     when libraft asks, unless the log since the last one is smaller
               than that one, or small at all; its members are those committed at
-              its index (G10)
+              its index (G10). It goes to the disk in slices, one in a turn, so
+              that a large one keeps neither entries nor heartbeats waiting
     Sent      in pieces, one under way per member, each answered with where to
    go on; lost ones are sent again. libraft only hears the end Taken over by the
    store, from which libraft starts anew: 0.15 takes a snapshot for known when
@@ -82,6 +83,7 @@ s_on_restore (struct raft_fsm *fsm, struct raft_buffer *bytes)
         covey_err_t code = self->callbacks.load (
             self->callbacks.arg, self->snapshot_index, self->saved.data,
             self->saved.size, &self->load_err);
+        covey_replog_drop_saved (self);
         if (code) {
             covey_replog_break (self, code, self->load_err.text);
             return RAFT_CORRUPT;
@@ -113,40 +115,70 @@ covey_replog_drop_saved (covey_replog_t *self)
     covey_buf_init (&self->saved, SIZE_MAX);
 }
 
+static covey_err_t
+s_put_last (covey_replog_t *self, const covey_replog_snapshot_t *snapshot,
+            covey_errbuf_t *err)
+{
+    uint64_t index = self->put.index;
+    covey_err_t code =
+        self->store->klass->put_snapshot (self->store, snapshot, 1, err);
+    if (code)
+        return code;
+    self->snapshot_index = snapshot->index;
+    self->snapshot_size = snapshot->state_size;
+    self->stats.snapshots++;
+    covey_replog_forget_lists (self, index);
+    covey_replog_drop_saved (self);
+    return COVEY_OK;
+}
+
 /*  G10: 0.15 stores the members of now, also when they are not committed; who
     starts from that snapshot cannot roll them back.                          */
-int
-covey_replog_put_saved (covey_replog_t *self, uint64_t index, uint64_t term,
-                        unsigned trailing)
+bool
+covey_replog_put_slice (covey_replog_t *self)
 {
+    covey_replog_put_t *put = &self->put;
     const covey_replog_list_t *list = covey_replog_list_at (
-        self, COVEY_FAULT (NO_G10_MEMBERS) ? UINT64_MAX : index);
-    uint64_t named =
-        COVEY_FAULT (SNAPSHOT_INDEX) && index > 1 ? index - 1 : index;
+        self, COVEY_FAULT (NO_G10_MEMBERS) ? UINT64_MAX : put->index);
+    uint64_t named = COVEY_FAULT (SNAPSHOT_INDEX) && put->index > 1
+                         ? put->index - 1
+                         : put->index;
     assert (list); /* the log begins with one */
     covey_replog_snapshot_t snapshot = {.index = named,
-                                        .term = term,
+                                        .term = put->term,
                                         .members_index = list->index,
                                         .members = list->data,
                                         .members_size = list->size,
                                         .state = self->saved.data,
-                                        .state_size = self->saved.size};
+                                        .state_size = self->saved.size,
+                                        .prepared = put->prepared};
     covey_errbuf_t err = {""};
-    uint64_t first_kept = index > trailing ? index - trailing + 1 : 1;
-    covey_err_t code = self->store->klass->put_snapshot (self->store, &snapshot,
-                                                         first_kept, &err);
-    if (code) {
+    covey_err_t code =
+        self->store->klass->prepare_snapshot (self->store, &snapshot, &err);
+    put->prepared = snapshot.prepared;
+    if (COVEY_FAULT (SNAPSHOT_SLICE))
+        snapshot.state_size = snapshot.prepared;
+    bool last = snapshot.prepared >= snapshot.state_size;
+    if (!code && last)
+        code = s_put_last (self, &snapshot, &err);
+    if (code)
         covey_replog_break (self, code, err.text);
-        return RAFT_IOERR;
-    }
-    self->staged = true;
-    self->snapshot_index = named;
-    self->snapshot_size = self->saved.size;
-    self->applied_bytes = 0;
-    self->stats.snapshots++;
-    covey_replog_forget_lists (self, index);
-    covey_replog_drop_saved (self);
-    return 0;
+    return !code && last;
+}
+
+/*  libraft has forgotten them; until they are gone a start brings them back,
+    which does no harm.                                                       */
+void
+covey_replog_drop_some (covey_replog_t *self)
+{
+    bool more = false;
+    covey_errbuf_t err = {""};
+    covey_err_t code = self->store->klass->drop_head (
+        self->store, self->put.first_kept, &more, &err);
+    if (code)
+        covey_replog_break (self, code, err.text);
+    if (!more)
+        self->put.first_kept = 0;
 }
 
 /* ---- sent -------------------------------------------------------------------

@@ -4,7 +4,9 @@
     meta      one row: who we are, the log we belong to, our promises
     entries   idx, term, kind, bytes, hash
     snapshot  one row: idx, term, the members in it and their index, hash
-    pieces    the state in it, no, bytes, hash: a blob ends at 1 GB
+    pieces    the state in it, no, bytes, hash: those with the lowest numbers,
+              as many as it takes; behind them is what was prepared of the next
+              one, and never put when a crash came between
     Hashes    FNV-1a over all columns of the row: SQLite has none
     Pragmas   application_id says that the file is ours, user_version is the
               format                                                          */
@@ -19,7 +21,9 @@
 
 #define APPLICATION_ID 0x43565943 /* "CVYC" */
 #define FORMAT 2
-#define PIECE_BYTES ((size_t)4 << 20)
+/*  A piece is what a commit of entries may have to wait for.                 */
+#define PIECE_BYTES ((size_t)1 << 20)
+#define DROP_ENTRIES 4096 /* likewise */
 
 typedef enum {
     BEGIN,
@@ -30,6 +34,7 @@ typedef enum {
     CUT_HEAD,
     PUT_SNAPSHOT,
     DROP_PIECES,
+    DROP_LEFT,
     PUT_PIECE,
     STATEMENTS
 } s_statement_t;
@@ -43,7 +48,8 @@ static const char *const s_sql[STATEMENTS] = {
     [CUT_HEAD] = "DELETE FROM entries WHERE idx < ?",
     [PUT_SNAPSHOT] =
         "INSERT OR REPLACE INTO snapshot VALUES (1, ?, ?, ?, ?, ?, ?)",
-    [DROP_PIECES] = "DELETE FROM pieces",
+    [DROP_PIECES] = "DELETE FROM pieces WHERE no < ?",
+    [DROP_LEFT] = "DELETE FROM pieces WHERE no >= ?",
     [PUT_PIECE] = "INSERT INTO pieces VALUES (?, ?, ?)",
 };
 
@@ -52,6 +58,8 @@ typedef struct {
     sqlite3 *db;
     sqlite3_stmt *statements[STATEMENTS];
     char *path;
+    uint64_t first_piece; /* of the snapshot that is prepared                 */
+    uint64_t next_piece;
     bool open_transaction;
     bool broken;
 } s_file_t;
@@ -361,25 +369,61 @@ s_truncate (covey_replog_store_t *store, uint64_t index, covey_errbuf_t *err)
     return s_run (self, CUT_TAIL, err);
 }
 
+/*  Behind those that count.                                                  */
+static covey_err_t
+s_begin_pieces (s_file_t *self, covey_errbuf_t *err)
+{
+    int64_t behind = 0;
+    covey_err_t code = s_number (
+        self, "SELECT coalesce (max (no) + 1, 0) FROM pieces", &behind, err);
+    self->first_piece = self->next_piece = (uint64_t)behind;
+    return code;
+}
+
+static covey_err_t
+s_put_piece (s_file_t *self, covey_replog_snapshot_t *snapshot,
+             covey_errbuf_t *err)
+{
+    const uint8_t *data = (const uint8_t *)snapshot->state + snapshot->prepared;
+    size_t size = snapshot->state_size - snapshot->prepared;
+    if (size > PIECE_BYTES)
+        size = PIECE_BYTES;
+    uint64_t numbers[] = {snapshot->index,
+                          self->next_piece - self->first_piece};
+    s_bind (self, PUT_PIECE, 1, self->next_piece);
+    s_bind_bytes (self, PUT_PIECE, 2, data, size);
+    s_bind (self, PUT_PIECE, 3, (uint64_t)s_hash (numbers, 2, data, size));
+    self->next_piece++;
+    snapshot->prepared += size;
+    return s_run (self, PUT_PIECE, err);
+}
+
+static covey_err_t
+s_prepare_snapshot (covey_replog_store_t *store,
+                    covey_replog_snapshot_t *snapshot, covey_errbuf_t *err)
+{
+    s_file_t *self = (s_file_t *)store;
+    covey_err_t code = s_begin (self, err);
+    if (!code && snapshot->prepared == 0)
+        code = s_begin_pieces (self, err);
+    if (!code && snapshot->prepared < snapshot->state_size)
+        code = s_put_piece (self, snapshot, err);
+    return code;
+}
+
+/*  All that is not there, and nothing but that.                              */
 static covey_err_t
 s_put_pieces (s_file_t *self, const covey_replog_snapshot_t *snapshot,
               covey_errbuf_t *err)
 {
-    covey_err_t code = s_run (self, DROP_PIECES, err);
-    size_t at = 0;
-    for (uint64_t no = 0; !code && at < snapshot->state_size; no++) {
-        const uint8_t *data = (const uint8_t *)snapshot->state + at;
-        size_t size = snapshot->state_size - at;
-        if (size > PIECE_BYTES)
-            size = PIECE_BYTES;
-        uint64_t numbers[] = {snapshot->index, no};
-        s_bind (self, PUT_PIECE, 1, no);
-        s_bind_bytes (self, PUT_PIECE, 2, data, size);
-        s_bind (self, PUT_PIECE, 3, (uint64_t)s_hash (numbers, 2, data, size));
-        code = s_run (self, PUT_PIECE, err);
-        at += size;
-    }
-    return code;
+    covey_replog_snapshot_t rest = *snapshot;
+    covey_err_t code = rest.prepared ? COVEY_OK : s_begin_pieces (self, err);
+    while (!code && rest.prepared < rest.state_size)
+        code = s_put_piece (self, &rest, err);
+    if (code)
+        return code;
+    s_bind (self, DROP_PIECES, 1, self->first_piece);
+    return s_run (self, DROP_PIECES, err);
 }
 
 static covey_err_t
@@ -404,6 +448,23 @@ s_put_snapshot (covey_replog_store_t *store,
     if (code)
         return code;
     s_bind (self, CUT_HEAD, 1, first_kept);
+    return s_run (self, CUT_HEAD, err);
+}
+
+static covey_err_t
+s_drop_head (covey_replog_store_t *store, uint64_t first_kept, bool *more_p,
+             covey_errbuf_t *err)
+{
+    s_file_t *self = (s_file_t *)store;
+    int64_t first = 0;
+    covey_err_t code = s_begin (self, err);
+    if (!code)
+        code = s_number (self, "SELECT min (idx) FROM entries", &first, err);
+    if (code)
+        return code;
+    uint64_t until = (uint64_t)first + DROP_ENTRIES;
+    *more_p = first && until < first_kept;
+    s_bind (self, CUT_HEAD, 1, *more_p ? until : first_kept);
     return s_run (self, CUT_HEAD, err);
 }
 
@@ -475,6 +536,7 @@ typedef struct {
     covey_replog_snapshot_t snapshot;
     covey_buf_t state;
     uint64_t pieces;
+    uint64_t next_piece;
     uint64_t next; /* entry; 0: any                                           */
 } s_reading_t;
 
@@ -499,14 +561,19 @@ s_piece_row (s_file_t *self, sqlite3_stmt *query, void *arg,
              covey_errbuf_t *err)
 {
     s_reading_t *reading = arg;
+    if (reading->state.size >= reading->snapshot.state_size)
+        return COVEY_OK; /* of one that was not put */
+    if (!reading->pieces)
+        reading->next_piece = s_column (query, 0);
     const void *data = sqlite3_column_blob (query, 1);
     size_t size = (size_t)sqlite3_column_bytes (query, 1);
     uint64_t numbers[] = {reading->snapshot.index, reading->pieces};
-    if (s_column (query, 0) != reading->pieces ||
+    if (s_column (query, 0) != reading->next_piece ||
         s_hash (numbers, 2, data, size) != sqlite3_column_int64 (query, 2) ||
         covey_buf_append (&reading->state, data, size))
         return s_damaged (self, err, "the snapshot, piece", reading->pieces);
     reading->pieces++;
+    reading->next_piece++;
     return COVEY_OK;
 }
 
@@ -559,14 +626,20 @@ s_entry_row (s_file_t *self, sqlite3_stmt *query, void *arg,
 }
 
 static covey_err_t
+s_read_snapshot (s_file_t *self, s_reading_t *reading, covey_errbuf_t *err)
+{
+    return s_each (self,
+                   "SELECT idx, term, members_idx, members, size, hash "
+                   "FROM snapshot",
+                   s_snapshot_row, reading, err);
+}
+
+static covey_err_t
 s_get_snapshot (covey_replog_store_t *store, const covey_replog_reader_t *to,
                 covey_errbuf_t *err)
 {
     s_reading_t reading = {.to = to};
-    return s_each ((s_file_t *)store,
-                   "SELECT idx, term, members_idx, members, size, hash "
-                   "FROM snapshot",
-                   s_snapshot_row, &reading, err);
+    return s_read_snapshot ((s_file_t *)store, &reading, err);
 }
 
 static covey_err_t
@@ -581,13 +654,16 @@ s_read (covey_replog_store_t *store, const covey_replog_reader_t *to,
     if (!code)
         code = to->meta (to->arg, &reading.meta, err);
     if (!code)
-        code = s_get_snapshot (store, to, err);
+        code = s_read_snapshot (self, &reading, err);
     if (!code)
         code = s_each (self,
                        "SELECT idx, term, kind, bytes, hash FROM entries "
                        "ORDER BY idx",
                        s_entry_row, &reading, err);
-    return code;
+    if (code)
+        return code;
+    s_bind (self, DROP_LEFT, 1, reading.next_piece);
+    return s_run (self, DROP_LEFT, err);
 }
 
 covey_err_t
@@ -599,7 +675,9 @@ covey_replog_store_sqlite (const char *path, covey_replog_store_t **store_p,
         .set_meta = s_set_meta,
         .append = s_append,
         .truncate = s_truncate,
+        .prepare_snapshot = s_prepare_snapshot,
         .put_snapshot = s_put_snapshot,
+        .drop_head = s_drop_head,
         .get_snapshot = s_get_snapshot,
         .commit = s_commit,
         .bytes = s_bytes,

@@ -35,6 +35,7 @@ typedef struct {
     size_t members_size;
     const void *state;
     size_t state_size;
+    size_t prepared; /* bytes of the state that the store has already         */
 } covey_replog_snapshot_t;
 
 /*  What is read; pointers live until the call returns. An error ends the
@@ -61,11 +62,21 @@ typedef struct {
     /* all entries from `index` on                                            */
     covey_err_t (*truncate) (covey_replog_store_t *self, uint64_t index,
                              covey_errbuf_t *err);
-    /* replaces the one before, and drops all entries before `first_kept`; when
-       that is beyond the last one, all of them                               */
+    /* writes a slice of the state of a snapshot that will be put, from
+       `prepared` on, and moves that on; the one before stays what it is. From 0
+       it begins anew; what is not put is gone when it is read again          */
+    covey_err_t (*prepare_snapshot) (covey_replog_store_t *self,
+                                     covey_replog_snapshot_t *snapshot,
+                                     covey_errbuf_t *err);
+    /* with what is not prepared; replaces the one before, and drops all entries
+       before `first_kept`; when that is beyond the last one, all of them */
     covey_err_t (*put_snapshot) (covey_replog_store_t *self,
                                  const covey_replog_snapshot_t *snapshot,
                                  uint64_t first_kept, covey_errbuf_t *err);
+    /* some of the first entries, all before `first_kept`; `*more_p`: there are
+       others                                                                 */
+    covey_err_t (*drop_head) (covey_replog_store_t *self, uint64_t first_kept,
+                              bool *more_p, covey_errbuf_t *err);
     /* the snapshot again, for a member that lags                             */
     covey_err_t (*get_snapshot) (covey_replog_store_t *self,
                                  const covey_replog_reader_t *to,

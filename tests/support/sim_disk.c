@@ -12,13 +12,24 @@ typedef struct {
     uint8_t *state;
 } disk_snapshot_t;
 
-typedef enum { OP_META, OP_APPEND, OP_TRUNCATE, OP_SNAPSHOT } op_kind_t;
+/*  In a turn: small, so that much can happen meanwhile.                      */
+#define SLICE_BYTES 256
+#define SLICE_ENTRIES 2
+
+typedef enum {
+    OP_META,
+    OP_APPEND,
+    OP_TRUNCATE,
+    OP_SLICE,
+    OP_SNAPSHOT,
+    OP_DROP
+} op_kind_t;
 
 typedef struct {
     op_kind_t kind;
     covey_replog_meta_t meta;
     sim_record_t record;
-    uint64_t index; /* of truncate; first_kept of a snapshot                  */
+    uint64_t index; /* of truncate; first_kept of a snapshot or a drop        */
     disk_snapshot_t snapshot;
 } disk_op_t;
 
@@ -32,6 +43,9 @@ struct sim_disk {
     disk_op_t *ops;
     size_t op_count, op_capacity;
     uint64_t staged_last; /* what append has to follow                        */
+    size_t prepared;      /* bytes of a snapshot that is not put              */
+    size_t given_up;      /* of those                                         */
+    bool held;            /* no slice but the first gets written              */
     bool broken; /* a commit failed: nothing more until it is opened          */
 };
 
@@ -118,6 +132,12 @@ sim_disk_wipe (sim_disk_t *self)
 }
 
 void
+sim_disk_hold (sim_disk_t *self, bool held)
+{
+    self->held = held;
+}
+
+void
 sim_disk_set_lie (sim_disk_t *self, sim_disk_lie_t lie)
 {
     self->lie = lie;
@@ -162,6 +182,18 @@ sim_disk_last_of (const sim_disk_t *self, uint8_t kind)
     return head->index
                ? covey_str_hash (head->members, head->members_size) * 31 + kind
                : 0;
+}
+
+size_t
+sim_disk_prepared (const sim_disk_t *self)
+{
+    return self->prepared;
+}
+
+size_t
+sim_disk_given_up (const sim_disk_t *self)
+{
+    return self->given_up;
 }
 
 const sim_record_t *
@@ -242,6 +274,31 @@ s_truncate (covey_replog_store_t *store, uint64_t index, covey_errbuf_t *err)
     return code;
 }
 
+/*  One begins anew, or another one comes.                                    */
+static void
+s_give_up (sim_disk_t *self)
+{
+    self->given_up += self->prepared > 0;
+    self->prepared = 0;
+}
+
+/*  Nothing of it is there before all of it is; it takes its time.            */
+static covey_err_t
+s_prepare_snapshot (covey_replog_store_t *store,
+                    covey_replog_snapshot_t *snapshot, covey_errbuf_t *err)
+{
+    sim_disk_t *self = s_disk (store);
+    disk_op_t op = {.kind = OP_SLICE};
+    size_t rest = snapshot->state_size - snapshot->prepared;
+    if (snapshot->prepared == 0)
+        s_give_up (self);
+    else if (self->held)
+        rest = 0;
+    snapshot->prepared += rest < SLICE_BYTES ? rest : SLICE_BYTES;
+    self->prepared = snapshot->prepared;
+    return s_stage (self, &op, err);
+}
+
 static covey_err_t
 s_put_snapshot (covey_replog_store_t *store,
                 const covey_replog_snapshot_t *snapshot, uint64_t first_kept,
@@ -249,6 +306,8 @@ s_put_snapshot (covey_replog_store_t *store,
 {
     sim_disk_t *self = s_disk (store);
     disk_op_t op = {.kind = OP_SNAPSHOT, .index = first_kept};
+    if (snapshot->prepared == 0)
+        s_give_up (self);
     if (first_kept > snapshot->index + 1 && first_kept <= self->staged_last)
         return s_misuse (self, "a gap behind the snapshot", err);
     covey_err_t code = s_stage (self, &op, err);
@@ -258,6 +317,17 @@ s_put_snapshot (covey_replog_store_t *store,
     if (first_kept > self->staged_last)
         self->staged_last = snapshot->index;
     return COVEY_OK;
+}
+
+static covey_err_t
+s_drop_head (covey_replog_store_t *store, uint64_t first_kept, bool *more_p,
+             covey_errbuf_t *err)
+{
+    sim_disk_t *self = s_disk (store);
+    uint64_t until = sim_disk_first (self) + SLICE_ENTRIES;
+    *more_p = until < first_kept;
+    disk_op_t op = {.kind = OP_DROP, .index = *more_p ? until : first_kept};
+    return s_stage (self, &op, err);
 }
 
 /* ---- commit -----------------------------------------------------------------
@@ -334,7 +404,13 @@ s_do (sim_disk_t *self, disk_op_t *op)
         case OP_TRUNCATE:
             s_cut (self, op->index);
             break;
+        case OP_SLICE:
+            break;
+        case OP_DROP:
+            s_drop (self, op->index);
+            break;
         case OP_SNAPSHOT:
+            self->prepared = 0;
             s_snapshot_deinit (&self->snapshot);
             self->snapshot = op->snapshot;
             memset (&op->snapshot, 0, sizeof op->snapshot);
@@ -439,13 +515,22 @@ s_close (covey_replog_store_t **store_p)
 covey_replog_store_t *
 sim_disk_open (sim_disk_t *self)
 {
-    static const covey_replog_store_class_t klass = {
-        s_read,         s_set_meta, s_append, s_truncate, s_put_snapshot,
-        s_get_snapshot, s_commit,   s_bytes,  s_close};
+    static const covey_replog_store_class_t klass = {s_read,
+                                                     s_set_meta,
+                                                     s_append,
+                                                     s_truncate,
+                                                     s_prepare_snapshot,
+                                                     s_put_snapshot,
+                                                     s_drop_head,
+                                                     s_get_snapshot,
+                                                     s_commit,
+                                                     s_bytes,
+                                                     s_close};
     disk_store_t *store = covey_mem_new (sizeof *store);
     store->base.klass = &klass;
     store->disk = self;
     self->broken = false;
+    s_give_up (self);
     s_forget_staged (self);
     return &store->base;
 }

@@ -56,6 +56,8 @@ void sim_disk_destroy (sim_disk_t **self_p);
 /*  A new disk in its place.                                                 */
 void sim_disk_wipe (sim_disk_t *self);
 void sim_disk_set_lie (sim_disk_t *self, sim_disk_lie_t lie);
+/*  A snapshot that is being written makes no progress for a while.           */
+void sim_disk_hold (sim_disk_t *self, bool held);
 /*  What was staged before is gone. The store before is closed.              */
 covey_replog_store_t *sim_disk_open (sim_disk_t *self);
 
@@ -68,5 +70,9 @@ uint64_t sim_disk_last_of (const sim_disk_t *self, uint8_t kind);
 uint64_t sim_disk_last (const sim_disk_t *self);
 uint64_t sim_disk_first (const sim_disk_t *self);
 uint64_t sim_disk_snapshot (const sim_disk_t *self); /* its index, 0: none    */
+/*  Bytes of a snapshot that is being written, and how often one was not written
+    to its end.                                                               */
+size_t sim_disk_prepared (const sim_disk_t *self);
+size_t sim_disk_given_up (const sim_disk_t *self);
 
 #endif

@@ -167,6 +167,97 @@ s_late_append (stage_t *stage)
     stage_ask (stage, 0, 3);
 }
 
+static sim_disk_t *
+s_disk (const stage_t *stage, size_t place)
+{
+    return stage->sim->members[place].disk;
+}
+
+static bool
+s_puts (stage_t *stage, size_t place)
+{
+    return sim_disk_prepared (s_disk (stage, place)) > 0;
+}
+
+/*  Commands to 0 until a snapshot is under way to the disk of `place`, which
+    holds it.                                                                 */
+static void
+s_until_puts (stage_t *stage, size_t place)
+{
+    sim_disk_hold (s_disk (stage, place), true);
+    for (int i = 0; i < 400 && !s_puts (stage, place); i++) {
+        stage_ask (stage, 0, 1);
+        stage_until (stage, s_puts, place, 3);
+    }
+    if (!s_puts (stage, place))
+        sim_book_break (&stage->sim->book, "%zu takes no snapshot", place);
+}
+
+/*  Commands to 0 until its snapshot has more than that.                      */
+static void
+s_until_newer (stage_t *stage, uint64_t index)
+{
+    for (int i = 0; i < 400; i++) {
+        if (sim_disk_snapshot (s_disk (stage, 0)) > index)
+            return;
+        stage_ask (stage, 0, 1);
+        stage_run (stage, 3);
+    }
+    sim_book_break (&stage->sim->book, "0 takes no snapshot");
+}
+
+/*  Crashes while a snapshot is written: the one before counts.               */
+static void
+s_between_slices (stage_t *stage)
+{
+    for (size_t i = 0; i < 6; i++) {
+        size_t place = i % 3;
+        stage_until (stage, stage_leads, 0, 2000);
+        s_until_puts (stage, place);
+        stage_crash (stage, place);
+        sim_disk_hold (s_disk (stage, place), false);
+        stage_start (stage, place);
+        stage_run (stage, s_draw (stage, 20));
+    }
+    for (size_t place = 0; place < 3; place++)
+        if (!sim_disk_given_up (s_disk (stage, place)))
+            sim_book_break (&stage->sim->book,
+                            "%zu did not crash between slices", place);
+}
+
+/*  One that was left behind still writes a snapshot of its own when it gets a
+    newer one.                                                                */
+static void
+s_taken_over_meanwhile (stage_t *stage)
+{
+    s_until_puts (stage, 2);
+    stage_isolate (stage, 2, true);
+    s_until_newer (stage, stage_last (stage, 2));
+    stage_isolate (stage, 2, false);
+    if (!stage_until_last (stage, 2, stage_last (stage, 0), 3000) ||
+        !sim_disk_given_up (s_disk (stage, 2)))
+        sim_book_break (&stage->sim->book, "2 did not take it over");
+    sim_disk_hold (s_disk (stage, 2), false);
+    stage_run (stage, 50);
+}
+
+/*  The leader sends its snapshot while it writes the next one.               */
+static void
+s_sent_meanwhile (stage_t *stage)
+{
+    stage_isolate (stage, 2, true);
+    s_until_newer (stage, stage_last (stage, 2));
+    s_until_puts (stage, 0);
+    stage_ask (stage, 0, 3);
+    stage_isolate (stage, 2, false);
+    if (!stage_until_last (stage, 2, stage_last (stage, 0), 3000))
+        sim_book_break (&stage->sim->book, "2 gets nothing meanwhile");
+    if (!s_puts (stage, 0))
+        sim_book_break (&stage->sim->book, "0 did not write meanwhile");
+    sim_disk_hold (s_disk (stage, 0), false);
+    stage_run (stage, 50);
+}
+
 static void
 s_replies (stage_t *stage)
 {
@@ -561,6 +652,9 @@ static const struct {
     {"a ticket", s_ticket, 3, 3, 0, 0, 0, 0},
     {"a tail and a snapshot", s_tail_and_snapshot, 3, 3, 4, 1, 0, 0},
     {"late appends", s_late_append, 3, 1, 12, 1, 0, 0},
+    {"a crash between slices", s_between_slices, 3, 3, 4, 1, 0, 0},
+    {"taken over meanwhile", s_taken_over_meanwhile, 3, 3, 4, 1, 0, 0},
+    {"sent meanwhile", s_sent_meanwhile, 3, 3, 4, 1, 0, 0},
     {"answers twice and late", s_replies, 3, 3, 8, 2, 0, 0},
     {"a vote, a crash", s_vote_and_crash, 3, 3, 0, 0, 0, 0},
     {"a vote not written", s_vote_before_commit, 3, 3, 0, 0, 0, 0},

@@ -82,6 +82,22 @@ s_truncate (covey_replog_store_t *store, uint64_t index, covey_errbuf_t *err)
 }
 
 static covey_err_t
+s_prepare_snapshot (covey_replog_store_t *store,
+                    covey_replog_snapshot_t *snapshot, covey_errbuf_t *err)
+{
+    (void)store;
+    return s_kit.inner->klass->prepare_snapshot (s_kit.inner, snapshot, err);
+}
+
+static covey_err_t
+s_drop_head (covey_replog_store_t *store, uint64_t first_kept, bool *more_p,
+             covey_errbuf_t *err)
+{
+    (void)store;
+    return s_kit.inner->klass->drop_head (s_kit.inner, first_kept, more_p, err);
+}
+
+static covey_err_t
 s_put_snapshot (covey_replog_store_t *store,
                 const covey_replog_snapshot_t *snapshot, uint64_t first_kept,
                 covey_errbuf_t *err)
@@ -183,7 +199,9 @@ s_open (void)
         .set_meta = s_set_meta,
         .append = s_append,
         .truncate = s_truncate,
+        .prepare_snapshot = s_prepare_snapshot,
         .put_snapshot = s_put_snapshot,
+        .drop_head = s_drop_head,
         .get_snapshot = s_get_snapshot,
         .commit = s_commit,
     };

@@ -64,9 +64,25 @@ s_append (covey_replog_store_t *store, uint64_t index, uint64_t term,
     return store->klass->append (store, &entry, &err);
 }
 
+/*  A slice of a snapshot; where it goes on.                                  */
 static covey_err_t
-s_put (covey_replog_store_t *store, uint64_t index, const void *state,
-       size_t size, uint64_t first_kept)
+s_prepare (covey_replog_store_t *store, uint64_t index, const void *state,
+           size_t size, size_t *prepared_p)
+{
+    covey_errbuf_t err;
+    covey_replog_snapshot_t snapshot = {.index = index,
+                                        .state = state,
+                                        .state_size = size,
+                                        .prepared = *prepared_p};
+    covey_err_t code = store->klass->prepare_snapshot (store, &snapshot, &err);
+    *prepared_p = snapshot.prepared;
+    return code;
+}
+
+/*  With the rest of it.                                                      */
+static covey_err_t
+s_put_rest (covey_replog_store_t *store, uint64_t index, const void *state,
+            size_t size, size_t prepared, uint64_t first_kept)
 {
     covey_errbuf_t err;
     covey_replog_snapshot_t snapshot = {.index = index,
@@ -75,8 +91,16 @@ s_put (covey_replog_store_t *store, uint64_t index, const void *state,
                                         .members = "members",
                                         .members_size = 7,
                                         .state = state,
-                                        .state_size = size};
+                                        .state_size = size,
+                                        .prepared = prepared};
     return store->klass->put_snapshot (store, &snapshot, first_kept, &err);
+}
+
+static covey_err_t
+s_put (covey_replog_store_t *store, uint64_t index, const void *state,
+       size_t size, uint64_t first_kept)
+{
+    return s_put_rest (store, index, state, size, 0, first_kept);
 }
 
 static covey_err_t
@@ -251,23 +275,132 @@ s_compare (void *arg, const covey_replog_snapshot_t *snapshot,
 }
 
 static void
-test_a_large_snapshot_goes_in_pieces (void **state)
+s_expect_state (covey_replog_store_t *store, const void *state, size_t size)
 {
-    (void)state;
-    size_t size = (9u << 20) + 17;
-    uint8_t *bytes = malloc (size);
-    for (size_t i = 0; i < size; i++)
-        bytes[i] = (uint8_t)(i * 2654435761u >> 13);
-    covey_replog_store_t *store = s_open ();
-    assert_int_equal (s_put (store, 4, bytes, size, 5), COVEY_OK);
-    assert_int_equal (s_commit (store), COVEY_OK);
-    covey_replog_snapshot_t expected = {.state = bytes, .state_size = size};
+    covey_replog_snapshot_t expected = {.state = state, .state_size = size};
     covey_replog_reader_t reader = {.arg = &expected, .snapshot = s_compare};
     covey_errbuf_t err;
     assert_int_equal (store->klass->get_snapshot (store, &reader, &err),
                       COVEY_OK);
+}
+
+static uint8_t *
+s_new_state (size_t size, uint32_t factor)
+{
+    uint8_t *bytes = malloc (size);
+    assert_non_null (bytes);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (uint8_t)(i * factor >> 13);
+    return bytes;
+}
+
+static void
+test_a_large_snapshot_goes_in_pieces (void **state)
+{
+    (void)state;
+    size_t size = (9u << 20) + 17;
+    uint8_t *bytes = s_new_state (size, 2654435761u);
+    covey_replog_store_t *store = s_open ();
+    assert_int_equal (s_put (store, 4, bytes, size, 5), COVEY_OK);
+    assert_int_equal (s_commit (store), COVEY_OK);
+    s_expect_state (store, bytes, size);
     s_close (&store);
     free (bytes);
+}
+
+static int64_t
+s_pieces (void)
+{
+    sqlite3 *db;
+    sqlite3_stmt *query;
+    assert_int_equal (sqlite3_open (s_path, &db), SQLITE_OK);
+    assert_int_equal (sqlite3_prepare_v2 (db, "SELECT count(*) FROM pieces", -1,
+                                          &query, NULL),
+                      SQLITE_OK);
+    assert_int_equal (sqlite3_step (query), SQLITE_ROW);
+    int64_t count = sqlite3_column_int64 (query, 0);
+    sqlite3_finalize (query);
+    sqlite3_close (db);
+    return count;
+}
+
+/*  The one before counts until the last slice of the next one is there, also
+    when there is a crash in between, and what is left of that goes.          */
+static void
+test_a_snapshot_in_slices_counts_when_it_is_whole (void **state)
+{
+    (void)state;
+    size_t size = (3u << 20) + 5, prepared = 0;
+    char text[512];
+    covey_errbuf_t err = {""};
+    uint8_t *first = s_new_state (size, 2654435761u);
+    uint8_t *second = s_new_state (size, 40503u);
+    covey_replog_store_t *store = s_open ();
+    assert_int_equal (s_put (store, 4, first, size, 5), COVEY_OK);
+    assert_int_equal (s_commit (store), COVEY_OK);
+    for (int crash = 0; crash < 2; crash++) {
+        prepared = 0;
+        while (prepared < size - 5) {
+            assert_int_equal (s_prepare (store, 9, second, size, &prepared),
+                              COVEY_OK);
+            assert_int_equal (s_commit (store), COVEY_OK);
+            s_expect_state (store, first, size);
+        }
+        if (crash)
+            continue;
+        s_close (&store);
+        assert_int_equal (s_pieces (), 4 + 3);
+        store = s_open ();
+        assert_int_equal (s_text (store, text, &err), COVEY_OK);
+        s_close (&store);
+        assert_int_equal (s_pieces (), 4);
+        store = s_open ();
+    }
+    assert_int_equal (s_put_rest (store, 9, second, size, prepared, 10),
+                      COVEY_OK);
+    s_expect_state (store, second, size);
+    assert_int_equal (s_commit (store), COVEY_OK);
+    s_close (&store);
+    assert_int_equal (s_pieces (), 4);
+    store = s_open ();
+    s_expect_state (store, second, size);
+    /* another one comes in between; an empty one */
+    prepared = 0;
+    s_prepare (store, 11, first, size, &prepared);
+    s_commit (store);
+    s_put (store, 20, "", 0, 21);
+    s_commit (store);
+    s_expect_text (store, "t0v0 [20.2 members 0] ");
+    s_close (&store);
+    assert_int_equal (s_pieces (), 0);
+    free (first);
+    free (second);
+}
+
+static void
+test_entries_before_a_snapshot_go_in_slices (void **state)
+{
+    (void)state;
+    covey_errbuf_t err;
+    bool more = true;
+    int turns = 0;
+    covey_replog_store_t *store = s_open ();
+    for (uint64_t i = 1; i <= 10000; i++)
+        assert_int_equal (s_append (store, i, 1, "x"), COVEY_OK);
+    s_put (store, 9999, "s", 1, 1);
+    s_commit (store);
+    for (; more; turns++) {
+        assert_int_equal (store->klass->drop_head (store, 9999, &more, &err),
+                          COVEY_OK);
+        s_commit (store);
+    }
+    assert_true (turns > 1);
+    s_expect_text (store, "t0v0 [9999.2 members 1] 9999.1x 10000.1x ");
+    assert_int_equal (store->klass->drop_head (store, 9999, &more, &err),
+                      COVEY_OK);
+    assert_false (more);
+    s_expect_text (store, "t0v0 [9999.2 members 1] 9999.1x 10000.1x ");
+    s_close (&store);
 }
 
 static void
@@ -364,7 +497,7 @@ test_a_truncated_file_is_corrupt (void **state)
 /* ---- at any step ------------------------------------------------------------
  */
 
-#define BATCHES 6
+#define BATCHES 8
 
 /*  Writes one batch after the other; the number of those that were promised. */
 static int
@@ -391,9 +524,17 @@ s_write_batches (covey_replog_store_t *store)
         return 3;
     if (s_set (store, 3, 5) || s_commit (store))
         return 4;
-    code = s_put (store, 9, state, 10, 10);
+    size_t prepared = 0;
+    code = s_prepare (store, 9, state, 10, &prepared);
     if (code || s_commit (store))
         return 5;
+    code = s_put_rest (store, 9, state, 10, prepared, 1);
+    if (code || s_commit (store))
+        return 6;
+    bool more;
+    code = store->klass->drop_head (store, 10, &more, &err);
+    if (code || s_commit (store))
+        return 7;
     return BATCHES;
 }
 
@@ -404,6 +545,8 @@ static const char *const s_after[BATCHES + 1] = {
     "t2v0 1.1a 2.1b 3.2d ",
     "t2v0 [2.2 members 9000] 2.1b 3.2d ",
     "t3v5 [2.2 members 9000] 2.1b 3.2d ",
+    "t3v5 [2.2 members 9000] 2.1b 3.2d ",
+    "t3v5 [9.2 members 10] 2.1b 3.2d ",
     "t3v5 [9.2 members 10] ",
 };
 
@@ -499,6 +642,8 @@ main (void)
     const struct CMUnitTest tests[] = {
         TEST (test_what_is_committed_comes_back),
         TEST (test_a_large_snapshot_goes_in_pieces),
+        TEST (test_a_snapshot_in_slices_counts_when_it_is_whole),
+        TEST (test_entries_before_a_snapshot_go_in_slices),
         TEST (test_a_store_in_memory_leaves_nothing),
         TEST (test_a_file_in_use_is_busy),
         TEST (test_what_is_not_ours_is_refused),
