@@ -259,8 +259,10 @@ covey_replog_receive (covey_replog_t *self, int64_t now_ms, const void *data,
     }
     /* What finds no room is lost, as on the way. */
     if (self->inbox_count == COVEY_REPLOG_INBOX_MAX ||
-        self->inbox_bytes + size > COVEY_REPLOG_INBOX_BYTES_MAX)
+        self->inbox_bytes + size > COVEY_REPLOG_INBOX_BYTES_MAX) {
+        self->stats.refused++;
         return COVEY_OK;
+    }
     size_t at =
         (self->inbox_first + self->inbox_count++) % COVEY_REPLOG_INBOX_MAX;
     self->inbox[at] = (covey_replog_bytes_t){.data = covey_mem_dup (data, size),

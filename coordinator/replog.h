@@ -110,8 +110,8 @@ void covey_replog_close (covey_replog_t **self_p);
 
 /*  Counted since it was opened.                                             */
 typedef struct {
-    uint64_t refused;   /* messages not well-formed, of another log or for
-                           another member                                     */
+    uint64_t refused;   /* messages not well-formed, of another log, for
+                           another member, or without room                    */
     uint64_t terms;     /* times it became leader                             */
     uint64_t reloads;   /* times the engine was started anew from the store   */
     uint64_t snapshots; /* taken                                              */

@@ -388,7 +388,7 @@ s_is_second_leader (const covey_replog_t *self,
            !COVEY_FAULT (NO_G6_OWN_TERM);
 }
 
-static bool
+static void
 s_dispatch (covey_replog_t *self, const covey_replog_message_t *message)
 {
     switch (message->kind) {
@@ -417,7 +417,6 @@ s_dispatch (covey_replog_t *self, const covey_replog_message_t *message)
             covey_replog_on_asked (self, message);
             break;
     }
-    return true;
 }
 
 void

@@ -1,11 +1,12 @@
 /*  replog_impl - inside the replicated log: replog*.c only
 
-    Event     one call into libraft (replog_io.c: covey_replog_settle ends it):
-              what it stages is committed, its completions are fired, until
-              nothing is left; then its messages leave. So the library never
-   sees a disk that is behind its memory, which its defects need Files replog.c
-   the port; replog_io.c what libraft asks of us; replog_guard.c what it must
-   not see; replog_members.c, replog_read.c, replog_snapshot.c one concern each
+    Event     one call into libraft; covey_replog_settle ends it: what it stages
+              is committed, its completions are fired, until nothing is left;
+              then its messages leave. So the library never sees a disk that
+              is behind its memory, which its defects need
+    Files     replog.c the port; replog_io.c what libraft asks of us;
+              replog_guard.c what it must not see; replog_members.c,
+              replog_read.c, replog_snapshot.c one concern each
 */
 #ifndef COVEY_REPLOG_IMPL_H_INCLUDED
 #define COVEY_REPLOG_IMPL_H_INCLUDED
