@@ -12,7 +12,8 @@
 #include "proto/json.h"
 #include "swarm/rule.h"
 
-#define TEXT_SIZE (2 * COVEY_SEED_SIZE)
+#define TEXT_SIZE 64 /* digits */
+_Static_assert(TEXT_SIZE == 2 * COVEY_SEED_SIZE, "two digits for a byte");
 
 /* ---- the file ---------------------------------------------------------------
  */

@@ -209,17 +209,20 @@ s_put_value (covey_cli_t *cli, const char *json)
 {
     ProtobufCMessage *message = NULL;
     covey_errbuf_t why;
-    if (covey_json_read (&covey__control__memory_view__descriptor, json,
-                         strlen (json), &message, &why))
+    const char *text = json ? json : ""; /* refused below */
+    if (covey_json_read (&covey__control__memory_view__descriptor, text,
+                         strlen (text), &message, &why))
         return covey_cli_fail (cli, COVEY_EXIT_FAILED,
                                "the coordinator's answer: %s", why.text);
     const Covey__V1__Payload *value =
         ((Covey__Control__MemoryView *)message)->value;
     if (value) {
-        size_t size = value->data.len;
-        fwrite (value->data.data, 1, size, stdout);
+        const uint8_t *bytes = value->data.data;
+        size_t size = bytes ? value->data.len : 0;
+        if (size > 0)
+            fwrite (bytes, 1, size, stdout);
         if (value->content_type != COVEY__V1__CONTENT_TYPE__BINARY &&
-            (!size || value->data.data[size - 1] != '\n'))
+            (size == 0 || bytes[size - 1] != '\n'))
             putchar ('\n');
     }
     protobuf_c_message_free_unpacked (message, NULL);
