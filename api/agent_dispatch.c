@@ -85,6 +85,8 @@ s_choose (covey_agent_t *self, const covey_entry_t *entry,
                         (call_t){sub->fn, sub->arg, sub->priority, false});
         else
             for_recv = true;
+        if (sub->is_once)
+            covey_i_agent_drop_subscription (self, entry->handles[i]);
     }
     if (entry->is_direct || for_swarm) {
         covey_callback_t own = s_type_handler (self, covey_event_type (event));
@@ -168,6 +170,19 @@ s_take_part (covey_agent_t *self, const covey_event_t *event)
     else
         (void)covey_coordination_accept (self, event);
     covey_i_agent_lock (self);
+    return true;
+}
+
+/*  A question to this agent, and it has a handler for these. True: it was
+ * asked.
+ */
+static bool
+s_vote (covey_agent_t *self, const covey_event_t *event)
+{
+    if (covey_event_type (event) != COVEY_EVENT_SWARM_CONSENSUS_REQUEST ||
+        !self->on_proposal || !s_is_mine (self, event))
+        return false;
+    covey_i_agent_answer_proposal (self, event);
     return true;
 }
 
@@ -256,7 +271,8 @@ s_handle_event (covey_agent_t *self, const covey_entry_t *entry)
     for (size_t i = 0; i < count; i++)
         s_run (self, &calls[i], event);
     self->events_total++;
-    bool is_taken = entry->offset < 0 && s_take_part (self, event);
+    bool is_taken = entry->offset < 0 &&
+                    (s_take_part (self, event) || s_vote (self, event));
     if (for_recv && !is_taken)
         s_keep_for_recv (self, &event);
     covey_event_destroy (&event);

@@ -97,6 +97,7 @@ typedef struct {
     bool is_answered;
     covey_err_t code; /* what it said                                         */
     covey_errbuf_t text;
+    bool is_once; /* over with its first event                                */
     bool is_held; /* history comes first, live events wait in `held`          */
     covey_entry_list_t held;
     covey_watched_t watched; /* events are only counted                       */
@@ -194,6 +195,8 @@ struct covey_agent {
     /* Handlers and what waits for them. */
     covey_callback_t on_task, on_message, on_request, on_coordination;
     covey_callback_t on_broadcast, on_swarm, on_event;
+    covey_proposal_fn *on_proposal;
+    void *proposal_arg;
     covey_notice_fn *on_notice;
     void *notice_arg;
     covey_subscription_t **subscriptions; /* by handle                        */
@@ -393,7 +396,32 @@ covey_err_t covey_i_agent_watch (covey_agent_t *self, const int *types,
                                  const covey_watched_t *watched, int timeout_ms,
                                  uint32_t *handle_p, covey_errbuf_t *err);
 void covey_i_agent_subscribe_swarm (covey_agent_t *self);
+/*  Without lock: `fn` gets the first event of a type with a correlation id, not
+    before covey_i_agent_release.                                             */
+covey_err_t covey_i_agent_subscribe_once (covey_agent_t *self, int type,
+                                          const char *correlation_id,
+                                          covey_handler_fn *fn, void *arg,
+                                          int timeout_ms, uint32_t *handle_p,
+                                          covey_errbuf_t *err);
+/*  Without lock.                                                             */
+void covey_i_agent_release (covey_agent_t *self, uint32_t handle);
+void covey_i_agent_drop_subscription (covey_agent_t *self, uint32_t handle);
 void covey_i_subscription_destroy (covey_subscription_t **self_p);
+
+/* agent_proposal.c -------------------------------------------------------- */
+
+/*  Ask the proposal handler, if this is a question to the agent, and cast what
+    it says. Unlocks meanwhile.                                               */
+void covey_i_agent_answer_proposal (covey_agent_t *self,
+                                    const covey_event_t *question);
+
+/* agent_swarm.c ----------------------------------------------------------- */
+
+/*  Without lock: a ballot for just this question.                            */
+covey_err_t covey_i_vote_answer (covey_agent_t *self,
+                                 const covey_event_t *question,
+                                 const covey_ballot_draft_t *draft,
+                                 int timeout_ms);
 
 /* agent_stats.c ----------------------------------------------------------- */
 

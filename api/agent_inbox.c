@@ -92,8 +92,9 @@ covey_i_agent_notice (covey_agent_t *self, covey_notice_kind_t kind,
 {
     if (!self->on_notice)
         return;
-    bool is_about_agent =
-        kind != COVEY_NOTICE_UNDELIVERED && kind != COVEY_NOTICE_REFUSED;
+    bool is_about_agent = kind != COVEY_NOTICE_UNDELIVERED &&
+                          kind != COVEY_NOTICE_REFUSED &&
+                          kind != COVEY_NOTICE_BALLOT;
     if (self->notice_count >= COVEY_AGENT_NOTICES_MAX && !is_about_agent)
         return;
     covey_errbuf_t line;

@@ -197,6 +197,7 @@ s_subscribe (covey_agent_t *self, const covey_filter_t *filter,
         sub->fn = like->fn;
         sub->arg = like->arg;
         sub->is_held = like->is_held;
+        sub->is_once = like->is_once;
         sub->watched = like->watched;
         s_fill (wire, handle, filter, observe);
         rc = covey_session_subscribe (self->session, &wire->message);
@@ -223,6 +224,27 @@ covey_i_agent_watch (covey_agent_t *self, const int *types, size_t type_count,
     covey_filter_t filter = {.types = types, .type_count = type_count};
     covey_subscription_t like = {.watched = *watched};
     return s_subscribe (self, &filter, &like, true, timeout_ms, handle_p, err);
+}
+
+covey_err_t
+covey_i_agent_subscribe_once (covey_agent_t *self, int type,
+                              const char *correlation_id, covey_handler_fn *fn,
+                              void *arg, int timeout_ms, uint32_t *handle_p,
+                              covey_errbuf_t *err)
+{
+    covey_filter_t filter = {.types = &type,
+                             .type_count = 1,
+                             .correlation_ids = &correlation_id,
+                             .correlation_id_count = 1};
+    covey_subscription_t like = {
+        .fn = fn, .arg = arg, .is_held = true, .is_once = true};
+    return s_subscribe (self, &filter, &like, false, timeout_ms, handle_p, err);
+}
+
+void
+covey_i_agent_drop_subscription (covey_agent_t *self, uint32_t handle)
+{
+    s_drop (self, handle);
 }
 
 void
@@ -321,6 +343,15 @@ s_release (covey_agent_t *self, uint32_t handle, covey_entry_list_t *stored)
         s_deliver (self, entry, handle);
     sub->is_held = false;
     covey_i_agent_wake (self);
+}
+
+void
+covey_i_agent_release (covey_agent_t *self, uint32_t handle)
+{
+    covey_entry_list_t stored = {0};
+    covey_i_agent_lock (self);
+    s_release (self, handle, &stored);
+    covey_i_agent_unlock (self);
 }
 
 static covey_err_t

@@ -7,6 +7,10 @@
 #include "api/agent_i.h"
 #include "api/ballot_key.h"
 #include "api/control.h"
+#include "base/clock.h"
+#include "base/str.h"
+#include "proto/json.h"
+#include "swarm/digest.h"
 
 static const int s_ends[] = {COVEY_EVENT_SWARM_CONSENSUS_REACHED};
 static const char *const s_end_states[] = {"decided", NULL};
@@ -17,6 +21,15 @@ s_control (covey_agent_t *self, const char *method,
 {
     covey_call_t call = {.target = COVEY_SERVICE_COORDINATOR, .method = method};
     return covey_i_control (self, &call, params, timeout_ms, result_p);
+}
+
+/*  What the caller is told stays.                                           */
+static void
+s_unsubscribe (covey_agent_t *self, uint32_t handle)
+{
+    covey_errbuf_t kept = *covey_errbuf ();
+    (void)covey_agent_unsubscribe (self, handle); /* it may be gone          */
+    *covey_errbuf () = kept;
 }
 
 /*  Messages hold `char *` and only read it here.                             */
@@ -82,6 +95,47 @@ covey_vote_propose (covey_agent_t *self, const char *proposal_json,
                                  proposal_json, timeout_ms, result_p);
 }
 
+covey_err_t
+covey_vote_propose_then (covey_agent_t *self, const char *proposal_json,
+                         covey_handler_fn *fn, void *arg, int timeout_ms,
+                         char **result_p)
+{
+    assert (self && fn);
+    ProtobufCMessage *message = NULL;
+    covey_errbuf_t why;
+    const char *json = proposal_json ? proposal_json : "{}";
+    covey_err_t rc = covey_json_read (&covey__control__propose__descriptor,
+                                      json, strlen (json), &message, &why);
+    if (rc)
+        return covey_fail (covey_errbuf (), rc, "swarm.propose: %s", why.text);
+    Covey__Control__Propose *propose = (Covey__Control__Propose *)message;
+    char made[37];
+    covey_id_text (covey_id_new ().bytes, made);
+    if (!propose->consensus_id)
+        propose->consensus_id = covey_str_dup (made);
+    /* Subscribed before it is asked: the decision cannot fall between; and
+       held back until it is known that there was no error. */
+    int64_t until_ms = covey_i_deadline (timeout_ms);
+    uint32_t handle = 0;
+    rc = covey_i_agent_subscribe_once (
+        self, COVEY_EVENT_SWARM_CONSENSUS_REACHED, propose->consensus_id, fn,
+        arg, timeout_ms, &handle, covey_errbuf ());
+    if (!rc) {
+        int64_t left_ms = until_ms - covey_clock_mono_ms ();
+        rc = s_control (self, "swarm.propose", message,
+                        left_ms > 1 ? (int)left_ms : 1, result_p);
+        if (!rc)
+            covey_i_agent_release (self, handle);
+        else
+            s_unsubscribe (self, handle);
+    }
+    protobuf_c_message_free_unpacked (message, NULL);
+    return rc;
+}
+
+/* ------------------------------------------------------------------------ */
+/*  Ballots                                                                   */
+
 static covey_err_t
 s_cast (covey_agent_t *self, Covey__Control__Ballot *ballot, const char *vote,
         int timeout_ms)
@@ -107,25 +161,49 @@ s_cast (covey_agent_t *self, Covey__Control__Ballot *ballot, const char *vote,
     return s_control (self, "swarm.vote", &ballot->base, timeout_ms, NULL);
 }
 
+static covey_err_t
+s_cast_vote (covey_agent_t *self, Covey__Control__Ballot *ballot,
+             const char *vote, int timeout_ms)
+{
+    static const char *const names[] = {"approve", "reject", "abstain"};
+    for (int i = 0; vote && i < 3; i++)
+        if (strcmp (vote, names[i]) == 0) {
+            ballot->has_vote = true;
+            ballot->vote = (Covey__V1__Vote)i;
+        }
+    if (!ballot->has_vote)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "vote \"%.80s\" must be approve, reject or abstain",
+                           vote ? vote : "");
+    return s_cast (self, ballot, vote, timeout_ms);
+}
+
+static covey_err_t
+s_cast_options (covey_agent_t *self, Covey__Control__Ballot *ballot,
+                const char *const *options, size_t count, int timeout_ms)
+{
+    ballot->options = (char **)(uintptr_t)options;
+    ballot->n_options = count;
+    if (!options || count == 0)
+        return covey_fail (covey_errbuf (), COVEY_INVALID,
+                           "no option is named for %.80s",
+                           ballot->consensus_id);
+    for (size_t i = 0; i < count; i++)
+        if (!options[i])
+            return covey_fail (covey_errbuf (), COVEY_INVALID,
+                               "option %zu of %zu is NULL", i + 1, count);
+    return s_cast (self, ballot, "approve", timeout_ms);
+}
+
 covey_err_t
 covey_vote_cast (covey_agent_t *self, const char *consensus_id,
                  const char *vote, const char *reason, int timeout_ms)
 {
     assert (self);
-    static const char *const names[] = {"approve", "reject", "abstain"};
     Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
     ballot.consensus_id = s_text (consensus_id);
     ballot.reason = reason ? s_text (reason) : NULL;
-    for (int i = 0; vote && i < 3; i++)
-        if (strcmp (vote, names[i]) == 0) {
-            ballot.has_vote = true;
-            ballot.vote = (Covey__V1__Vote)i;
-        }
-    if (!ballot.has_vote)
-        return covey_fail (covey_errbuf (), COVEY_INVALID,
-                           "vote \"%.80s\" must be approve, reject or abstain",
-                           vote ? vote : "");
-    return s_cast (self, &ballot, vote, timeout_ms);
+    return s_cast_vote (self, &ballot, vote, timeout_ms);
 }
 
 covey_err_t
@@ -137,16 +215,30 @@ covey_vote_choose (covey_agent_t *self, const char *consensus_id,
     Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
     ballot.consensus_id = s_text (consensus_id);
     ballot.reason = reason ? s_text (reason) : NULL;
-    ballot.options = (char **)options;
-    ballot.n_options = count;
-    if (!options || count == 0)
+    return s_cast_options (self, &ballot, options, count, timeout_ms);
+}
+
+covey_err_t
+covey_i_vote_answer (covey_agent_t *self, const covey_event_t *question,
+                     const covey_ballot_draft_t *draft, int timeout_ms)
+{
+    Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
+    const char *hash = covey_event_str (question, "proposalHash");
+    ballot.consensus_id = s_text (covey_event_str (question, "consensusId"));
+    ballot.reason = draft->reason ? s_text (draft->reason) : NULL;
+    ballot.proposal_hash = *hash ? s_text (hash) : NULL;
+    ballot.electorate_version =
+        (uint64_t)covey_event_int (question, "electorateVersion");
+    ballot.has_electorate_version = ballot.electorate_version > 0;
+    if (draft->option_count && draft->vote)
         return covey_fail (covey_errbuf (), COVEY_INVALID,
-                           "no option is named for %.80s", ballot.consensus_id);
-    for (size_t i = 0; i < count; i++)
-        if (!options[i])
-            return covey_fail (covey_errbuf (), COVEY_INVALID,
-                               "option %zu of %zu is NULL", i + 1, count);
-    return s_cast (self, &ballot, "approve", timeout_ms);
+                           "a ballot that names options says nothing else, not "
+                           "\"%.80s\"",
+                           draft->vote);
+    return draft->option_count
+               ? s_cast_options (self, &ballot, draft->options,
+                                 draft->option_count, timeout_ms)
+               : s_cast_vote (self, &ballot, draft->vote, timeout_ms);
 }
 
 covey_err_t
@@ -172,4 +264,10 @@ covey_vote_wait (covey_agent_t *self, const char *consensus_id, int timeout_ms,
                            .descriptor = &covey__control__vote_view__descriptor,
                            .states = s_end_states};
     return covey_i_await_state (self, &await, timeout_ms, result_p);
+}
+
+void
+covey_sha256 (const void *data, size_t size, char text[65])
+{
+    covey_digest_of (data, size, text);
 }

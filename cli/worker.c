@@ -244,6 +244,7 @@ s_on_notice (covey_agent_t *agent, const covey_notice_t *notice, void *arg)
         case COVEY_NOTICE_UNDELIVERED:
         case COVEY_NOTICE_REFUSED:
         case COVEY_NOTICE_GAP:
+        case COVEY_NOTICE_BALLOT:
             break; /* reports have their own answers                        */
     }
 }

@@ -513,6 +513,33 @@ COVEY_EXPORT void covey_agent_on_broadcast (covey_agent_t *self,
                                             covey_handler_fn *fn, void *arg);
 COVEY_EXPORT void covey_agent_on_swarm (covey_agent_t *self,
                                         covey_handler_fn *fn, void *arg);
+
+/*  What a member answers to a question: fields that stay NULL are not said.  */
+typedef struct {
+    const char *vote;           /* "approve", "reject" or "abstain"           */
+    const char *const *options; /* instead: names of options, the best first; */
+    size_t option_count;        /* one where they are not ranked              */
+    const char *reason;
+    char text[512]; /* room for what is made up: `reason` may point here      */
+} covey_ballot_draft_t;
+
+/*  A question (swarm:consensus:request) to a swarm that this agent is a member
+    of. The handler fills in `draft`, which comes empty, and returns COVEY_OK:
+    the library casts the ballot, signed when the agent has a ballot key, for
+    just this question, hash and electorate. What `draft` points to must stay
+    until then: it may belong to the event, to the agent or to `arg`. An empty
+    draft casts nothing: the agent answers later with covey_vote_cast, or not
+    at all. A ballot that was not cast is told by COVEY_NOTICE_BALLOT (STATE:
+    it came after the decision); an error of the handler casts nothing and is
+    counted. The handler of swarm events gets the question, too. It runs, and
+    the ballot is cast, in the thread that dispatches, which waits up to 30 s
+    (not longer than the question is open) for a coordinator.                 */
+typedef covey_err_t (covey_proposal_fn) (covey_agent_t *agent,
+                                         const covey_event_t *question,
+                                         covey_ballot_draft_t *draft,
+                                         void *arg);
+COVEY_EXPORT void covey_agent_on_proposal (covey_agent_t *self,
+                                           covey_proposal_fn *fn, void *arg);
 /*  Targeted events of any other type.                                       */
 COVEY_EXPORT void covey_agent_on_event (covey_agent_t *self,
                                         covey_handler_fn *fn, void *arg);
@@ -527,16 +554,18 @@ typedef enum {
     COVEY_NOTICE_DETACHED,    /* the node is gone; the agent tries again      */
     COVEY_NOTICE_ATTACHED,    /* attached again                               */
     COVEY_NOTICE_SUPERSEDED,  /* another session took this agent id; final    */
-    COVEY_NOTICE_DRAINING     /* the node is about to leave and gives no more
+    COVEY_NOTICE_DRAINING,    /* the node is about to leave and gives no more
                                  work: DETACHED follows. A good moment to shut
                                  down and attach to another one: text has the
                                  time that is left                            */
+    COVEY_NOTICE_BALLOT       /* what a proposal handler answered was not cast:
+                                 code, text                                   */
 } covey_notice_kind_t;
 
 typedef struct {
     covey_notice_kind_t kind;
     covey_err_t code;
-    uint8_t event_id[16]; /* UNDELIVERED, REFUSED                             */
+    uint8_t event_id[16]; /* UNDELIVERED, REFUSED; BALLOT: of the question    */
     const char *text;     /* one line; valid during the call                  */
 } covey_notice_t;
 
@@ -1146,6 +1175,17 @@ COVEY_EXPORT covey_err_t covey_swarm_disband (covey_agent_t *self,
 COVEY_EXPORT covey_err_t covey_vote_propose (covey_agent_t *self,
                                              const char *proposal_json,
                                              int timeout_ms, char **result_p);
+/*  The same, and `fn` is called once, with the swarm:consensus:reached event,
+    when the decision is announced: where handlers run, as for a subscription.
+    After an error it is never called. A decision that is announced while the
+    agent is detached (COVEY_NOTICE_DETACHED) may be missed: covey_vote_wait and
+    covey_vote_show know it, too. To propose and wait: covey_vote_propose, then
+    covey_vote_wait with the `id` of its result.                              */
+COVEY_EXPORT covey_err_t covey_vote_propose_then (covey_agent_t *self,
+                                                  const char *proposal_json,
+                                                  covey_handler_fn *fn,
+                                                  void *arg, int timeout_ms,
+                                                  char **result_p);
 /*  `vote` is "approve", "reject" or "abstain"; `reason` may be NULL. The ballot
     is signed when the agent has a ballot key. From any thread, not from a
    handler. DENIED, STATE, INVALID, LIMIT: it does not count, the line says why.
@@ -1169,6 +1209,9 @@ COVEY_EXPORT covey_err_t covey_vote_show (covey_agent_t *self,
 COVEY_EXPORT covey_err_t covey_vote_wait (covey_agent_t *self,
                                           const char *consensus_id,
                                           int timeout_ms, char **result_p);
+/*  SHA-256 in hexadecimal: how a proposal names a file that is too large to be
+    in it, and a voter finds out that it has the same one. Any thread.        */
+COVEY_EXPORT void covey_sha256 (const void *data, size_t size, char text[65]);
 
 /* ------------------------------------------------------------------------ */
 /*  Shared memory: docs/memory.md                                             */
