@@ -11,26 +11,6 @@
  */
 
 static int
-s_by_key (const void *a, const void *b)
-{
-    return strcmp (((const covey_memory_entry_t *)a)->key,
-                   ((const covey_memory_entry_t *)b)->key);
-}
-
-static int
-s_key_entry (const void *key, const void *item)
-{
-    return strcmp (key, ((const covey_memory_entry_t *)item)->key);
-}
-
-/*  Is never equal: what begins with the key is behind it.                   */
-static int
-s_key_entry_from (const void *key, const void *item)
-{
-    return s_key_entry (key, item) <= 0 ? -1 : 1;
-}
-
-static int
 s_by_revision (const void *a, const void *b)
 {
     const covey_memory_version_t *x = a, *y = b;
@@ -302,7 +282,7 @@ s_index (covey_memory_t *self, covey_memory_entry_t *entry)
         covey_tree_insert (&self->ended, entry);
         return;
     }
-    covey_tree_insert (&self->entries, entry);
+    covey_index_insert (&self->entries, entry);
     entry->space->entries++;
     s_label (self, entry);
 }
@@ -314,7 +294,7 @@ s_unindex (covey_memory_t *self, covey_memory_entry_t *entry)
         covey_tree_remove (&self->ended, entry);
         return;
     }
-    covey_tree_remove (&self->entries, entry);
+    covey_index_remove (&self->entries, entry);
     entry->space->entries--;
     s_unlabel (self, entry);
 }
@@ -326,8 +306,7 @@ void
 covey_memory_init (covey_memory_t *self)
 {
     memset (self, 0, sizeof *self);
-    covey_tree_init (&self->entries, offsetof (covey_memory_entry_t, by_key),
-                     s_by_key);
+    covey_index_init (&self->entries, offsetof (covey_memory_entry_t, key));
     covey_tree_init (&self->ended, offsetof (covey_memory_entry_t, in_ended),
                      s_by_end);
     covey_tree_init (&self->labels, offsetof (covey_memory_label_t, link),
@@ -342,13 +321,11 @@ covey_memory_init (covey_memory_t *self)
 void
 covey_memory_deinit (covey_memory_t *self)
 {
-    covey_tree_t *const trees[] = {&self->entries, &self->ended};
-    for (size_t i = 0; i < 2; i++) {
-        covey_memory_entry_t *entry;
-        while ((entry = covey_tree_first (trees[i]))) {
-            s_unindex (self, entry);
-            s_free_entry (self, entry);
-        }
+    covey_memory_entry_t *entry;
+    while ((entry = covey_index_first (&self->entries)) ||
+           (entry = covey_tree_first (&self->ended))) {
+        s_unindex (self, entry);
+        s_free_entry (self, entry);
     }
     covey_table_deinit (&self->by_key);
 }
@@ -530,8 +507,8 @@ covey_memory_after (const covey_memory_t *self, const char *prefix,
             covey_tree_after (&self->labels, &place, s_key_label);
         entry = label && strcmp (label->tag, tag) == 0 ? label->entry : NULL;
     } else
-        entry = covey_tree_after (&self->entries, key,
-                                  from ? s_key_entry_from : s_key_entry);
+        entry = from ? covey_index_from (&self->entries, key)
+                     : covey_index_after (&self->entries, key);
     return entry && s_begins (entry->key, prefix) ? entry : NULL;
 }
 

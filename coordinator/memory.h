@@ -19,6 +19,7 @@
 
 #include "base/err.h"
 #include "base/table.h"
+#include "coordinator/index.h"
 #include "coordinator/texts.h"
 #include "coordinator/timers.h"
 #include "coordinator/tree.h"
@@ -94,15 +95,14 @@ struct covey_memory_entry {
     uint32_t versions;
     uint32_t history; /* how many are kept                                    */
     int64_t created_us;
-    covey_link_t by_key;
-    char key[]; /* beside the link: a search looks at both */
+    char key[];
 };
 
 typedef struct {
     covey_table_t by_key; /* all entries                                      */
-    covey_tree_t entries; /* that have a value, in the order of their keys    */
-    covey_tree_t ended;   /* tombstones, the oldest first                     */
-    covey_tree_t labels;  /* by tag and key                                   */
+    covey_index_t entries; /* that have a value, in the order of their keys   */
+    covey_tree_t ended;  /* tombstones, the oldest first                     */
+    covey_tree_t labels; /* by tag and key                                   */
     covey_tree_t versions; /* by revision                                     */
     covey_tree_t spaces;
     uint64_t revision;  /* the last one that was given                        */

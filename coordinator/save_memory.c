@@ -63,12 +63,14 @@ s_put (const covey_memory_entry_t *entry, covey_saver_t *to)
 void
 covey_state_save_memory (const covey_state_t *self, covey_saver_t *to)
 {
-    const covey_tree_t *const trees[] = {&self->memory.entries,
-                                         &self->memory.ended};
-    for (size_t i = 0; i < 2; i++)
-        for (const covey_memory_entry_t *e = covey_tree_first (trees[i]); e;
-             e = covey_tree_next (trees[i], e))
-            s_put (e, to);
+    const covey_index_t *entries = &self->memory.entries;
+    for (const covey_memory_entry_t *e = covey_index_first (entries); e;
+         e = covey_index_next (entries, e))
+        s_put (e, to);
+    const covey_tree_t *ended = &self->memory.ended;
+    for (const covey_memory_entry_t *e = covey_tree_first (ended); e;
+         e = covey_tree_next (ended, e))
+        s_put (e, to);
 }
 
 /* ---- reading ----------------------------------------------------------------
