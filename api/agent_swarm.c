@@ -86,6 +86,16 @@ covey_swarm_disband (covey_agent_t *self, const char *swarm_id,
 }
 
 covey_err_t
+covey_swarm_task (covey_agent_t *self, const char *task_json, int timeout_ms,
+                  char **result_p)
+{
+    assert (self);
+    return covey_i_control_json (self, "swarm.task",
+                                 &covey__control__swarm_task__descriptor,
+                                 task_json, timeout_ms, result_p);
+}
+
+covey_err_t
 covey_vote_propose (covey_agent_t *self, const char *proposal_json,
                     int timeout_ms, char **result_p)
 {

@@ -10,10 +10,8 @@
 #define WAIT_MARGIN_MS 5000
 #define DAY_MS 86400000
 
-/*  Exit code of a session that ended: with success, without, without agreement.
- */
-static int
-s_judge (const char *json)
+int
+covey_coordinate_judge (const char *json)
 {
     char *success = covey_listing_text (json, "success");
     char *code = covey_listing_text (json, "code");
@@ -106,7 +104,7 @@ static const covey_opt_t s_options[] = {
 static const covey_ask_t s_ask = {.method = "mesh.coordinate",
                                   .args = {"objective"},
                                   .wait = covey_coordination_wait,
-                                  .judge = s_judge};
+                                  .judge = covey_coordinate_judge};
 
 static int
 s_coordinate (covey_cli_t *cli, const char *input, const char *content)
@@ -213,7 +211,7 @@ static const covey_opt_t s_show_options[] = {
 static const covey_ask_t s_show = {.method = "mesh.coordination.show",
                                    .args = {"coordinationId"},
                                    .wait = covey_coordination_wait,
-                                   .judge = s_judge};
+                                   .judge = covey_coordinate_judge};
 
 const covey_cli_command_t covey_cmd_coordinate_show = {
     .name = "coordinate show",
@@ -279,6 +277,7 @@ static const covey_column_t s_columns[] = {
     {"STATE", "state", COVEY_CELL_STATE},
     {"%", "progress", COVEY_CELL_NUMBER},
     {"SUCCESS", "success", COVEY_CELL_TEXT},
+    {"SWARM", "swarm", COVEY_CELL_TEXT},
     {"PARTICIPANTS", "participants", COVEY_CELL_TEXT},
     {"OPENED", "openedAt", COVEY_CELL_AGE},
     {"OBJECTIVE", "objective", COVEY_CELL_TEXT},

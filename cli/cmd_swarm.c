@@ -11,6 +11,14 @@ static const covey_opt_t s_form_options[] = {
     COVEY_ASK_AGENT ("leader", "leader", "its leader"),
     COVEY_ASK_NAME ("strategy", "strategy", "TEXT", "how it works together"),
     COVEY_ASK_LIST ("tag", "tags", "TAG", "a label"),
+    {.flag = "member-lease",
+     .key = "memberLease",
+     .kind = COVEY_OPT_MS,
+     .def = "60s",
+     .max = 86400000,
+     .value = "MS",
+     .doc = "a member that is lost leaves when it is not back after this time; "
+            "0: it stays"},
     {0}};
 
 static const covey_ask_t s_form = {.method = "swarm.form", .args = {"swarmId"}};

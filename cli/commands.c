@@ -40,6 +40,7 @@ static const covey_cli_command_t *const s_commands[] = {
     &covey_cmd_swarm_join,
     &covey_cmd_swarm_leave,
     &covey_cmd_swarm_disband,
+    &covey_cmd_swarm_task,
     &covey_cmd_swarm_show,
     &covey_cmd_swarm_list,
     &covey_cmd_vote_propose,

@@ -39,6 +39,7 @@ extern const covey_cli_command_t covey_cmd_swarm_join;
 extern const covey_cli_command_t covey_cmd_swarm_leave;
 extern const covey_cli_command_t covey_cmd_swarm_disband;
 extern const covey_cli_command_t covey_cmd_swarm_show;
+extern const covey_cli_command_t covey_cmd_swarm_task;
 extern const covey_cli_command_t covey_cmd_swarm_list;
 extern const covey_cli_command_t covey_cmd_swarms;
 extern const covey_cli_command_t covey_cmd_vote_propose;
@@ -81,5 +82,9 @@ extern const covey_cli_command_t covey_cmd_claims;
 extern const covey_cli_command_t covey_cmd_roles;
 extern const covey_cli_command_t covey_cmd_help;
 extern const covey_cli_command_t covey_cmd_version;
+
+/*  Exit code of a session that ended: with success, without, without agreement.
+ */
+int covey_coordinate_judge (const char *json);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "coordinator/task.h"
 #include "swarm/rule.h"
 
 void
@@ -109,6 +110,9 @@ covey_check_swarm_form (const ProtobufCMessage *params, covey_errbuf_t *err)
         s_weight (&c, p->members[i]->has_weight, p->members[i]->weight);
     }
     covey_check_names (&c, "tags", p->tags, p->n_tags);
+    if (p->has_member_lease && p->member_lease != 0)
+        covey_check_range (&c, "memberLease", p->member_lease,
+                           COVEY_TASK_LEASE_MIN_MS, COVEY_TASK_LEASE_MAX_MS);
     return c.code;
 }
 

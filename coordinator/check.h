@@ -23,6 +23,7 @@ covey_check_fn covey_check_schedule_ref;
 covey_check_fn covey_check_swarm_form;
 covey_check_fn covey_check_swarm_member;
 covey_check_fn covey_check_swarm_ref;
+covey_check_fn covey_check_swarm_task;
 covey_check_fn covey_check_propose;
 covey_check_fn covey_check_ballot;
 covey_check_fn covey_check_proposal_ref;

@@ -217,17 +217,34 @@ covey_state_join_coordinations (covey_state_t *self,
 /* ---- steps are tasks
  * ----------------------------------------------------------- */
 
+/*  For the one agent of a seat, or for any member of the swarm, of which
+   another one goes on when it is lost. */
+static void
+s_address_step (covey_task_t *task, const covey_team_t *team,
+                const covey_step_t *step)
+{
+    static char *const fatal[] = {COVEY_TASK_AGENT_LOST,
+                                  COVEY_TASK_LEASE_ENDED};
+    task->swarm = covey_str_dup (team->swarm);
+    if (team->strategy == COVEY_TEAM_ANY) {
+        task->agent_type = covey_str_dup (team->agent_type);
+        covey_texts_copy (&task->required, team->required.items,
+                          team->required.count);
+        return;
+    }
+    task->assignee = covey_str_dup (step->agent_id);
+    covey_texts_copy (&task->retry.fatal_codes, fatal,
+                      sizeof fatal / sizeof *fatal);
+}
+
 static void
 s_describe_step (covey_state_t *self, covey_task_t *task,
                  const covey_team_t *team, const covey_step_t *step)
 {
-    static char *const fatal[] = {COVEY_TASK_AGENT_LOST,
-                                  COVEY_TASK_LEASE_ENDED};
     task->type = covey_str_dup (team->task_type);
     task->description = covey_str_dup (team->objective);
     task->submitter = covey_str_dup (team->requester);
     task->correlation_id = covey_str_dup (team->id);
-    task->assignee = covey_str_dup (step->agent_id);
     task->coordination = covey_str_dup (team->id);
     task->step = covey_str_dup (covey_step_kind_name (step->kind));
     task->priority = team->priority;
@@ -235,8 +252,7 @@ s_describe_step (covey_state_t *self, covey_task_t *task,
                                   .first_delay_ms = COVEY_TASK_FIRST_DELAY_MS,
                                   .multiplier = 2000,
                                   .max_delay_ms = COVEY_TASK_MAX_DELAY_MS};
-    covey_texts_copy (&task->retry.fatal_codes, fatal,
-                      sizeof fatal / sizeof *fatal);
+    s_address_step (task, team, step);
     task->lease_ms = team->lease_ms;
     task->deadline_us = self->now_us + team->step_ms * 1000;
     task->submitted_us = self->now_us;
@@ -288,24 +304,44 @@ s_start_steps (covey_state_t *self, covey_coordination_entry_t *entry)
     }
 }
 
+/*  Its agent is gone, or silent.                                            */
+static bool
+s_is_loss (const covey_task_t *task)
+{
+    const char *code = task ? task->error_code : NULL;
+    return code && (strcmp (code, COVEY_TASK_AGENT_LOST) == 0 ||
+                    strcmp (code, COVEY_TASK_LEASE_ENDED) == 0);
+}
+
+static void
+s_step_failed (covey_team_t *team, size_t index, const covey_task_t *task)
+{
+    const char *error = task && task->error ? task->error : "no reason given";
+    if (team->steps[index].seat >= 0 && (!team->swarm || s_is_loss (task)))
+        covey_team_failed (team, index, error);
+    else
+        covey_team_botched (team, index, error);
+}
+
 /*  What became of the steps that run.                                       */
 static void
 s_reap_steps (covey_state_t *self, covey_team_t *team)
 {
     static const covey_blob_t nothing = {true, COVEY_CONTENT_JSON, "null", 4};
     for (size_t i = 0; i < team->step_count; i++) {
-        const covey_step_t *step = &team->steps[i];
+        covey_step_t *step = &team->steps[i];
         if (step->state != COVEY_STEP_RUNNING)
             continue;
         const covey_task_t *task = covey_state_find_task (self, step->task_id);
         if (task && !covey_task_state_is_ended (task->state))
             continue;
+        if (task && step->seat < 0)
+            covey_task_set (&step->agent_id, task->agent);
         if (task && task->state == COVEY_TASK_STATE_COMPLETED)
             covey_team_done (team, i,
                              task->result.set ? &task->result : &nothing);
         else
-            covey_team_failed (
-                team, i, task && task->error ? task->error : "no reason given");
+            s_step_failed (team, i, task);
     }
 }
 
@@ -316,7 +352,8 @@ covey_state_stop_steps (covey_state_t *self, const covey_team_t *team,
     for (size_t i = 0; i < team->step_count; i++) {
         const covey_step_t *step = &team->steps[i];
         if (!step->task_id[0] || step->state == COVEY_STEP_DONE ||
-            (agent_id && strcmp (step->agent_id, agent_id) != 0))
+            (agent_id &&
+             (!step->agent_id || strcmp (step->agent_id, agent_id) != 0)))
             continue;
         covey_task_t *task = covey_state_find_task (self, step->task_id);
         if (task && !covey_task_state_is_ended (task->state))
@@ -337,11 +374,14 @@ covey_state_step_ended (covey_state_t *self, const covey_task_t *task)
 
 void
 covey_state_leave_coordinations (covey_state_t *self, const char *agent_id,
-                                 const char *reason)
+                                 const char *swarm_id, const char *reason)
 {
     covey_tree_t *open = &self->coordinations_open;
     for (covey_coordination_entry_t *e = covey_tree_first (open); e;
          e = covey_tree_next (open, e)) {
+        if (swarm_id &&
+            (!e->team->swarm || strcmp (e->team->swarm, swarm_id) != 0))
+            continue;
         covey_state_stop_steps (self, e->team, agent_id, reason);
         covey_team_lose (e->team, agent_id, reason);
         if (e->team->changed)

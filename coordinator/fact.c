@@ -435,6 +435,22 @@ covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm)
                             covey_swarm_member (swarm, i)->agent_id);
 }
 
+/*  The input is in task:assigned.                                           */
+void
+covey_fact_swarm_assigned (covey_state_t *state, const covey_task_t *task)
+{
+    covey_event_t *event =
+        s_task (state, COVEY_EVENT_SWARM_TASK_ASSIGNED, NULL, task);
+    covey_fact_put_str (event, "swarmId", task->swarm);
+    covey_fact_put_str (event, "taskType", task->type);
+    covey_fact_put_str (event, "description",
+                        task->description ? task->description : task->type);
+    s_priority (event, task);
+    covey_fact_add_str (event, "assignees", task->agent);
+    covey_fact_put_metadata (event, "coordinationId", task->coordination);
+    covey_fact_put_metadata (event, "step", task->step);
+}
+
 void
 covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,
                    const covey_swarm_member_t *member)

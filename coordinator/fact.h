@@ -40,6 +40,8 @@ void covey_fact_fenced (covey_state_t *state, const covey_task_t *task,
                         const Covey__Control__TaskReport *report);
 
 void covey_fact_formed (covey_state_t *state, const covey_swarm_t *swarm);
+/*  One of its members works on a task of the swarm.                         */
+void covey_fact_swarm_assigned (covey_state_t *state, const covey_task_t *task);
 void covey_fact_joined (covey_state_t *state, const covey_swarm_t *swarm,
                         const covey_swarm_member_t *member);
 void covey_fact_left (covey_state_t *state, const covey_swarm_t *swarm,

@@ -126,6 +126,8 @@ static const covey_method_t s_methods[] = {
      OP (SWARM_LEAVE), NULL},
     {"swarm.disband", PARAMS (swarm_ref), covey_check_swarm_ref,
      OP (SWARM_DISBAND), NULL},
+    {"swarm.task", PARAMS (swarm_task), covey_check_swarm_task, OP (SWARM_TASK),
+     NULL},
     {"swarm.show", PARAMS (swarm_ref), covey_check_swarm_ref, 0, s_read_swarm},
     {"swarm.list", PARAMS (list_query), NULL, 0, s_read_swarms},
     {"swarm.propose", PARAMS (propose), covey_check_propose, OP (PROPOSE),

@@ -16,6 +16,7 @@ s_describe (const covey_team_t *team, Covey__Snapshot__Coordination *to)
     to->id = team->id;
     to->objective = team->objective;
     to->requester = team->requester;
+    to->swarm = team->swarm;
     to->agent_type = team->agent_type;
     to->leader = team->leader;
     to->task_type = team->task_type;
@@ -81,6 +82,8 @@ s_list (const covey_team_t *team, Covey__Snapshot__Coordination *to,
         one->state = team->invited[i].state;
         one->order = team->invited[i].order;
         one->reason = team->invited[i].reason;
+        one->has_weight = true;
+        one->weight = team->invited[i].weight;
     }
     for (size_t i = 0; i < steps; i++) {
         const covey_step_t *from = &team->steps[i];
@@ -151,12 +154,23 @@ s_is_span (int64_t ms)
     return ms >= 1 && ms <= COVEY_VOTE_TIMEOUT_MAX_MS;
 }
 
+/*  Those of a swarm, or the others.                                         */
+static bool
+s_is_strategy (const Covey__Snapshot__Coordination *from)
+{
+    return from->strategy <= COVEY_TEAM_SPLIT &&
+           (from->swarm ? from->strategy != COVEY_TEAM_SEQUENTIAL &&
+                              from->strategy != COVEY_TEAM_HIERARCHICAL
+                        : from->strategy <= COVEY_TEAM_CONSENSUS);
+}
+
 static bool
 s_is_good (const covey_state_t *self, const Covey__Snapshot__Coordination *from)
 {
-    return from->strategy <= COVEY_TEAM_CONSENSUS &&
+    return s_is_strategy (from) &&
            from->vote_strategy <= COVEY_STRATEGY_QUORUM &&
-           from->min_agents >= 1 && from->min_agents <= from->max_agents &&
+           (from->min_agents >= 1 || from->swarm) &&
+           from->min_agents <= from->max_agents &&
            from->max_agents <= COVEY_TEAM_AGENTS_MAX &&
            from->n_invited <= COVEY_TEAM_INVITED_MAX &&
            from->n_seats <= COVEY_TEAM_AGENTS_MAX &&
@@ -182,6 +196,7 @@ s_take_description (covey_team_t *team,
 {
     team->objective = covey_str_dup (from->objective);
     team->requester = covey_str_dup (from->requester);
+    team->swarm = covey_str_dup (from->swarm);
     team->agent_type = covey_str_dup (from->agent_type);
     team->leader = covey_str_dup (from->leader);
     team->task_type = covey_str_dup (from->task_type);
@@ -227,16 +242,18 @@ s_take_agents (covey_team_t *team, const Covey__Snapshot__Coordination *from)
 {
     for (size_t i = 0; i < from->n_invited; i++) {
         const Covey__Snapshot__Invited *one = from->invited[i];
-        if (one->state >= COVEY_INVITED_STATES || one->order > from->accepted)
+        if (one->state >= COVEY_INVITED_STATES || one->order > from->accepted ||
+            one->weight > (uint64_t)COVEY_WEIGHT_MAX * COVEY_WEIGHT_ONE)
             return false;
         team->invited =
             covey_mem_room (team->invited, team->invited_count,
                             &team->invited_capacity, sizeof *team->invited);
-        team->invited[team->invited_count++] =
-            (covey_invited_t){.agent_id = covey_str_dup (one->agent_id),
-                              .state = (covey_invited_state_t)one->state,
-                              .order = one->order,
-                              .reason = covey_str_dup (one->reason)};
+        team->invited[team->invited_count++] = (covey_invited_t){
+            .agent_id = covey_str_dup (one->agent_id),
+            .state = (covey_invited_state_t)one->state,
+            .order = one->order,
+            .reason = covey_str_dup (one->reason),
+            .weight = one->has_weight ? one->weight : COVEY_WEIGHT_ONE};
     }
     if (from->n_seats) /* else they are made when it begins */
         team->seats = covey_mem_new (from->n_seats * sizeof *team->seats);
@@ -271,6 +288,7 @@ s_take_steps (covey_team_t *team, const Covey__Snapshot__Coordination *from)
         covey_load_blob (&step->part, one->part);
         covey_load_blob (&step->result, one->result);
         if (step->state == COVEY_STEP_RUNNING &&
+            team->strategy != COVEY_TEAM_ANY &&
             (step->seat < 0 || !step->agent_id))
             return false;
     }

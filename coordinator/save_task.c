@@ -22,6 +22,7 @@ s_describe (const covey_task_t *task, Covey__Snapshot__Task *to)
     to->agent_type = task->agent_type;
     to->assignee = task->assignee;
     to->coordination = task->coordination;
+    to->swarm = task->swarm;
     to->step = task->step;
     to->host = task->host;
     to->share = task->share;
@@ -173,6 +174,7 @@ s_take_description (covey_task_t *task, const Covey__Snapshot__Task *from)
     task->agent_type = covey_str_dup (from->agent_type);
     task->assignee = covey_str_dup (from->assignee);
     task->coordination = covey_str_dup (from->coordination);
+    task->swarm = covey_str_dup (from->swarm);
     task->step = covey_str_dup (from->step);
     task->host = covey_str_dup (from->host);
     task->share = covey_str_dup (from->share);

@@ -24,6 +24,7 @@ struct covey_lane {
     covey_link_t by_demand;
     covey_link_t by_head;
     char *assignee; /* whose own lane it is, or NULL                          */
+    char *swarm;    /* whose members it is for, or NULL: everybody            */
     char *type;     /* or NULL: any                                           */
     covey_texts_t required;
     covey_tree_t flows; /* by share                                           */
@@ -118,7 +119,9 @@ s_by_demand (const void *a, const void *b)
     int order = s_compare_types (x->assignee, y->assignee);
     if (order || x->assignee)
         return order;
-    order = s_compare_types (x->type, y->type);
+    order = s_compare_types (x->swarm, y->swarm);
+    if (!order)
+        order = s_compare_types (x->type, y->type);
     return order ? order : covey_texts_compare (&x->required, &y->required);
 }
 
@@ -130,7 +133,9 @@ s_key_demand (const void *key, const void *item)
     int order = s_compare_types (task->assignee, lane->assignee);
     if (order || task->assignee)
         return order;
-    order = s_compare_types (task->agent_type, lane->type);
+    order = s_compare_types (task->swarm, lane->swarm);
+    if (!order)
+        order = s_compare_types (task->agent_type, lane->type);
     return order ? order
                  : covey_texts_compare (&task->required, &lane->required);
 }
@@ -278,6 +283,7 @@ s_lane_of (covey_scheduler_t *self, const covey_task_t *task)
         return lane;
     lane = covey_mem_new (sizeof *lane);
     lane->assignee = covey_str_dup (task->assignee);
+    lane->swarm = covey_str_dup (task->swarm);
     lane->type = covey_str_dup (task->agent_type);
     covey_texts_copy (&lane->required, task->required.items,
                       task->required.count);
@@ -322,6 +328,7 @@ s_drop_flow (covey_scheduler_t *self, covey_flow_t *flow)
     covey_tree_remove (&self->lanes, lane);
     covey_texts_deinit (&lane->required);
     free (lane->assignee);
+    free (lane->swarm);
     free (lane->type);
     free (lane);
 }
@@ -485,6 +492,22 @@ s_fits (const char *type, const covey_texts_t *required, const char *has_type,
            covey_texts_within (required, has);
 }
 
+static bool
+s_is_for (const covey_scheduler_t *self, const char *swarm,
+          const covey_worker_t *worker)
+{
+    return !swarm || self->is_member (self->members, swarm, worker->id);
+}
+
+/*  It offers what the task asks for; may it have this one?                  */
+static bool
+s_may_have (const covey_scheduler_t *self, const covey_task_t *task,
+            const covey_worker_t *worker)
+{
+    return !covey_task_was_rejected_by (task, worker->generation) &&
+           s_is_for (self, task->swarm, worker);
+}
+
 /*  The least loaded free agent of a node.                                   */
 static covey_worker_t *
 s_worker_on (const covey_scheduler_t *self, const covey_task_t *task,
@@ -499,7 +522,7 @@ s_worker_on (const covey_scheduler_t *self, const covey_task_t *task,
         const covey_tree_t *free_ones = &kind->free_by_host;
         covey_worker_t *worker =
             covey_tree_after (free_ones, node_id, s_key_node);
-        while (worker && covey_task_was_rejected_by (task, worker->generation))
+        while (worker && !s_may_have (self, task, worker))
             worker = covey_tree_next (free_ones, worker);
         if (worker && memcmp (worker->node_id, node_id, 16) == 0 &&
             (!best || covey_scheduler_compare_workers (worker, best) < 0))
@@ -552,7 +575,7 @@ covey_scheduler_worker_for (const covey_scheduler_t *self,
         if (!s_fits (task->agent_type, &task->required, kind->type,
                      &kind->capabilities))
             continue;
-        while (worker && covey_task_was_rejected_by (task, worker->generation))
+        while (worker && !s_may_have (self, task, worker))
             worker = covey_tree_next (&kind->free, worker);
         if (worker &&
             (!best || covey_scheduler_compare_workers (worker, best) < 0))
@@ -615,7 +638,8 @@ covey_scheduler_task_for (const covey_scheduler_t *self,
         if (best && covey_scheduler_compare_turns (best, s_next_of (lane)) < 0)
             break; /* nothing further on is more urgent */
         if (!s_fits (lane->type, &lane->required, worker->type,
-                     &worker->capabilities))
+                     &worker->capabilities) ||
+            !s_is_for (self, lane->swarm, worker))
             continue;
         covey_task_t *task = s_next_for (lane, worker);
         if (task && (!best || covey_scheduler_compare_turns (task, best) < 0))

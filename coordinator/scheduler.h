@@ -9,6 +9,8 @@
               lane that has such tasks
     Assignee  a task that is for one agent alone is in that agent's own lane,
               which stands outside that order
+    Swarm     a task that is for the members of a swarm alone is in a lane that
+              only they look into
     Kinds     agents that offer the same (type, capabilities) share a kind; the
               ones that can take a task are ordered by load, and again by node
               and load. Kinds are ordered by their first agent
@@ -30,6 +32,9 @@
 typedef struct covey_lane covey_lane_t;
 typedef struct covey_kind covey_kind_t;
 
+typedef bool (covey_scheduler_member_fn) (const void *arg, const char *swarm_id,
+                                          const char *agent_id);
+
 typedef struct {
     covey_tree_t lanes;         /* by assignee, by demand                     */
     covey_tree_t lanes_by_head; /* the most urgent first; without assignee    */
@@ -38,6 +43,8 @@ typedef struct {
     covey_tree_t spots; /* nodes with agents, by name                         */
     covey_shares_t shares;
     size_t ready_count;
+    covey_scheduler_member_fn *is_member; /* of a swarm; for its tasks        */
+    const void *members;                  /* its argument                     */
 } covey_scheduler_t;
 
 void covey_scheduler_init (covey_scheduler_t *self);

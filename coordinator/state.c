@@ -19,6 +19,8 @@ covey_state_new (const covey_state_limits_t *limits)
     covey_hlc_init (&self->hlc, COVEY_HLC_MAX_SKEW_MS);
     covey_registry_init (&self->registry);
     covey_scheduler_init (&self->scheduler);
+    self->scheduler.is_member = covey_state_is_member;
+    self->scheduler.members = self;
     covey_clients_init (&self->clients);
     covey_timers_init (&self->timers);
     covey_claims_init (&self->claims);
@@ -140,6 +142,9 @@ s_handle_due (covey_state_t *self)
             case COVEY_TIMER_ROLE:
                 covey_state_role_due (self, timer);
                 break;
+            case COVEY_TIMER_MEMBER:
+                covey_state_member_due (self, timer);
+                break;
             case COVEY_TIMER_CLAIM:
                 covey_state_claim_due (self, timer);
                 break;
@@ -229,6 +234,8 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_leave (self, c->swarm_leave);
         case COVEY__CONTROL__COMMAND__OP_SWARM_DISBAND:
             return covey_state_on_disband (self, c->swarm_disband);
+        case COVEY__CONTROL__COMMAND__OP_SWARM_TASK:
+            return covey_state_on_swarm_task (self, c->swarm_task);
         case COVEY__CONTROL__COMMAND__OP_PROPOSE:
             return covey_state_on_propose (self, c->propose);
         case COVEY__CONTROL__COMMAND__OP_BALLOT:
@@ -328,6 +335,7 @@ s_renew_all (covey_state_t *self)
     covey_state_renew_all (self);
     covey_state_renew_claims (self);
     covey_state_renew_roles (self);
+    covey_state_renew_members (self);
 }
 
 void

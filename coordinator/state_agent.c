@@ -18,7 +18,7 @@ s_take_down (covey_state_t *self, covey_worker_t *worker, bool graceful,
         covey_state_lose (self, task, COVEY_TASK_AGENT_LOST, text.text, false);
     while ((task = covey_scheduler_own_task (&self->scheduler, worker->id)))
         covey_state_fail (self, task, COVEY_TASK_AGENT_LOST, text.text);
-    covey_state_leave_coordinations (self, worker->id, text.text);
+    covey_state_leave_coordinations (self, worker->id, NULL, text.text);
     if (covey_link_is_in (&worker->in_freed))
         covey_tree_remove (&self->freed, worker);
     covey_scheduler_leave (&self->scheduler, worker);
@@ -52,7 +52,7 @@ covey_state_on_agent_up (covey_state_t *self, const Covey__Control__AgentUp *up)
     covey_state_freed (self, worker);
     if (same)
         return COVEY_OK;
-    covey_state_elect_leaders (self, worker->id, true);
+    covey_state_note_member (self, worker->id, true);
     covey_state_ask_again (self, worker->id);
     covey_state_join_coordinations (self, worker);
     return COVEY_OK;
@@ -86,7 +86,7 @@ covey_state_on_agent_down (covey_state_t *self,
     s_take_down (self, worker, down->has_graceful && down->graceful,
                  down->reason && *down->reason ? down->reason
                                                : "its session ended");
-    covey_state_elect_leaders (self, id, false);
+    covey_state_note_member (self, id, false);
     covey_state_drop_claims (self, id, down->has_graceful && down->graceful);
     return COVEY_OK;
 }

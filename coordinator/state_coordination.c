@@ -19,20 +19,14 @@ s_show (covey_state_t *self, const covey_coordination_entry_t *entry)
     self->show_id = entry->team->id;
 }
 
-static covey_err_t
-s_check (covey_state_t *self, const Covey__Control__Coordinate *ask)
+covey_err_t
+covey_state_may_coordinate (covey_state_t *self, const char *id)
 {
     const covey_state_limits_t *limits = &self->limits;
     size_t open = self->coordinations_open.count;
-    if (ask->coordination_id &&
-        covey_state_find_coordination (self, ask->coordination_id))
+    if (id && covey_state_find_coordination (self, id))
         return covey_fail (self->err, COVEY_EXISTS,
-                           "coordination %s exists already",
-                           ask->coordination_id);
-    if (ask->leader && strcmp (ask->leader, covey_state_caller (self)) == 0)
-        return covey_fail (self->err, COVEY_INVALID,
-                           "leader %s asks for it: who asks does not take part",
-                           ask->leader);
+                           "coordination %s exists already", id);
     if (open >= limits->coordinations_max)
         return covey_fail (self->err, COVEY_EAGAIN,
                            "%zu coordinations are under way" COVEY_LIMIT_HINT (
@@ -102,9 +96,13 @@ s_make (covey_state_t *self, const Covey__Control__Coordinate *ask)
 static covey_err_t
 s_on_coordinate (covey_state_t *self, const Covey__Control__Coordinate *ask)
 {
-    covey_err_t code = s_check (self, ask);
+    covey_err_t code = covey_state_may_coordinate (self, ask->coordination_id);
     if (code)
         return code;
+    if (ask->leader && strcmp (ask->leader, covey_state_caller (self)) == 0)
+        return covey_fail (self->err, COVEY_INVALID,
+                           "leader %s asks for it: who asks does not take part",
+                           ask->leader);
     covey_coordination_entry_t *entry = covey_state_add_coordination (
         self, s_make (self, ask), ++self->coordination_seq);
     covey_timers_arm (&self->timers, &entry->wake,

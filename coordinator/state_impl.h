@@ -19,6 +19,7 @@
 typedef struct {
     covey_link_t by_id;
     covey_link_t in_ended; /* once disbanded                                  */
+    covey_timer_t timer;   /* the lease of a lost member ends                 */
     uint64_t seq;          /* order of forming, then of ending                */
     covey_swarm_t *swarm;
 } covey_swarm_entry_t;
@@ -332,9 +333,30 @@ covey_swarm_entry_t *covey_state_find_swarm (const covey_state_t *self,
                                              const char *swarm_id);
 covey_vote_entry_t *covey_state_find_vote (const covey_state_t *self,
                                            const char *consensus_id);
-/*  A leader is gone, or somebody is back: who leads now?                    */
-void covey_state_elect_leaders (covey_state_t *self, const char *agent_id,
-                                bool up);
+/*  Into the indexes, with its timer unarmed; the swarm is taken.            */
+covey_swarm_entry_t *covey_state_add_swarm (covey_state_t *self,
+                                            covey_swarm_t *swarm, uint64_t seq);
+/*  An agent is gone, or back: its leases as a member, and who leads now.    */
+void covey_state_note_member (covey_state_t *self, const char *agent_id,
+                              bool up);
+void covey_state_member_due (covey_state_t *self, covey_timer_t *timer);
+void covey_state_renew_members (covey_state_t *self);
+/*  For the scheduler: is this agent a member?                               */
+bool covey_state_is_member (const void *self, const char *swarm_id,
+                            const char *agent_id);
+
+/* ---- state_swarm_task.c -----------------------------------------------------
+ */
+
+covey_err_t covey_state_on_swarm_task (covey_state_t *self,
+                                       const Covey__Control__SwarmTask *ask);
+/*  It is no member any more: its parts of the swarm's tasks go to others, or
+    count as failed.                                                          */
+void covey_state_leave_swarm_tasks (covey_state_t *self, const char *swarm_id,
+                                    const char *agent_id, const char *reason);
+void covey_state_end_swarm_tasks (covey_state_t *self, const char *swarm_id,
+                                  const char *reason);
+
 void covey_state_withdraw_all (covey_state_t *self, const char *swarm_id,
                                const char *reason);
 /*  Ask a member that came up while votes of its swarms are open.            */
@@ -373,6 +395,8 @@ covey_err_t covey_state_on_coordination (covey_state_t *self,
 
 covey_coordination_entry_t *
 covey_state_find_coordination (const covey_state_t *self, const char *id);
+/*  May one more begin? `id` NULL: one is made up. EXISTS, EAGAIN.           */
+covey_err_t covey_state_may_coordinate (covey_state_t *self, const char *id);
 /*  Into the indexes, with its timers unarmed; the team is taken.            */
 covey_coordination_entry_t *covey_state_add_coordination (covey_state_t *self,
                                                           covey_team_t *team,
@@ -387,8 +411,9 @@ void covey_state_stop_steps (covey_state_t *self, const covey_team_t *team,
 /*  An agent is up: does a session look for one like it?                     */
 void covey_state_join_coordinations (covey_state_t *self,
                                      const covey_worker_t *worker);
+/*  An agent is gone; `swarm_id` not NULL: for the tasks of that swarm.      */
 void covey_state_leave_coordinations (covey_state_t *self, const char *agent_id,
-                                      const char *reason);
+                                      const char *swarm_id, const char *reason);
 /*  A task ended; nothing happens when it is no step.                        */
 void covey_state_step_ended (covey_state_t *self, const covey_task_t *task);
 void covey_state_coordination_due (covey_state_t *self, covey_timer_t *timer);

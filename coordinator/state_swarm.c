@@ -64,6 +64,7 @@ s_destroy (covey_state_t *self, covey_swarm_entry_t *entry)
     covey_tree_remove (&self->swarms, entry);
     if (covey_link_is_in (&entry->in_ended))
         covey_tree_remove (&self->swarms_ended, entry);
+    covey_timers_disarm (&self->timers, &entry->timer);
     covey_swarm_destroy (&entry->swarm);
     free (entry);
 }
@@ -80,6 +81,27 @@ covey_state_deinit_swarms (covey_state_t *self)
         covey_proposal_destroy (&vote->proposal);
         free (vote);
     }
+}
+
+covey_swarm_entry_t *
+covey_state_add_swarm (covey_state_t *self, covey_swarm_t *swarm, uint64_t seq)
+{
+    covey_swarm_entry_t *entry = covey_mem_new (sizeof *entry);
+    entry->swarm = swarm;
+    entry->seq = seq;
+    entry->timer.kind = COVEY_TIMER_MEMBER;
+    entry->timer.owner = entry;
+    covey_tree_insert (&self->swarms, entry);
+    return entry;
+}
+
+bool
+covey_state_is_member (const void *self, const char *swarm_id,
+                       const char *agent_id)
+{
+    const covey_swarm_entry_t *entry = covey_state_find_swarm (self, swarm_id);
+    return entry && !covey_swarm_is_disbanded (entry->swarm) &&
+           covey_swarm_find (entry->swarm, agent_id);
 }
 
 covey_swarm_entry_t *
@@ -163,16 +185,16 @@ covey_state_on_form (covey_state_t *self, const Covey__Control__SwarmForm *form)
         .tags = (const char *const *)form->tags,
         .tag_count = form->n_tags,
         .formed_us = self->now_us,
+        .member_lease_us = (form->has_member_lease ? form->member_lease
+                                                   : COVEY_SWARM_LEASE_MS) *
+                           1000,
     };
     covey_swarm_t *swarm = NULL;
     code = covey_swarm_new (&args, &swarm, self->err);
     free (members);
     if (code)
         return code;
-    covey_swarm_entry_t *entry = covey_mem_new (sizeof *entry);
-    entry->swarm = swarm;
-    entry->seq = ++self->swarm_seq;
-    covey_tree_insert (&self->swarms, entry);
+    (void)covey_state_add_swarm (self, swarm, ++self->swarm_seq);
     self->show = COVEY_SHOW_SWARM;
     self->show_id = covey_swarm_id (swarm);
     covey_fact_formed (self, swarm);
@@ -197,19 +219,96 @@ s_elect (covey_state_t *self, covey_swarm_t *swarm, const char *before)
         covey_fact_leads (self, swarm, old);
 }
 
+/*  A leader that goes is followed by another one; one that is back leads again
+    only when nobody else does.                                               */
+static void
+s_note_leader (covey_state_t *self, covey_swarm_t *swarm, const char *agent_id,
+               bool up)
+{
+    const char *leader = covey_swarm_leader (swarm);
+    if (!leader)
+        return;
+    if (strcmp (leader, agent_id) == 0)
+        covey_swarm_set_leader_lost (swarm, !up);
+    if (covey_swarm_is_leader_lost (swarm))
+        s_elect (self, swarm, leader);
+}
+
+/* ---- members that are lost
+ * ----------------------------------------------------- */
+
+static void
+s_arm (covey_state_t *self, covey_swarm_entry_t *entry)
+{
+    int64_t due_us = covey_swarm_due_us (entry->swarm);
+    if (due_us == INT64_MAX)
+        covey_timers_disarm (&self->timers, &entry->timer);
+    else
+        covey_timers_arm (&self->timers, &entry->timer, due_us);
+}
+
 void
-covey_state_elect_leaders (covey_state_t *self, const char *agent_id, bool up)
+covey_state_note_member (covey_state_t *self, const char *agent_id, bool up)
 {
     for (covey_swarm_entry_t *e = covey_tree_first (&self->swarms); e;
          e = covey_tree_next (&self->swarms, e)) {
-        const char *leader = covey_swarm_leader (e->swarm);
-        if (!leader || covey_swarm_is_disbanded (e->swarm))
+        if (covey_swarm_is_disbanded (e->swarm))
             continue;
-        if (strcmp (leader, agent_id) == 0)
-            covey_swarm_set_leader_lost (e->swarm, !up);
-        if (covey_swarm_is_leader_lost (e->swarm))
-            s_elect (self, e->swarm, leader);
+        if (covey_swarm_note_lost (e->swarm, agent_id, up ? 0 : self->now_us))
+            s_arm (self, e);
+        s_note_leader (self, e->swarm, agent_id, up);
     }
+}
+
+void
+covey_state_renew_members (covey_state_t *self)
+{
+    for (covey_swarm_entry_t *e = covey_tree_first (&self->swarms); e;
+         e = covey_tree_next (&self->swarms, e))
+        if (covey_link_is_in (&e->timer.link)) {
+            covey_swarm_renew (e->swarm, self->now_us);
+            s_arm (self, e);
+        }
+}
+
+/*  Out of the swarm, and of what it works on.                               */
+static covey_err_t
+s_remove (covey_state_t *self, covey_swarm_entry_t *entry, const char *agent_id,
+          const char *reason)
+{
+    covey_swarm_t *swarm = entry->swarm;
+    covey_errbuf_t text;
+    covey_err_t code = covey_swarm_remove (swarm, agent_id, self->err);
+    if (code)
+        return code;
+    covey_fact_left (self, swarm, agent_id, reason);
+    if (!covey_swarm_leader (swarm))
+        s_elect (self, swarm, agent_id);
+    (void)covey_fail (&text, COVEY_CLOSED, "agent %s left swarm %.140s",
+                      agent_id, covey_swarm_id (swarm));
+    covey_state_leave_swarm_tasks (self, covey_swarm_id (swarm), agent_id,
+                                   text.text);
+    s_arm (self, entry);
+    return COVEY_OK;
+}
+
+void
+covey_state_member_due (covey_state_t *self, covey_timer_t *timer)
+{
+    covey_swarm_entry_t *entry = timer->owner;
+    const covey_swarm_member_t *lost =
+        covey_swarm_overdue (entry->swarm, self->now_us);
+    char id[COVEY_AGENT_ID_MAX + 1];
+    covey_errbuf_t reason;
+    if (!lost)
+        return;
+    covey_str_copy (id, sizeof id, lost->agent_id);
+    (void)covey_fail (
+        &reason, COVEY_TIMEOUT, "lost: not back within %lld ms",
+        (long long)(covey_swarm_member_lease_us (entry->swarm) / 1000));
+    /* It is there, and the swarm is not disbanded. The timer is armed again
+       when another one is lost, too. */
+    (void)s_remove (self, entry, id, reason.text);
 }
 
 /* ---- join, leave, disband
@@ -235,6 +334,9 @@ covey_state_on_join (covey_state_t *self,
         return code;
     covey_fact_joined (self, entry->swarm,
                        covey_swarm_find (entry->swarm, agent));
+    covey_worker_t *worker = covey_registry_find_up (&self->registry, agent);
+    if (worker) /* it can take tasks that it could not take before */
+        covey_state_freed (self, worker);
     return COVEY_OK;
 }
 
@@ -248,14 +350,7 @@ covey_state_on_leave (covey_state_t *self,
         member->agent_id ? member->agent_id : covey_state_caller (self);
     if (!code)
         code = covey_state_may_speak_for (self, agent);
-    if (!code)
-        code = covey_swarm_remove (entry->swarm, agent, self->err);
-    if (code)
-        return code;
-    covey_fact_left (self, entry->swarm, agent, member->reason);
-    if (!covey_swarm_leader (entry->swarm))
-        s_elect (self, entry->swarm, agent);
-    return COVEY_OK;
+    return code ? code : s_remove (self, entry, agent, member->reason);
 }
 
 covey_err_t
@@ -274,8 +369,11 @@ covey_state_on_disband (covey_state_t *self,
     covey_fact_disbanded (self, entry->swarm,
                           ref->reason && *ref->reason ? ref->reason
                                                       : reason.text);
+    covey_timers_disarm (&self->timers, &entry->timer);
     covey_state_withdraw_all (self, covey_swarm_id (entry->swarm),
                               "the swarm was disbanded");
+    covey_state_end_swarm_tasks (self, covey_swarm_id (entry->swarm),
+                                 "the swarm was disbanded");
     entry->seq = ++self->swarm_seq;
     covey_tree_insert (&self->swarms_ended, entry);
     while (self->swarms_ended.count > self->limits.swarms_ended_max &&

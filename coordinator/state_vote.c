@@ -80,11 +80,7 @@ s_strategy (const Covey__Control__Propose *propose, const covey_swarm_t *swarm)
 {
     if (propose->has_voting_strategy)
         return (covey_strategy_t)propose->voting_strategy;
-    for (int i = 0; i <= COVEY_STRATEGY_QUORUM; i++)
-        if (strcmp (covey_strategy_name ((covey_strategy_t)i),
-                    covey_swarm_strategy (swarm)) == 0)
-            return (covey_strategy_t)i;
-    return COVEY_STRATEGY_MAJORITY;
+    return covey_swarm_voting (swarm);
 }
 
 static covey_err_t

@@ -181,6 +181,7 @@ covey_task_destroy (covey_task_t **self_p)
     free (self->agent_type);
     free (self->assignee);
     free (self->coordination);
+    free (self->swarm);
     free (self->step);
     free (self->parent_id);
     free (self->schedule_id);

@@ -172,8 +172,9 @@ struct covey_task {
     char *assignee;   /* the one agent that may get it, or NULL: any          */
     char *coordination; /* the session that it is a step of, or NULL          */
     char *step;         /* which kind of step                                 */
-    char *host;      /* preferred node: name or id, or NULL                  */
-    char *share;     /* whose share it counts against; NULL: nobody's        */
+    char *swarm; /* whose members alone may get it, or NULL                   */
+    char *host;  /* preferred node: name or id, or NULL                  */
+    char *share; /* whose share it counts against; NULL: nobody's        */
     uint32_t weight; /* of that share                                        */
     covey_task_dependency_policy_t dependency_policy;
     char *parent_id; /* or NULL                                               */

@@ -96,6 +96,8 @@ s_assign (covey_state_t *self, covey_task_t *task, covey_worker_t *worker)
     covey_state_renew (self, task);
     covey_state_arm_run (self, task);
     covey_fact_assigned (self, task);
+    if (task->swarm)
+        covey_fact_swarm_assigned (self, task);
 }
 
 void

@@ -50,6 +50,7 @@ covey_team_destroy (covey_team_t **self_p)
     free (self->task_type);
     free (self->leader);
     free (self->agent_type);
+    free (self->swarm);
     free (self->requester);
     free (self->objective);
     free (self->id);
@@ -152,8 +153,20 @@ covey_team_invite (covey_team_t *self, const char *agent_id)
     self->invited =
         covey_mem_room (self->invited, self->invited_count,
                         &self->invited_capacity, sizeof *self->invited);
-    self->invited[self->invited_count++] = (covey_invited_t){
-        .agent_id = covey_str_dup (agent_id), .state = COVEY_INVITED_ASKED};
+    self->invited[self->invited_count++] =
+        (covey_invited_t){.agent_id = covey_str_dup (agent_id),
+                          .state = COVEY_INVITED_ASKED,
+                          .weight = COVEY_WEIGHT_ONE};
+}
+
+void
+covey_team_enlist (covey_team_t *self, const char *agent_id, uint64_t weight)
+{
+    covey_team_invite (self, agent_id);
+    covey_invited_t *member = &self->invited[self->invited_count - 1];
+    member->state = COVEY_INVITED_ACCEPTED;
+    member->order = ++self->accepted;
+    member->weight = weight;
 }
 
 /*  The place of who answers; -1 with `*code_p`.                             */
@@ -264,7 +277,8 @@ covey_team_begin (covey_team_t *self, int64_t now_us)
 {
     size_t accepted = covey_team_count (self, COVEY_INVITED_ACCEPTED);
     size_t count = accepted < self->max_agents ? accepted : self->max_agents;
-    assert (self->stage == COVEY_TEAM_FORMING && count > 0);
+    assert (self->stage == COVEY_TEAM_FORMING &&
+            (count > 0 || self->strategy == COVEY_TEAM_ANY));
     self->seats = covey_mem_new (count * sizeof *self->seats);
     if (self->leader) {
         int leader = s_find (self, self->leader);
@@ -472,9 +486,21 @@ covey_team_measure (const covey_team_t *self)
 const char *
 covey_team_strategy_name (covey_team_strategy_t strategy)
 {
-    static const char *const names[] = {"sequential", "parallel",
-                                        "hierarchical", "consensus"};
+    static const char *const names[] = {
+        "sequential", "parallel", "hierarchical", "consensus", "any", "split"};
     return names[strategy];
+}
+
+const char *
+covey_team_mode_name (const covey_team_t *self)
+{
+    if (!self->swarm)
+        return NULL;
+    if (self->strategy == COVEY_TEAM_PARALLEL)
+        return "all";
+    return self->strategy == COVEY_TEAM_CONSENSUS
+               ? "vote"
+               : covey_team_strategy_name (self->strategy);
 }
 
 const char *

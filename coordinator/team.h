@@ -17,6 +17,14 @@
         hierarchical  the leader splits, the others work on the parts, the
                       leader merges
         consensus     all at once; when the results differ, each votes for one
+        any, split    only of a swarm, see below
+    Swarm     a team can be the members of a swarm: nobody is asked, all have
+              seats from the beginning, and there is no reserve. Parallel is
+              then "all", consensus "vote"; split: the input is cut into parts,
+              each seat works on one at a time; any: one step without a seat,
+              the scheduler finds a member. Who fails a step keeps its seat, and
+              the step has failed; who is lost is out, and its part goes to
+              another one. In a vote every member counts, with its weight
     Once      it ends once, and never changes after that
     Memory    covey_team_new gives it to the caller, who fills in what was asked
     Limits    below; all results together fit into one payload
@@ -43,7 +51,9 @@ typedef enum {
     COVEY_TEAM_SEQUENTIAL = 0,
     COVEY_TEAM_PARALLEL = 1,
     COVEY_TEAM_HIERARCHICAL = 2,
-    COVEY_TEAM_CONSENSUS = 3
+    COVEY_TEAM_CONSENSUS = 3,
+    COVEY_TEAM_ANY = 4,
+    COVEY_TEAM_SPLIT = 5
 } covey_team_strategy_t;
 
 typedef enum {
@@ -78,6 +88,7 @@ typedef struct {
     covey_invited_state_t state;
     uint32_t order; /* of acceptance                                          */
     char *reason;   /* of who rejected or failed, or NULL                     */
+    uint64_t weight; /* of its vote: micro-units                              */
 } covey_invited_t;
 
 typedef enum {
@@ -112,6 +123,7 @@ typedef struct {
     char *id;
     char *objective;
     char *requester;
+    char *swarm;      /* whose members it is, or NULL                         */
     char *agent_type; /* or NULL                                              */
     char *leader;     /* named, or NULL: the first that accepts               */
     char *task_type;  /* of the steps                                         */
@@ -166,6 +178,9 @@ covey_err_t covey_team_accept (covey_team_t *self, const char *agent_id,
 /*  Also of who accepted before: it leaves.                                  */
 covey_err_t covey_team_reject (covey_team_t *self, const char *agent_id,
                                const char *reason, covey_errbuf_t *err);
+/*  A member of the swarm; before it begins.                                 */
+void covey_team_enlist (covey_team_t *self, const char *agent_id,
+                        uint64_t weight);
 /*  An agent vanished; nothing happens when it is not in the team.           */
 void covey_team_lose (covey_team_t *self, const char *agent_id,
                       const char *reason);
@@ -187,6 +202,9 @@ void covey_team_done (covey_team_t *self, size_t step,
                       const covey_blob_t *result);
 /*  Its agent could not do it: it loses its seat.                            */
 void covey_team_failed (covey_team_t *self, size_t step, const char *error);
+/*  Of a swarm: it was tried, and failed, by an agent that is there. It is not
+    tried again.                                                              */
+void covey_team_botched (covey_team_t *self, size_t step, const char *error);
 /*  What the agent gets to work on, as JSON; LIMIT: no payload holds it.     */
 covey_err_t covey_team_input (const covey_team_t *self, size_t step,
                               covey_buf_t *to);
@@ -215,6 +233,8 @@ void covey_team_keep (covey_blob_t *to, int content, const void *data,
 size_t covey_team_measure (const covey_team_t *self);
 
 const char *covey_team_strategy_name (covey_team_strategy_t strategy);
+/*  all, any, split, vote; NULL: it is no swarm's.                           */
+const char *covey_team_mode_name (const covey_team_t *self);
 const char *covey_team_status_name (covey_team_status_t status);
 const char *covey_invited_state_name (covey_invited_state_t state);
 const char *covey_step_kind_name (covey_step_kind_t kind);

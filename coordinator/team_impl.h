@@ -32,14 +32,20 @@ typedef struct {
     const covey_step_t *authors[COVEY_TEAM_AGENTS_MAX];
     uint32_t author_count;
     uint32_t votes;
+    uint64_t weight; /* of these                                              */
 } covey_choice_t;
+
+/*  Who may choose, and who chose none.                                      */
+typedef struct {
+    uint32_t voters, abstained;
+    uint64_t weight, abstained_weight;
+} covey_turnout_t;
 
 /*  `choices` has room for COVEY_TEAM_AGENTS_MAX; how many there are.        */
 size_t covey_team_choices (const covey_team_t *self, covey_choice_t *choices);
-/*  Counts votes into `choices`; how many voters there are.                  */
-size_t covey_team_count_votes (const covey_team_t *self,
-                               covey_choice_t *choices, size_t count,
-                               uint32_t *abstained_p);
+/*  Counts votes into `choices`. False: it came to no vote.                  */
+bool covey_team_count_votes (const covey_team_t *self, covey_choice_t *choices,
+                             size_t count, covey_turnout_t *turnout);
 /*  All votes are in, or will not come.                                      */
 void covey_team_tally (covey_team_t *self);
 

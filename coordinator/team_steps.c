@@ -4,7 +4,9 @@
     parallel      all work at once
     hierarchical  split by the leader; parts, one at a time per seat but the
                   leader's; merge by the leader
-    consensus     all work at once; votes, when the results differ            */
+    consensus     all work at once; votes, when the results differ
+    any           one work, of whoever the scheduler gives it to
+    split         parts of the input, one at a time per seat                  */
 #include "coordinator/team_impl.h"
 
 #include <assert.h>
@@ -26,15 +28,44 @@ covey_team_add_step (covey_team_t *self, covey_step_kind_t kind, int seat,
     return step;
 }
 
+/*  A step for each part that this is cut into; how many there are.          */
+static size_t
+s_add_parts (covey_team_t *self, const covey_blob_t *whole)
+{
+    covey_slice_t *parts = covey_mem_new (COVEY_TEAM_PARTS_MAX * sizeof *parts);
+    size_t count = covey_team_parts (whole, parts);
+    for (size_t i = 0; i < count; i++) {
+        covey_step_t *part =
+            covey_team_add_step (self, COVEY_STEP_PART, -1, (uint32_t)i + 1);
+        covey_team_keep (&part->part, whole->content, parts[i].text,
+                         parts[i].size);
+    }
+    free (parts);
+    return count;
+}
+
 void
 covey_team_plan (covey_team_t *self)
 {
-    if (self->strategy == COVEY_TEAM_HIERARCHICAL) {
-        covey_team_add_step (self, COVEY_STEP_SPLIT, self->leader_seat, 1);
-        return;
+    switch (self->strategy) {
+        case COVEY_TEAM_HIERARCHICAL:
+            covey_team_add_step (self, COVEY_STEP_SPLIT, self->leader_seat, 1);
+            break;
+        case COVEY_TEAM_ANY:
+            covey_team_add_step (self, COVEY_STEP_WORK, -1, 1);
+            break;
+        case COVEY_TEAM_SPLIT: /* each gets its own part of it alone */
+            (void)s_add_parts (self, &self->input);
+            covey_blob_deinit (&self->input);
+            break;
+        case COVEY_TEAM_SEQUENTIAL:
+        case COVEY_TEAM_PARALLEL:
+        case COVEY_TEAM_CONSENSUS:
+            for (size_t i = 0; i < self->seat_count; i++)
+                covey_team_add_step (self, COVEY_STEP_WORK, (int)i,
+                                     (uint32_t)i + 1);
+            break;
     }
-    for (size_t i = 0; i < self->seat_count; i++)
-        covey_team_add_step (self, COVEY_STEP_WORK, (int)i, (uint32_t)i + 1);
 }
 
 size_t
@@ -67,7 +98,9 @@ covey_team_is_needed (const covey_team_t *self, int seat)
             return true;
     return self->stage == COVEY_TEAM_ACTIVE &&
            (self->strategy == COVEY_TEAM_HIERARCHICAL ||
-            self->strategy == COVEY_TEAM_CONSENSUS);
+            self->strategy == COVEY_TEAM_CONSENSUS ||
+            (self->strategy == COVEY_TEAM_SPLIT &&
+             covey_team_count_steps (self, COVEY_STEP_WAITING)));
 }
 
 /* ---- what may begin
@@ -88,8 +121,9 @@ static int
 s_idle_seat (const covey_team_t *self)
 {
     for (size_t i = 0; i < self->seat_count; i++)
-        if ((int)i != self->leader_seat && covey_team_is_held (self, i) &&
-            !s_is_working (self, (int)i))
+        if (((int)i != self->leader_seat ||
+             self->strategy == COVEY_TEAM_SPLIT) &&
+            covey_team_is_held (self, i) && !s_is_working (self, (int)i))
             return (int)i;
     return -1;
 }
@@ -110,7 +144,7 @@ covey_team_next (covey_team_t *self)
         if (step->kind == COVEY_STEP_PART)
             step->seat = s_idle_seat (self);
         if (step->seat < 0)
-            return -1;
+            return self->strategy == COVEY_TEAM_ANY ? (int)i : -1;
         covey_task_set (&step->agent_id,
                         covey_team_seat (self, (size_t)step->seat));
         return (int)i;
@@ -144,20 +178,12 @@ s_forget_before (covey_team_t *self, size_t step)
 static void
 s_on_split (covey_team_t *self, size_t step)
 {
-    covey_slice_t *parts = covey_mem_new (COVEY_TEAM_PARTS_MAX * sizeof *parts);
-    size_t count = covey_team_parts (&self->steps[step].result, parts);
     /* Adding steps moves them: what the parts are cut from must stay. */
     covey_blob_t split = self->steps[step].result;
     self->steps[step].result = (covey_blob_t){0};
     self->result_bytes -= split.size;
-    for (size_t i = 0; i < count; i++) {
-        covey_step_t *part =
-            covey_team_add_step (self, COVEY_STEP_PART, -1, (uint32_t)i + 1);
-        covey_team_keep (&part->part, split.content, parts[i].text,
-                         parts[i].size);
-    }
+    size_t count = s_add_parts (self, &split);
     covey_blob_deinit (&split);
-    free (parts);
     if (count)
         return;
     self->steps[step].state = COVEY_STEP_RUNNING;
@@ -198,6 +224,23 @@ covey_team_failed (covey_team_t *self, size_t step, const char *error)
     assert (failed->state == COVEY_STEP_RUNNING && failed->seat >= 0);
     covey_task_set (&failed->error, error);
     covey_team_unseat (self, failed->seat, error);
+}
+
+void
+covey_team_botched (covey_team_t *self, size_t step, const char *error)
+{
+    covey_step_t *failed = &self->steps[step];
+    assert (failed->state == COVEY_STEP_RUNNING);
+    covey_task_set (&failed->error, error);
+    covey_blob_deinit (&failed->part);
+    failed->state = COVEY_STEP_FAILED;
+    self->changed = true;
+    if (self->fail_fast || self->strategy == COVEY_TEAM_ANY)
+        covey_team_end (self, COVEY_TEAM_FAILED, "%s failed: %.300s",
+                        failed->agent_id ? failed->agent_id : "every attempt",
+                        error);
+    else
+        covey_team_advance (self);
 }
 
 /*  Its steps begin anew with whoever has the seat now; when it is empty
@@ -263,8 +306,9 @@ s_finish_with (covey_team_t *self, const covey_step_t *step)
                         "no participant came to a result");
 }
 
+/*  All at once: the outcome is the list of what came.                       */
 static void
-s_finish_parallel (covey_team_t *self)
+s_finish_with_list (covey_team_t *self, covey_step_kind_t kind)
 {
     if (!s_last_done (self)) {
         s_finish_with (self, NULL);
@@ -272,7 +316,7 @@ s_finish_parallel (covey_team_t *self)
     }
     covey_buf_t json;
     covey_buf_init (&json, COVEY_PAYLOAD_MAX);
-    covey_err_t code = covey_team_list (self, COVEY_STEP_WORK, &json);
+    covey_err_t code = covey_team_list (self, kind, &json);
     covey_blob_t list = {
         .content = COVEY_CONTENT_JSON, .data = json.data, .size = json.size};
     if (code)
@@ -319,6 +363,25 @@ s_advance_consensus (covey_team_t *self)
         if (covey_team_is_held (self, i))
             covey_team_add_step (self, COVEY_STEP_VOTE, (int)i,
                                  (uint32_t)i + 1);
+    if (covey_team_is_over (self, COVEY_STEP_VOTE)) /* nobody is left to vote */
+        covey_team_tally (self);
+}
+
+/*  Parts that nobody is left for have failed.                               */
+static void
+s_advance_split (covey_team_t *self)
+{
+    bool held = false;
+    for (size_t i = 0; i < self->seat_count; i++)
+        held = held || covey_team_is_held (self, i);
+    for (size_t i = 0; i < self->step_count && !held; i++)
+        if (self->steps[i].state == COVEY_STEP_WAITING) {
+            self->steps[i].state = COVEY_STEP_FAILED;
+            if (!self->steps[i].error)
+                covey_task_set (&self->steps[i].error, "no member is left");
+        }
+    if (covey_team_is_over (self, COVEY_STEP_PART))
+        s_finish_with_list (self, COVEY_STEP_PART);
 }
 
 void
@@ -333,13 +396,20 @@ covey_team_advance (covey_team_t *self)
             break;
         case COVEY_TEAM_PARALLEL:
             if (covey_team_is_over (self, COVEY_STEP_WORK))
-                s_finish_parallel (self);
+                s_finish_with_list (self, COVEY_STEP_WORK);
             break;
         case COVEY_TEAM_HIERARCHICAL:
             s_advance_hierarchical (self);
             break;
         case COVEY_TEAM_CONSENSUS:
             s_advance_consensus (self);
+            break;
+        case COVEY_TEAM_ANY:
+            if (covey_team_is_over (self, COVEY_STEP_WORK))
+                s_finish_with (self, s_last_done (self));
+            break;
+        case COVEY_TEAM_SPLIT:
+            s_advance_split (self);
             break;
     }
 }

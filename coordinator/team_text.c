@@ -222,6 +222,7 @@ covey_team_input (const covey_team_t *self, size_t index, covey_buf_t *to)
     input.step = (char *)covey_step_kind_name (step->kind);
     input.strategy = (char *)covey_team_strategy_name (self->strategy);
     input.objective = self->objective;
+    input.swarm = self->swarm;
     input.has_number = input.has_count = true;
     input.number = step->number;
     input.count = (uint32_t)s_count_kind (self, step->kind);

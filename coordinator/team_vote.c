@@ -86,48 +86,105 @@ s_chosen (const covey_blob_t *vote, size_t count)
                                                                : 0;
 }
 
-size_t
-covey_team_count_votes (const covey_team_t *self, covey_choice_t *choices,
-                        size_t count, uint32_t *abstained_p)
+/*  What the vote of an agent weighs.                                        */
+static uint64_t
+s_weight (const covey_team_t *self, const char *agent_id)
 {
-    size_t voters = 0;
-    *abstained_p = 0;
+    for (size_t i = 0; i < self->invited_count; i++)
+        if (strcmp (self->invited[i].agent_id, agent_id) == 0)
+            return self->invited[i].weight;
+    return COVEY_WEIGHT_ONE;
+}
+
+/*  Everybody who has a step in which it votes; of a swarm, all members.     */
+static void
+s_electorate (const covey_team_t *self, covey_turnout_t *turnout)
+{
+    *turnout = (covey_turnout_t){.voters = 0};
+    for (size_t i = 0; i < self->invited_count && self->swarm; i++) {
+        turnout->voters++;
+        turnout->weight += self->invited[i].weight;
+    }
+    for (size_t i = 0; i < self->step_count && !self->swarm; i++)
+        if (self->steps[i].kind == COVEY_STEP_VOTE) {
+            turnout->voters++;
+            turnout->weight += COVEY_WEIGHT_ONE;
+        }
+}
+
+bool
+covey_team_count_votes (const covey_team_t *self, covey_choice_t *choices,
+                        size_t count, covey_turnout_t *turnout)
+{
+    bool voted = false;
+    s_electorate (self, turnout);
     for (size_t i = 0; i < self->step_count; i++) {
         const covey_step_t *step = &self->steps[i];
         if (step->kind != COVEY_STEP_VOTE)
             continue;
-        voters++;
+        voted = true;
         if (step->state != COVEY_STEP_DONE)
             continue;
+        uint64_t weight = s_weight (self, step->agent_id);
         size_t chosen = s_chosen (&step->result, count);
-        if (chosen)
+        if (chosen) {
             choices[chosen - 1].votes++;
-        else
-            ++*abstained_p;
+            choices[chosen - 1].weight += weight;
+        } else {
+            turnout->abstained++;
+            turnout->abstained_weight += weight;
+        }
     }
-    return voters;
+    return voted;
 }
 
-/*  The vote on one result: those who chose it against those who did not.    */
+/*  The vote on one result: those who chose it against those who chose another
+    one.                                                                      */
 static void
-s_decide (const covey_team_t *self, size_t voters, uint32_t approve,
-          uint32_t reject, uint32_t abstain, covey_decision_t *decision)
+s_decide (const covey_team_t *self, const covey_turnout_t *turnout,
+          const covey_choice_t *choice, uint32_t cast, uint64_t cast_weight,
+          covey_decision_t *decision)
 {
-    covey_count_t count = {
-        .members = {approve, reject, abstain},
-        .units = {approve, reject, abstain},
-        .leader.vote = COVEY_VOTE_SILENT,
-    };
-    uint32_t silent = (uint32_t)voters - approve - reject - abstain;
+    covey_count_t count = {.leader.vote = COVEY_VOTE_SILENT};
+    count.members[COVEY_VOTE_APPROVE] = choice->votes;
+    count.members[COVEY_VOTE_REJECT] = cast - choice->votes;
+    count.members[COVEY_VOTE_ABSTAIN] = turnout->abstained;
+    count.members[COVEY_VOTE_SILENT] =
+        turnout->voters - cast - turnout->abstained;
+    count.weights[COVEY_VOTE_APPROVE] = choice->weight;
+    count.weights[COVEY_VOTE_REJECT] = cast_weight - choice->weight;
+    count.weights[COVEY_VOTE_ABSTAIN] = turnout->abstained_weight;
+    count.weights[COVEY_VOTE_SILENT] =
+        turnout->weight - cast_weight - turnout->abstained_weight;
     covey_rule_t rule = self->rule;
-    count.members[COVEY_VOTE_SILENT] = silent;
-    count.units[COVEY_VOTE_SILENT] = silent;
+    for (int i = 0; i < 4; i++)
+        count.units[i] = covey_rule_is_weighted (&rule) ? count.weights[i]
+                                                        : count.members[i];
     /* a quorum above the number of voters cannot be met */
-    covey_err_t code = covey_rule_complete (&rule, NULL, voters, NULL);
+    covey_err_t code = covey_rule_complete (&rule, NULL, turnout->voters, NULL);
     if (!code)
         covey_count_decide (&rule, &count, true, decision);
     else
         decision->outcome = COVEY_OUTCOME_NO_QUORUM;
+}
+
+/*  None of them was chosen by enough.                                       */
+static void
+s_end_undecided (covey_team_t *self, const covey_choice_t *choices,
+                 size_t count, const covey_turnout_t *turnout)
+{
+    covey_buf_t text;
+    covey_buf_init (&text, 400);
+    for (size_t i = 0; i < count; i++)
+        covey_buf_printf (&text, "%u for result %zu, ", choices[i].votes,
+                          i + 1);
+    covey_buf_putc (&text, '\0');
+    covey_team_end (self, COVEY_TEAM_NO_CONSENSUS,
+                    "no result won the %s vote of %u: %s%u abstained",
+                    covey_strategy_name (self->rule.strategy), turnout->voters,
+                    text.failed ? "" : (const char *)text.data,
+                    turnout->abstained);
+    covey_buf_deinit (&text);
 }
 
 void
@@ -135,14 +192,17 @@ covey_team_tally (covey_team_t *self)
 {
     covey_choice_t choices[COVEY_TEAM_AGENTS_MAX];
     covey_decision_t decision;
-    uint32_t abstained, cast = 0;
+    covey_turnout_t turnout;
+    uint32_t cast = 0;
+    uint64_t cast_weight = 0;
     size_t count = covey_team_choices (self, choices);
-    size_t voters = covey_team_count_votes (self, choices, count, &abstained);
-    for (size_t i = 0; i < count; i++)
-        cast += choices[i].votes;
+    (void)covey_team_count_votes (self, choices, count, &turnout);
     for (size_t i = 0; i < count; i++) {
-        s_decide (self, voters, choices[i].votes, cast - choices[i].votes,
-                  abstained, &decision);
+        cast += choices[i].votes;
+        cast_weight += choices[i].weight;
+    }
+    for (size_t i = 0; i < count; i++) {
+        s_decide (self, &turnout, &choices[i], cast, cast_weight, &decision);
         if (decision.outcome != COVEY_OUTCOME_ACCEPTED)
             continue;
         covey_errbuf_t text;
@@ -152,15 +212,5 @@ covey_team_tally (covey_team_t *self)
         covey_team_succeed (self, &choices[i].step->result);
         return;
     }
-    covey_buf_t text;
-    covey_buf_init (&text, 400);
-    for (size_t i = 0; i < count; i++)
-        covey_buf_printf (&text, "%u for result %zu, ", choices[i].votes,
-                          i + 1);
-    covey_buf_putc (&text, '\0');
-    covey_team_end (self, COVEY_TEAM_NO_CONSENSUS,
-                    "no result won the %s vote of %zu: %s%u abstained",
-                    covey_strategy_name (self->rule.strategy), voters,
-                    text.failed ? "" : (const char *)text.data, abstained);
-    covey_buf_deinit (&text);
+    s_end_undecided (self, choices, count, &turnout);
 }

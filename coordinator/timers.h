@@ -21,6 +21,7 @@ typedef enum {
     COVEY_TIMER_FORGET,   /* an ended task: it is kept no longer              */
     COVEY_TIMER_MEMORY,   /* a value of the shared memory that ends           */
     COVEY_TIMER_SCHEDULE, /* the next time of a schedule                      */
+    COVEY_TIMER_MEMBER = 10, /* the lease of a swarm's lost member           */
     COVEY_TIMER_CLAIM = 16,  /* the lease of a claim, or its waiting          */
     COVEY_TIMER_ROLE = 17,   /* the lease of a role                           */
     COVEY_TIMER_GATHER = 24, /* a coordination session that looks for agents */

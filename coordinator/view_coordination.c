@@ -33,6 +33,8 @@ s_fill (const covey_coordination_entry_t *entry,
     view->has_progress = true;
     view->progress = covey_team_progress (team);
     view->requester = team->requester;
+    view->swarm = team->swarm;
+    view->mode = (char *)covey_team_mode_name (team);
     view->has_opened_at = true;
     view->opened_at = team->opened_us;
     view->has_started_at = team->started_us != 0;
@@ -120,9 +122,9 @@ s_fill_votes (const covey_team_t *team, Covey__Control__CoordinationView *view,
               s_parts_t *parts)
 {
     covey_choice_t choices[COVEY_TEAM_AGENTS_MAX];
-    uint32_t abstained;
+    covey_turnout_t turnout;
     size_t used = 0, count = covey_team_choices (team, choices);
-    if (covey_team_count_votes (team, choices, count, &abstained) == 0)
+    if (!covey_team_count_votes (team, choices, count, &turnout))
         return;
     view->votes = parts->vote_list;
     for (size_t i = 0; i < count; i++) {

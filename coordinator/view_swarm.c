@@ -53,6 +53,8 @@ covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to)
     view.strategy = (char *)covey_swarm_strategy (swarm);
     view.has_formed_at = true;
     view.formed_at = covey_swarm_formed_us (swarm);
+    view.has_member_lease = true;
+    view.member_lease = covey_swarm_member_lease_us (swarm) / 1000;
     view.has_version = true;
     view.version = covey_swarm_version (swarm);
     size_t tags = covey_swarm_tag_count (swarm);

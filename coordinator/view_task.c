@@ -42,6 +42,11 @@ s_reason (const covey_state_t *state, const covey_task_t *task, char *text,
                   task->assignee);
         return;
     }
+    if (task->swarm) {
+        snprintf (text, size, "waits for a member of swarm %.100s that is free",
+                  task->swarm);
+        return;
+    }
     size_t fit = covey_scheduler_count_matching (&state->scheduler, task);
     if (fit == 0)
         snprintf (text, size, "no agent is there that offers what it asks for");
@@ -125,6 +130,7 @@ s_fill_task (const covey_task_t *task, Covey__Control__TaskView *view)
             (int)task->dependency_policy);
     view->parent = task->parent_id;
     view->schedule = task->schedule_id;
+    view->swarm = task->swarm;
     if (task->parent_id)
         view->parent_policy =
             (char *)covey_task_parent_policy_name ((int)task->parent_policy);

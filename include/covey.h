@@ -1167,6 +1167,23 @@ COVEY_EXPORT covey_err_t covey_swarm_disband (covey_agent_t *self,
                                               const char *swarm_id,
                                               const char *reason,
                                               int timeout_ms);
+/*  Give a task to a swarm: to all of its members, to any one, a part of the
+    input to each, or decided by vote. `task_json` has the parameters of
+    swarm.task (docs/methods.md):
+
+        covey_swarm_task (agent, "{\"swarmId\":\"crew\",\"mode\":\"split\","
+                          "\"objective\":\"translate\",\"input\":[\"a\",\"b\"]}",
+                          5000, &json)
+
+    Returns at once with the coordination session that it is (`*result_p`, may
+    be NULL, is the caller's, freed with covey_free); covey_coordination_wait
+    with its `id` waits for the results, _show, _cancel, _pause and _resume go
+    with it, too. From any thread, not from a handler. INVALID: the line names
+    the parameter; NOTFOUND, STATE, NOAGENT, LIMIT (64 members), EXISTS, EAGAIN:
+    it says why.                                                              */
+COVEY_EXPORT covey_err_t covey_swarm_task (covey_agent_t *self,
+                                           const char *task_json,
+                                           int timeout_ms, char **result_p);
 /*  `proposal_json` has the parameters of swarm.propose (docs/methods.md): a
     swarm, a proposal, a strategy, a deadline and a rule. `*result_p` (may be
     NULL) is the vote as JSON, the caller frees it with covey_free. From any

@@ -25,6 +25,7 @@ struct covey_swarm {
     bool leader_lost;
     int64_t formed_us;
     int64_t disbanded_us;
+    int64_t member_lease_us; /* 0: lost members stay                          */
     bool disbanded;
     uint64_t version;
 };
@@ -91,6 +92,7 @@ covey_swarm_new (const covey_swarm_args_t *args, covey_swarm_t **swarm_p,
                                    args->member_count * sizeof *self->members);
     for (size_t i = 0; i < self->member_count; i++)
         self->members[i].joined_us = args->formed_us;
+    self->member_lease_us = args->member_lease_us;
     if (args->leader)
         covey_str_copy (self->leader, sizeof self->leader, args->leader);
     else if (self->member_count)
@@ -123,8 +125,10 @@ covey_swarm_destroy (covey_swarm_t **self_p)
 void
 covey_swarm_restore (covey_swarm_t *self, const covey_swarm_past_t *past)
 {
-    for (size_t i = 0; i < self->member_count; i++)
+    for (size_t i = 0; i < self->member_count; i++) {
         self->members[i].joined_us = past->joined_us[i];
+        self->members[i].lost_us = past->lost_us[i];
+    }
     covey_str_copy (self->leader, sizeof self->leader,
                     past->leader ? past->leader : "");
     self->leader_lost = past->leader_lost;
@@ -215,6 +219,50 @@ covey_swarm_end (covey_swarm_t *self, int64_t now_us, covey_errbuf_t *err)
     return COVEY_OK;
 }
 
+bool
+covey_swarm_note_lost (covey_swarm_t *self, const char *agent_id,
+                       int64_t now_us)
+{
+    int index = s_index (self, agent_id);
+    if (index >= 0)
+        self->members[index].lost_us = now_us;
+    return index >= 0;
+}
+
+void
+covey_swarm_renew (covey_swarm_t *self, int64_t now_us)
+{
+    for (size_t i = 0; i < self->member_count; i++)
+        if (self->members[i].lost_us)
+            self->members[i].lost_us = now_us;
+}
+
+static const covey_swarm_member_t *
+s_longest_lost (const covey_swarm_t *self)
+{
+    const covey_swarm_member_t *longest = NULL;
+    if (self->disbanded || !self->member_lease_us)
+        return NULL;
+    for (size_t i = 0; i < self->member_count; i++)
+        if (self->members[i].lost_us &&
+            (!longest || self->members[i].lost_us < longest->lost_us))
+            longest = &self->members[i];
+    return longest;
+}
+
+int64_t
+covey_swarm_due_us (const covey_swarm_t *self)
+{
+    const covey_swarm_member_t *longest = s_longest_lost (self);
+    return longest ? longest->lost_us + self->member_lease_us : INT64_MAX;
+}
+
+const covey_swarm_member_t *
+covey_swarm_overdue (const covey_swarm_t *self, int64_t now_us)
+{
+    return covey_swarm_due_us (self) <= now_us ? s_longest_lost (self) : NULL;
+}
+
 void
 covey_swarm_set_leader_lost (covey_swarm_t *self, bool lost)
 {
@@ -268,6 +316,16 @@ covey_swarm_strategy (const covey_swarm_t *self)
     return self->strategy;
 }
 
+covey_strategy_t
+covey_swarm_voting (const covey_swarm_t *self)
+{
+    for (int i = 0; i <= COVEY_STRATEGY_QUORUM; i++)
+        if (strcmp (covey_strategy_name ((covey_strategy_t)i),
+                    self->strategy) == 0)
+            return (covey_strategy_t)i;
+    return COVEY_STRATEGY_MAJORITY;
+}
+
 const char *
 covey_swarm_creator (const covey_swarm_t *self)
 {
@@ -290,6 +348,12 @@ int64_t
 covey_swarm_disbanded_us (const covey_swarm_t *self)
 {
     return self->disbanded_us;
+}
+
+int64_t
+covey_swarm_member_lease_us (const covey_swarm_t *self)
+{
+    return self->member_lease_us;
 }
 
 bool

@@ -4,6 +4,8 @@
     Leader    named when the swarm is formed, else the longest-lived member. A
               leader that leaves or is lost is replaced by the longest-lived
               member that is there; when none is there it is kept until one is
+    Lost      a member whose agent is not there stays one as long as its lease;
+              the caller asks who is overdue, and removes it
     Version   grows with every change of the members; proposals freeze it
     Memory    covey_swarm_new gives it to the caller
     Limits    COVEY_VOTERS_MAX members
@@ -17,6 +19,7 @@ typedef struct {
     char agent_id[COVEY_AGENT_ID_MAX + 1];
     uint64_t weight; /* micro-units                                           */
     int64_t joined_us;
+    int64_t lost_us; /* since when its agent is not there; 0: it is           */
 } covey_swarm_member_t;
 
 /*  What a swarm is formed of; everything is copied.                         */
@@ -31,7 +34,10 @@ typedef struct {
     const char *const *tags;
     size_t tag_count;
     int64_t formed_us;
+    int64_t member_lease_us; /* 0: lost members stay                          */
 } covey_swarm_args_t;
+
+#define COVEY_SWARM_LEASE_MS 60000 /* when nothing is asked for */
 
 typedef struct covey_swarm covey_swarm_t;
 
@@ -43,7 +49,8 @@ void covey_swarm_destroy (covey_swarm_t **self_p);
 /*  What became of a swarm since it was formed.                              */
 typedef struct {
     const int64_t *joined_us; /* of each member                               */
-    const char *leader;       /* or NULL                                      */
+    const int64_t *lost_us;
+    const char *leader; /* or NULL                                      */
     bool leader_lost;
     bool disbanded;
     int64_t disbanded_us;
@@ -70,6 +77,17 @@ covey_err_t covey_swarm_remove (covey_swarm_t *self, const char *agent_id,
 covey_err_t covey_swarm_end (covey_swarm_t *self, int64_t now_us,
                              covey_errbuf_t *err);
 
+/*  Its agent is not there since `now_us`, or (0) is back; false: no member.  */
+bool covey_swarm_note_lost (covey_swarm_t *self, const char *agent_id,
+                            int64_t now_us);
+/*  All leases of lost members begin anew.                                   */
+void covey_swarm_renew (covey_swarm_t *self, int64_t now_us);
+/*  When the next lease of a lost member ends; INT64_MAX: none does.         */
+int64_t covey_swarm_due_us (const covey_swarm_t *self);
+/*  A member whose lease is over, or NULL.                                   */
+const covey_swarm_member_t *covey_swarm_overdue (const covey_swarm_t *self,
+                                                 int64_t now_us);
+
 /*  Is this agent there? Asked when a leader is looked for.                  */
 typedef bool (covey_swarm_is_up_fn) (const void *arg, const char *agent_id);
 
@@ -83,10 +101,14 @@ bool covey_swarm_elect (covey_swarm_t *self, covey_swarm_is_up_fn *is_up,
 const char *covey_swarm_id (const covey_swarm_t *self);
 const char *covey_swarm_objective (const covey_swarm_t *self);
 const char *covey_swarm_strategy (const covey_swarm_t *self);
+/*  How it votes when nothing else is asked for: its strategy, when that names a
+    voting strategy, else majority.                                           */
+covey_strategy_t covey_swarm_voting (const covey_swarm_t *self);
 const char *covey_swarm_creator (const covey_swarm_t *self);
 const char *covey_swarm_leader (const covey_swarm_t *self); /* or NULL */
 int64_t covey_swarm_formed_us (const covey_swarm_t *self);
 int64_t covey_swarm_disbanded_us (const covey_swarm_t *self);
+int64_t covey_swarm_member_lease_us (const covey_swarm_t *self);
 bool covey_swarm_is_disbanded (const covey_swarm_t *self);
 uint64_t covey_swarm_version (const covey_swarm_t *self);
 size_t covey_swarm_tag_count (const covey_swarm_t *self);

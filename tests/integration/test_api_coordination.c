@@ -206,6 +206,35 @@ wrong_calls_are_refused (void **state)
     covey_event_destroy (&event);
 }
 
+/*  Its members are told by targeted tasks, and everybody else by an event.  */
+static void
+a_swarm_gets_a_task (void **state)
+{
+    (void)state;
+    char *view = NULL;
+    expect_ok (covey_swarm_form (asker,
+                                 "{\"swarmId\":\"two\",\"members\":["
+                                 "{\"agentId\":\"plain\"},{\"agentId\":"
+                                 "\"events\"}]}",
+                                 SUPPORT_WAIT_MS, NULL));
+    expect_ok (covey_swarm_task (asker,
+                                 "{\"swarmId\":\"two\",\"taskId\":\"shares\","
+                                 "\"mode\":\"split\",\"objective\":\"x\","
+                                 "\"input\":[1,2,3]}",
+                                 SUPPORT_WAIT_MS, &view));
+    assert_non_null (strstr (view, "\"mode\":\"split\""));
+    covey_free (view);
+    expect_ok (
+        covey_coordination_wait (asker, "shares", SUPPORT_WAIT_MS, &view));
+    json_t *session = s_json (view);
+    assert_true (json_is_true (json_object_get (session, "success")));
+    assert_int_equal (json_array_size (json_object_get (session, "result")), 3);
+    json_decref (session);
+    expect_code (covey_swarm_task (asker, "{\"swarmId\":\"two\"}",
+                                   SUPPORT_WAIT_MS, NULL),
+                 INVALID);
+}
+
 int
 main (void)
 {
@@ -213,6 +242,7 @@ main (void)
         cmocka_unit_test (who_works_on_tasks_takes_part_and_handlers_decide),
         cmocka_unit_test (steps_name_their_session_and_a_cancel_reaches_them),
         cmocka_unit_test (wrong_calls_are_refused),
+        cmocka_unit_test (a_swarm_gets_a_task),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);
 }

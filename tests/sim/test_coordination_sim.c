@@ -1,9 +1,11 @@
-/*  coordination sessions by lot: agents accept, reject, leave, vanish and come
-    back, steps fail, take too long or are done, somebody pauses and cancels.
+/*  coordination sessions, and tasks of a swarm, by lot: agents accept, reject,
+    leave, vanish and come back, steps fail, take too long or are done, somebody
+    pauses and cancels; members of the swarm come and go.
 
-    Checked: every session ends; exactly one completion; a result is what its
-    strategy makes of what was reported; no agent has two seats; no step of an
-    ended session lives; a replayed and a loaded state equal the one that was.
+    Checked: tasks of the swarm go to members alone; every session ends; exactly
+   one completion; a result is what its strategy makes of what was reported; no
+   agent has two seats; no step of an ended session lives; a replayed and a
+   loaded state equal the one that was.
 
     SEEDS=n and SEED=s in the environment run more, or one.                   */
 #include <setjmp.h>
@@ -103,8 +105,33 @@ s_check_vote (sim_t *sim, const covey_team_t *team)
                       s_number (&step->result) == s_number (&team->result);
     }
     CHECK (sim, came_to_it > 0, "%s: nobody came to its result", team->id);
+    if (voters && team->swarm) /* all members count, also who is gone */
+        voters = team->invited_count;
     CHECK (sim, !voters || done * 2 > voters, "%s: %zu of %zu voted", team->id,
            done, voters);
+}
+
+/*  One entry for each part, in order; what came of it is its square.        */
+static void
+s_check_parts (sim_t *sim, const covey_team_t *team)
+{
+    const char *at = team->result.data;
+    size_t results = 0;
+    for (size_t i = 1; i <= team->step_count; i++) {
+        char key[32];
+        snprintf (key, sizeof key, "{\"number\":%zu,", i);
+        at = strstr (at, key);
+        CHECK (sim, at, "%s: no part %zu", team->id, i);
+        const char *result = strstr (at, "\"result\":");
+        const char *next = strchr (at + 1, '{');
+        if (!result || (next && result > next))
+            continue;
+        results++;
+        CHECK (sim, strtoull (result + 9, NULL, 10) == i * i,
+               "%s: part %zu: %s", team->id, i, result);
+    }
+    CHECK (sim, results == covey_team_count_steps (team, COVEY_STEP_DONE),
+           "%s: %zu results", team->id, results);
 }
 
 static void
@@ -127,13 +154,20 @@ s_check_result (sim_t *sim, const covey_team_t *team, int number)
             break;
         case COVEY_TEAM_HIERARCHICAL: /* the sum of the parts' squares */
             for (int i = 1; i <= sim->parts[number]; i++)
-                wanted += i * i;
+                wanted += (int64_t)i * i;
             CHECK (sim, s_number (&team->result) == wanted,
                    "%s: %lld, not %lld", team->id,
                    (long long)s_number (&team->result), (long long)wanted);
             break;
         case COVEY_TEAM_CONSENSUS:
             s_check_vote (sim, team);
+            break;
+        case COVEY_TEAM_ANY:
+            CHECK (sim, s_number (&team->result) == 1, "%s: %lld", team->id,
+                   (long long)s_number (&team->result));
+            break;
+        case COVEY_TEAM_SPLIT:
+            s_check_parts (sim, team);
             break;
     }
 }
@@ -164,6 +198,17 @@ s_check_team (sim_t *sim, const covey_team_t *team, int number)
         s_check_result (sim, team, number);
 }
 
+/*  To somebody who is a member: it cannot have left within the command.     */
+static void
+s_check_assigned (sim_t *sim, const covey_event_t *fact)
+{
+    if (covey_event_type (fact) != COVEY_EVENT_SWARM_TASK_ASSIGNED)
+        return;
+    const char *agent = covey_event_str_at (fact, "assignees", 0);
+    CHECK (sim, covey_state_is_member (sim->c.state, "crew", agent),
+           "%s is no member", agent);
+}
+
 static void
 s_observe (sim_t *sim)
 {
@@ -174,6 +219,7 @@ s_observe (sim_t *sim)
         const covey_event_t *fact = sim->c.effects.facts[i];
         CHECK (sim, covey_event_validate (fact) == COVEY_OK, "%s",
                covey_error ());
+        s_check_assigned (sim, fact);
         if (covey_event_type (fact) != COVEY_EVENT_COORDINATION_COMPLETE)
             continue;
         const char *id = covey_event_str (fact, "coordinationId");
@@ -189,9 +235,50 @@ s_observe (sim_t *sim)
 /* ---- what happens
  * -------------------------------------------------------------- */
 
+/*  False: it was refused, there is nobody to do it.                         */
+static bool
+s_begin_task (sim_t *sim)
+{
+    static const char *const modes[] = {"all", "any", "split", "vote"};
+    const char *mode = modes[s_below (sim, 4)];
+    const char *policy = s_chance (sim, 20) ? "fail" : "continue";
+    char more[100] = "";
+    if (strcmp (mode, "split") == 0)
+        snprintf (more, sizeof more, ",\"input\":%s",
+                  s_chance (sim, 50) ? "[1,2]" : "[1,2,3,4,5,6,7,8,9]");
+    if (strcmp (mode, "any") != 0)
+        snprintf (more + strlen (more), sizeof more - strlen (more),
+                  ",\"onFailure\":\"%s\"", policy);
+    covey_err_t code = support_call (
+        &sim->c, "boss", "swarm.task",
+        "{\"swarmId\":\"crew\",\"taskId\":\"s%d\",\"objective\":\"x\","
+        "\"mode\":\"%s\",\"stepTimeout\":6000,\"lease\":4000,"
+        "\"attempts\":%d,\"timeout\":%d%s}",
+        sim->begun, mode, 1 + (int)s_below (sim, 2),
+        20000 + (int)s_below (sim, 200000), more);
+    CHECK (sim,
+           code == COVEY_OK || code == COVEY_STATE || code == COVEY_NOAGENT,
+           "%s", sim->c.err.text);
+    sim->begun += code == COVEY_OK;
+    s_observe (sim);
+    return code == COVEY_OK;
+}
+
+/*  One joins or leaves.                                                     */
+static void
+s_change_crew (sim_t *sim, const char *agent)
+{
+    (void)support_call (&sim->c, "boss",
+                        s_chance (sim, 60) ? "swarm.join" : "swarm.leave",
+                        "{\"swarmId\":\"crew\",\"agentId\":\"%s\"}", agent);
+    s_observe (sim);
+}
+
 static void
 s_begin (sim_t *sim)
 {
+    if (s_chance (sim, 50) && s_begin_task (sim))
+        return;
     static const char *const strategies[] = {"sequential", "parallel",
                                              "hierarchical", "consensus"};
     uint64_t strategy = s_below (sim, 4);
@@ -353,6 +440,8 @@ s_turn (sim_t *sim, bool calm)
         s_step_in (sim);
     else if (lot < 81)
         s_check_loaded (sim);
+    else if (lot < 84)
+        s_change_crew (sim, agent);
     else {
         support_tick (&sim->c, (int64_t)s_below (sim, 400));
         s_observe (sim);
@@ -382,6 +471,13 @@ s_run (uint64_t seed, totals_t *totals)
         if (s_chance (sim, 70))
             s_flip (sim, id, false);
     }
+    CHECK (sim,
+           support_call (&sim->c, "boss", "swarm.form",
+                         "{\"swarmId\":\"crew\",\"memberLease\":3000,"
+                         "\"members\":[{\"agentId\":\"a0\"},{\"agentId\":"
+                         "\"a1\",\"weight\":2},{\"agentId\":\"a2\"}]}") ==
+               COVEY_OK,
+           "%s", sim->c.err.text);
     s_begin (sim);
     for (int i = 0; i < TURNS; i++)
         s_turn (sim, false);

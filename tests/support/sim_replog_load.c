@@ -250,8 +250,18 @@ static bool
 s_make_form (sim_replog_t *sim, sim_request_t *request)
 {
     Covey__Control__SwarmForm form = COVEY__CONTROL__SWARM_FORM__INIT;
-    (void)sim;
+    Covey__Control__WeightedMember members[2], *list[2];
+    static char *const ids[] = {(char *)"a0", (char *)"a1"};
     form.objective = (char *)"o";
+    form.n_members = 2;
+    form.members = list;
+    form.has_member_lease = true;
+    form.member_lease = 500 + (int64_t)s_below (sim, 3000);
+    for (size_t i = 0; i < 2; i++) {
+        list[i] = &members[i];
+        covey__control__weighted_member__init (list[i]);
+        members[i].agent_id = ids[i];
+    }
     S_KEEP (request, SWARM_FORM, swarm_form, &form);
     return true;
 }
@@ -265,6 +275,28 @@ s_make_disband (sim_replog_t *sim, sim_request_t *request)
         return false;
     ref.swarm_id = (char *)(uintptr_t)given->object;
     S_KEEP (request, SWARM_DISBAND, swarm_disband, &ref);
+    return true;
+}
+
+static bool
+s_make_swarm_task (sim_replog_t *sim, sim_request_t *request)
+{
+    const sim_request_t *given = s_given (sim, request->client, SIM_ASK_FORM);
+    Covey__Control__SwarmTask ask = COVEY__CONTROL__SWARM_TASK__INIT;
+    Covey__V1__Payload input = COVEY__V1__PAYLOAD__INIT;
+    if (!given)
+        return false;
+    input.has_content_type = input.has_data = true;
+    input.content_type = COVEY__V1__CONTENT_TYPE__JSON;
+    input.data = (ProtobufCBinaryData){7, (uint8_t *)"[1,2,3]"};
+    ask.swarm_id = (char *)(uintptr_t)given->object;
+    ask.objective = (char *)"o";
+    ask.input = &input;
+    ask.has_mode = ask.has_timeout = ask.has_lease = true;
+    ask.mode = (Covey__Control__SwarmMode)s_below (sim, 4);
+    ask.timeout = 1000 + (int64_t)s_below (sim, 9000);
+    ask.lease = 2000;
+    S_KEEP (request, SWARM_TASK, swarm_task, &ask);
     return true;
 }
 
@@ -447,6 +479,7 @@ static const struct {
     {SIM_ASK_FORM, 2, s_make_form},
     {SIM_ASK_ORDER, 1, s_make_disband},
     {SIM_ASK_SESSION, 1, s_make_session},
+    {SIM_ASK_SESSION, 2, s_make_swarm_task},
     {SIM_ASK_ORDER, 1, s_make_session_order},
     {SIM_ASK_MEMORY, 6, s_make_put},
     {SIM_ASK_MEMORY, 1, s_make_delete},
