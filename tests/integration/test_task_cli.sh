@@ -64,6 +64,11 @@ check "again by its key: the same" equal "$(batch_of_pipe)" p
 echo '[{"taskId":"a","taskType":"t","dependencies":["b"]},{"taskId":"b","taskType":"t","dependencies":["a"]}]' >"$dir/cycle.json"
 check "a cycle is named" runs 2 '*cycle*a*b*' task batch "$dir/cycle.json"
 check "and nothing is taken" runs 1 '*' task show a
+# as many as one may have, each as small as one can be
+printf '[%s{"taskType":"t"}]' "$(printf '{"taskType":"t"},%.0s' {1..999})" >"$dir/most.json"
+most() { "$covey" task batch "$dir/most.json" --json | wc -l; }
+check "the largest batch" equal "$(most)" 1000
+check "and what comes behind it" runs 0 '*' task submit --type t --id behind
 echo '{"tasks":[]}' >"$dir/object.json"
 check "an object" runs 2 '*must be an array of tasks*' task batch "$dir/object.json"
 echo '[' >"$dir/cut.json"
