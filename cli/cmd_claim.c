@@ -357,8 +357,9 @@ s_run_check (covey_cli_t *cli)
     json_t *params = covey_ask_params (cli);
     covey_control_set (params, "holder", holder);
     int exit_code = covey_ask (cli, params, &result);
-    if (exit_code)
-        return exit_code;
+    if (exit_code) /* 1 says that somebody has it, nothing else */
+        return exit_code == COVEY_EXIT_FAILED ? COVEY_EXIT_UNREACHABLE
+                                              : exit_code;
     char *free_text = covey_listing_text (result, "free");
     bool is_free = free_text && strcmp (free_text, "true") == 0;
     free (free_text);
@@ -375,7 +376,8 @@ const covey_cli_command_t covey_cmd_claim_check = {
     .args = "PATH...",
     .summary = "tell by the exit code whether something is claimed by others",
     .text = "For hooks: silent and 0 when all of it is free or held by --as; "
-            "one line and 1 when somebody else holds some of it.",
+            "one line and 1 when somebody else holds some of it; 3 or 4 when "
+            "nobody can tell: no node answers, no coordinator leads.",
     .options = s_check_options,
     .needs = COVEY_CLI_NODE | COVEY_CLI_READ,
     .args_max = COVEY_LIST_MAX,

@@ -399,3 +399,10 @@ covey_coordinator_actor_destroy (covey_coordinator_actor_t **self_p)
     free (self);
     *self_p = NULL;
 }
+
+bool
+covey_coordinator_decides (const char *name)
+{
+    const covey_method_t *method;
+    return covey_method_find (name, &method, NULL) == COVEY_OK && method->op;
+}

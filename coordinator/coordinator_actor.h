@@ -9,6 +9,8 @@
 #ifndef COVEY_COORDINATOR_ACTOR_H_INCLUDED
 #define COVEY_COORDINATOR_ACTOR_H_INCLUDED
 
+#include <stdbool.h>
+
 #include "base/err.h"
 #include "base/id.h"
 #include "base/log.h"
@@ -35,5 +37,8 @@ covey_err_t covey_coordinator_actor_new (
     covey_coordinator_actor_t **actor_p, covey_errbuf_t *err);
 /*  Commits what is in flight, lets another one lead, and ends the thread.   */
 void covey_coordinator_actor_destroy (covey_coordinator_actor_t **self_p);
+
+/*  Is it a method whose outcome is kept, so that it can be asked for?       */
+bool covey_coordinator_decides (const char *method);
 
 #endif

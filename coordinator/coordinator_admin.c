@@ -156,6 +156,21 @@ s_fill_progress (const covey_coordinator_t *self,
     }
 }
 
+/*  A member was heard on this node since, so that the fellow's id is the one
+    that the node had before it was removed and added again.                  */
+static bool
+s_is_former (const covey_coordinator_t *self, const covey_fellow_t *fellow)
+{
+    for (size_t i = 0; i < covey_replog_member_count (self->replog); i++) {
+        covey_replog_member_t member;
+        covey_replog_member (self->replog, i, &member);
+        if (covey_id_equal (member.node_id.bytes, fellow->node_id.bytes) &&
+            member.heard_ms >= fellow->heard_ms)
+            return true;
+    }
+    return false;
+}
+
 static size_t
 s_fill_rows (const covey_coordinator_t *self, admin_row_t *rows, size_t max)
 {
@@ -179,7 +194,8 @@ s_fill_rows (const covey_coordinator_t *self, admin_row_t *rows, size_t max)
     while (self->replog && count < max &&
            (fellow = covey_fellows_next (&self->fellows, fellow))) {
         if (!fellow->alive || !fellow->serves || !fellow->heard_ms ||
-            covey_coordinator_is_member (self, fellow->member_id))
+            covey_coordinator_is_member (self, fellow->member_id) ||
+            s_is_former (self, fellow))
             continue;
         s_fill_row (self, &fellow->node_id, fellow->member_id, "spare",
                     &rows[count++]);

@@ -52,6 +52,27 @@ covey_coordinator_leader (const covey_coordinator_t *self)
 }
 
 void
+covey_coordinator_seek (covey_coordinator_t *self)
+{
+    bool is_missing =
+        self->replog && !self->leads && !covey_replog_leader (self->replog) &&
+        covey_coordinator_is_member (self,
+                                     covey_replog_member_id (self->replog));
+    if (!is_missing)
+        self->leaderless_ms = 0;
+    else if (!self->leaderless_ms)
+        self->leaderless_ms = self->now_ms;
+    bool stands_in =
+        is_missing &&
+        self->now_ms - self->leaderless_ms >=
+            (self->election_ms ? self->election_ms : COVEY_REPLOG_ELECTION_MS);
+    if (stands_in == self->stands_in)
+        return;
+    self->stands_in = stands_in;
+    covey_coordinator_tell_rank (self);
+}
+
+void
 covey_coordinator_wait (covey_coordinator_t *self,
                         covey_coordinator_item_t *item)
 {

@@ -130,8 +130,11 @@ typedef struct {
     bool yields; /* takes nothing new, until another one leads                */
     uint64_t heir;   /* who is to lead next, when it yields; 0: nobody   */
     bool resume_due; /* leases begin anew                                     */
+    bool stands_in; /* takes what its node's agents ask, for one that led     */
     bool is_stuck; /* nobody takes facts: nothing is decided, no time passes  */
     int64_t leads_since_ms;
+    int64_t leaderless_ms; /* since when it misses one that leads; 0: it does
+                              not                                             */
 
     covey_session_t *session;
     covey_postbox_t postbox;
@@ -251,6 +254,9 @@ void covey_coordinator_wait (covey_coordinator_t *self,
 void covey_coordinator_forward (covey_coordinator_t *self);
 /*  NULL: nobody, or this one.                                               */
 const covey_id_t *covey_coordinator_leader (const covey_coordinator_t *self);
+/*  A voter that knows of no leader for as long as an election takes tells its
+    node to ask it and nobody else, until there is one.                       */
+void covey_coordinator_seek (covey_coordinator_t *self);
 
 /* ---- coordinator_view.c ---------------------------------------------------*/
 

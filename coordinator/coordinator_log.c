@@ -402,6 +402,7 @@ covey_coordinator_tell_rank (covey_coordinator_t *self)
     Covey__Wire__ServiceState state = COVEY__WIRE__SERVICE_STATE__INIT;
     state.rank =
         self->replog && self->leads ? covey_replog_term (self->replog) : 0;
+    state.has_stands_in = state.stands_in = self->stands_in;
     covey_session_send_frame (self->session, COVEY_FRAME_SERVICE_STATE,
                               &state.base);
 }
@@ -577,6 +578,7 @@ covey_coordinator_tick (covey_coordinator_t *self)
         self->care_ms = self->now_ms + COVEY_COORDINATOR_CARE_MS;
         covey_coordinator_care (self);
     }
+    covey_coordinator_seek (self);
     covey_coordinator_forward (self);
 }
 

@@ -292,6 +292,7 @@ struct covey_hub {
     uint8_t coordinator_node[16];
     bool has_persister;
     bool has_coordinator;
+    bool coordinator_stands_in; /* the one here, for one that led             */
     bool view_due;   /* the coordinator gets everything                       */
     int64_t list_ms; /* when the swarm list is asked for; INT64_MAX: not      */
     uint64_t directory_version; /* that the requests were held against        */
@@ -571,6 +572,9 @@ void covey_hub_stored (void *arg, const covey_outbox_wish_t *wish,
 void covey_hub_flush_outbox (covey_hub_t *self);
 /*  Which persister and coordinator are in charge, after a change.           */
 void covey_hub_find_services (covey_hub_t *self);
+/*  Who is meant by the id of an agent or a service; NULL: nobody.           */
+const covey_directory_entry_t *
+covey_hub_find_target (const covey_hub_t *self, const char *id, size_t size);
 void covey_hub_on_journal_item (covey_hub_t *self, covey_hub_peer_t *peer,
                                 const uint8_t *body, size_t size);
 void covey_hub_on_journal_ack (covey_hub_t *self, const uint8_t from[16],

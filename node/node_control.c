@@ -104,6 +104,10 @@ covey_hub_on_service_state (covey_hub_t *self, const covey_host_t *host,
 {
     const uint8_t *node_id = self->config.node_id.bytes;
     const char *service = covey_host_service (host);
+    if (strcmp (service, COVEY_SERVICE_COORDINATOR) == 0) {
+        self->coordinator_stands_in = state->has_stands_in && state->stands_in;
+        self->sweep_ms = self->now_ms; /* who asked somebody else is told     */
+    }
     if (!covey_hub_entry (self, host) ||
         !covey_directory_set_rank (self->directory, service, node_id,
                                    state->rank, self->now_us))

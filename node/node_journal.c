@@ -16,6 +16,21 @@ covey_hub_stored (void *arg, const covey_outbox_wish_t *wish, int64_t offset)
         covey_host_stored (host, wish->publish_seq, COVEY_LEVEL_STORED, offset);
 }
 
+/*  What was asked of a coordinator that led would be answered when its node has
+    failed, seconds later; the one here refuses in time, or passes it on.     */
+const covey_directory_entry_t *
+covey_hub_find_target (const covey_hub_t *self, const char *id, size_t size)
+{
+    const covey_directory_entry_t *here = NULL;
+    if (self->coordinator_stands_in &&
+        size == strlen (COVEY_SERVICE_COORDINATOR) &&
+        memcmp (id, COVEY_SERVICE_COORDINATOR, size) == 0)
+        here = covey_directory_service_on (self->directory,
+                                           COVEY_SERVICE_COORDINATOR,
+                                           self->config.node_id.bytes);
+    return here ? here : covey_directory_find (self->directory, id, size);
+}
+
 /*  The service in charge: the instance with the highest rank.               */
 static bool
 s_in_charge (const covey_hub_t *self, const char *name, uint8_t node_id[16],

@@ -165,7 +165,7 @@ s_resolve (publish_t *self, covey_slice_t id, publish_route_t *route)
     if (s_is_node_address (id))
         return s_resolve_node (self, route);
     const covey_directory_entry_t *entry =
-        covey_directory_find (hub->directory, id.text, id.size);
+        covey_hub_find_target (hub, id.text, id.size);
     if (!entry)
         return s_nobody (self, id);
     route->entry = entry;

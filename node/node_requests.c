@@ -37,8 +37,8 @@ static bool
 s_is_gone (void *arg, const covey_request_t *request)
 {
     covey_hub_t *self = arg;
-    const covey_directory_entry_t *entry = covey_directory_find (
-        self->directory, request->target, strlen (request->target));
+    const covey_directory_entry_t *entry =
+        covey_hub_find_target (self, request->target, strlen (request->target));
     if (entry && memcmp (entry->session_id, request->session_id, 16) == 0)
         return false;
     if (covey_workgroup_is_open (self->groups, request->event_id))

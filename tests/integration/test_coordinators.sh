@@ -158,7 +158,19 @@ wait "$loader"
 ok "nothing was lost" all_there host
 cat "$support_dir/ok.out"
 
-# ---- no majority
+# ---- no majority: the others stand still, and their nodes are not failed yet
+ok "b leads" covey coordinator transfer b --data "${data[host]}"
+ok "a knows" support_until leads_another a a
+kill -STOP "${pid[b]}" "${pid[c]}"
+ok "who is left answers stale reads in time" ask a task.list '{"consistency":"stale"}' 5s
+refused "a command then" "no coordinator leads: 2 of the 3" ask a task.submit '{"taskType":"x"}' 3s
+covey claim check x --data "${data[a]}" --timeout 3s >"$support_dir/out" 2>&1
+is "nobody can tell whether something is claimed" 3 $?
+kill -CONT "${pid[b]}" "${pid[c]}"
+ok "they go on" submit a after-standstill
+ok "a leads again" covey coordinator transfer a --data "${data[host]}" --timeout 40s
+
+# ---- no majority: they are gone
 join=$(covey status --json --data "${data[a]}" | look 'v["endpoint"]')
 die b
 die c
