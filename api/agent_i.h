@@ -361,10 +361,11 @@ void covey_i_agent_forget_request (covey_agent_t *self,
 
 /*  This thread's last request is this one.                                   */
 void covey_i_note_request (const char *request_id);
-/*  How to ask what became of it, for the end of a line; "" unless the target is
-    the coordinator.                                                          */
+/*  How to ask what became of it, for the end of a line; "" unless it is a
+    command to the coordinator.                                               */
 void covey_i_hint_outcome (const char *client, const char *target,
-                           const char *request_id, char hint[COVEY_HINT_MAX]);
+                           const char *method, const char *request_id,
+                           char hint[COVEY_HINT_MAX]);
 
 /* agent_gather.c ---------------------------------------------------------- */
 

@@ -6,6 +6,7 @@
 
 #include "api/control.h"
 #include "base/str.h"
+#include "coordinator/coordinator_actor.h"
 
 /*  As with covey_error (): one per thread.                                   */
 static _Thread_local char s_last[COVEY_NAME_MAX + 1];
@@ -24,10 +25,12 @@ covey_request_id (void)
 
 void
 covey_i_hint_outcome (const char *client, const char *target,
-                      const char *request_id, char hint[COVEY_HINT_MAX])
+                      const char *method, const char *request_id,
+                      char hint[COVEY_HINT_MAX])
 {
     hint[0] = '\0';
-    if (target && strcmp (target, COVEY_SERVICE_COORDINATOR) == 0)
+    if (target && strcmp (target, COVEY_SERVICE_COORDINATOR) == 0 &&
+        covey_coordinator_decides (method))
         snprintf (hint, COVEY_HINT_MAX,
                   "; what became of it tells: covey outcome %s --client %s",
                   request_id, client);

@@ -200,6 +200,7 @@ s_time_out (covey_agent_t *self, covey_pending_t *pending)
                           covey_event_target_count (pending->request)
                               ? covey_event_target (pending->request, 0)
                               : NULL,
+                          covey_event_str (pending->request, "method"),
                           pending->request_id, hint);
     covey_err_t code = covey_fail (&text, COVEY_TIMEOUT,
                                    "no answer within the timeout%s", hint);
@@ -358,8 +359,8 @@ s_await_answer (covey_agent_t *self, covey_pending_t *pending,
                                    "agent %s: the node at %s does not answer",
                                    self->id, self->endpoint);
             char hint[COVEY_HINT_MAX];
-            covey_i_hint_outcome (self->id, call->target, pending->request_id,
-                                  hint);
+            covey_i_hint_outcome (self->id, call->target, call->method,
+                                  pending->request_id, hint);
             return covey_fail (err, COVEY_TIMEOUT,
                                "%s did not answer %s within %d ms%s",
                                call->group ? "the group" : call->target,

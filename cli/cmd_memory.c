@@ -226,6 +226,10 @@ s_put_value (covey_cli_t *cli, const char *json)
             putchar ('\n');
     }
     protobuf_c_message_free_unpacked (message, NULL);
+    char *age = covey_listing_text (text, "age");
+    if (age) /* not in what may go into a pipe */
+        covey_cli_note (cli, "as of %s ms ago", age);
+    free (age);
     return COVEY_EXIT_OK;
 }
 

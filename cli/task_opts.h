@@ -12,7 +12,8 @@
 /*  What every task may have, also one of a schedule.                        */
 #define COVEY_TASK_OPTIONS                                                    \
     COVEY_ASK_NAME ("type", "taskType", "TYPE",                               \
-                    "what kind of task it is (required)"),                    \
+                    "what kind of task it is; who gets it say --cap and "     \
+                    "--agent-type (required)"),                               \
         COVEY_ASK_TEXT ("description", "description", 0, COVEY_TEXT_MAX,      \
                         "TEXT", "what is to be done, for people"),            \
         COVEY_ASK_LIST ("cap", "requiredCapabilities", "CAPABILITY",          \

@@ -52,6 +52,46 @@ s_end (covey_state_t *self, covey_claim_entry_t *entry,
     free (waiting);
 }
 
+/*  Who has it: the oldest that holds it, else the oldest that waits.         */
+static covey_err_t
+s_fail_busy (const covey_claim_obstacle_t *list, size_t count,
+             covey_errbuf_t *err)
+{
+    const covey_claim_obstacle_t *first = list;
+    for (size_t i = count; i-- > 0;)
+        if (list[i].claim->state == COVEY_CLAIM_HELD)
+            first = &list[i];
+    const covey_claim_entry_t *claim = first->claim;
+    char until[40];
+    covey_str_time (claim->timer.due_us, until);
+    const char *purpose = claim->purpose ? claim->purpose : "";
+    if (claim->state == COVEY_CLAIM_WAITING)
+        return covey_fail (err, COVEY_BUSY,
+                           "%.200s: %s waits for it and was earlier%s%.60s",
+                           first->resource->text, claim->holder,
+                           *purpose ? ": " : "", purpose);
+    return covey_fail (
+        err, COVEY_BUSY, "%.200s is held by %s%s until %s%s%.60s",
+        first->resource->text, claim->holder, claim->shared ? " (shared)" : "",
+        until, *purpose ? ": " : "", purpose);
+}
+
+/*  Why its turn did not come.                                                */
+static void
+s_say_waited (const covey_state_t *self, const covey_claim_entry_t *entry,
+              covey_errbuf_t *reason)
+{
+    covey_claim_obstacle_t *list = NULL;
+    covey_errbuf_t who = {.text = "others were earlier"};
+    size_t count = covey_claims_obstacles (&self->claims, entry, false, &list);
+    if (count)
+        (void)s_fail_busy (list, count, &who);
+    (void)covey_fail (reason, COVEY_TIMEOUT, "it waited for %lld ms: %.400s",
+                      (long long)(entry->wait_end_us - entry->asked_us) / 1000,
+                      who.text);
+    free (list);
+}
+
 static void
 s_release (covey_state_t *self, covey_claim_entry_t *entry, const char *by,
            const char *reason)
@@ -70,9 +110,7 @@ covey_state_claim_due (covey_state_t *self, covey_timer_t *timer)
                           "it was not renewed within %lld ms",
                           (long long)entry->ttl_ms);
     else if (self->now_us >= entry->wait_end_us)
-        (void)covey_fail (&reason, COVEY_TIMEOUT, "it waited for %lld ms",
-                          (long long)(entry->wait_end_us - entry->asked_us) /
-                              1000);
+        s_say_waited (self, entry, &reason);
     else
         (void)covey_fail (&reason, COVEY_TIMEOUT,
                           "while it waited it was not renewed within %lld ms",
@@ -179,30 +217,6 @@ s_check_room (covey_state_t *self, const char *holder)
     return COVEY_OK;
 }
 
-/*  Who has it: the oldest that holds it, else the oldest that waits.         */
-static covey_err_t
-s_fail_busy (covey_state_t *self, const covey_claim_obstacle_t *list,
-             size_t count)
-{
-    const covey_claim_obstacle_t *first = list;
-    for (size_t i = count; i-- > 0;)
-        if (list[i].claim->state == COVEY_CLAIM_HELD)
-            first = &list[i];
-    const covey_claim_entry_t *claim = first->claim;
-    char until[40];
-    covey_str_time (claim->timer.due_us, until);
-    const char *purpose = claim->purpose ? claim->purpose : "";
-    if (claim->state == COVEY_CLAIM_WAITING)
-        return covey_fail (self->err, COVEY_BUSY,
-                           "%.200s: %s waits for it and was earlier%s%.60s",
-                           first->resource->text, claim->holder,
-                           *purpose ? ": " : "", purpose);
-    return covey_fail (
-        self->err, COVEY_BUSY, "%.200s is held by %s%s until %s%s%.60s",
-        first->resource->text, claim->holder, claim->shared ? " (shared)" : "",
-        until, *purpose ? ": " : "", purpose);
-}
-
 /*  The entry is the table's, unless it is refused.                           */
 static covey_err_t
 s_acquire (covey_state_t *self, covey_claim_entry_t *entry)
@@ -211,7 +225,7 @@ s_acquire (covey_state_t *self, covey_claim_entry_t *entry)
     size_t count = covey_claims_obstacles (&self->claims, entry, true, &list);
     covey_err_t code = COVEY_OK;
     if (count && entry->wait_end_us == self->now_us)
-        code = s_fail_busy (self, list, count);
+        code = s_fail_busy (list, count, self->err);
     else if (count)
         code = covey_claims_may_wait (&self->claims, entry, self->err);
     if (!code) {
@@ -283,9 +297,9 @@ covey_state_on_renew (covey_state_t *self,
     if (!code)
         code = covey_state_may_speak_for (self, entry->holder);
     if (!code && !covey_claim_is_live (entry))
-        code = covey_fail (self->err, COVEY_FENCED,
-                           "claim %s has ended: %.300s; stop what it was for",
-                           entry->id, entry->reason);
+        code = covey_fail (
+            self->err, COVEY_FENCED, "claim %s has ended: %.400s%s", entry->id,
+            entry->reason, entry->token ? "; stop what it was for" : "");
     if (!code)
         code = s_check_token (self, entry, renew->has_fencing_token,
                               renew->fencing_token);

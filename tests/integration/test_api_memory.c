@@ -405,7 +405,7 @@ s_follow (s_race_t *race, const covey_memory_change_t *change, bool is_synced)
     if (!fits)
         snprintf (race->error, sizeof race->error,
                   "%s of %s at %llu, before %llu: known is %llu, %s",
-                  covey_change_kind_name (change->kind), info->key,
+                  covey_change_kind_name ((int)change->kind), info->key,
                   (unsigned long long)info->revision,
                   (unsigned long long)info->previous,
                   (unsigned long long)race->last[key],

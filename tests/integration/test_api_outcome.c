@@ -91,6 +91,28 @@ test_a_timeout_says_how_to_ask (void **state)
 }
 
 static void
+test_a_question_has_no_outcome (void **state)
+{
+    (void)state;
+    enum { TASKS = 500 }; /* take longer than a millisecond to list */
+    static const char task[] = "{\"taskType\":\"many\"},";
+    char json[16 + TASKS * sizeof task] = "{\"tasks\":[";
+    char *at = json + strlen (json);
+    for (size_t i = 0; i < TASKS; i++, at += sizeof task - 1)
+        memcpy (at, task, sizeof task);
+    memcpy (at - 1, "]}", 3); /* instead of the last comma                    */
+    expect_ok (covey_agent_request (ann, "coordinator", "task.batch", json,
+                                    SUPPORT_WAIT_MS, NULL));
+    int64_t end_ms = support_now_ms () + SUPPORT_WAIT_MS;
+    covey_err_t rc = COVEY_OK;
+    while (rc != COVEY_TIMEOUT && support_now_ms () < end_ms)
+        rc = covey_agent_request (ann, "coordinator", "task.list",
+                                  "{\"limit\":1000}", 1, NULL);
+    assert_int_equal (rc, COVEY_TIMEOUT);
+    assert_null (strstr (covey_error (), "covey outcome"));
+}
+
+static void
 test_limits_are_seen_by_all_and_set_by_no_agent (void **state)
 {
     (void)state;
@@ -150,6 +172,7 @@ main (void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test (test_the_same_request_is_executed_once),
         cmocka_unit_test (test_a_timeout_says_how_to_ask),
+        cmocka_unit_test (test_a_question_has_no_outcome),
         cmocka_unit_test (test_limits_are_seen_by_all_and_set_by_no_agent),
         cmocka_unit_test (test_a_read_says_how_fresh_it_has_to_be),
     };

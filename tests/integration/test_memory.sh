@@ -99,6 +99,8 @@ for level in stale default linearizable; do
     is "a $level read" "hello" "$(covey memory get t/text --consistency $level)"
     is "a $level list" 6 "$(covey memory list t/ --consistency $level --json | wc -l)"
 done
+covey memory get t/text --consistency stale >/dev/null 2>"$support_dir/age"
+is "how old it is goes to stderr" 1 "$(grep -Ec '^covey memory get: as of [0-9]+ ms ago$' "$support_dir/age")"
 is "namespaces" "['', 'plans', 't']" "$(covey memory namespaces --json | look '[r["name"] for r in v]')"
 is "deleted" "deleted" "$(covey memory delete t/n --json | look 'v[0]["reason"]')"
 is "a read that is told" "['memory:retrieved', 't/s']" \
