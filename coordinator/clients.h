@@ -39,7 +39,8 @@ typedef enum {
     COVEY_SHOW_CLAIM = 16,
     COVEY_SHOW_ROLE = 17,
     COVEY_SHOW_SESSION = 24,
-    COVEY_SHOW_LIMITS = 28
+    COVEY_SHOW_LIMITS = 28,
+    COVEY_SHOW_BALLOT = 36 /* the vote that it was cast in                    */
 } covey_show_t;
 
 /*  An id of what is shown has at most so many bytes.                        */

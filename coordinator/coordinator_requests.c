@@ -199,6 +199,9 @@ s_command (covey_coordinator_t *self, covey_coordinator_item_t *item)
     command.causation_id.len = 16;
     command.correlation_id = (char *)covey_event_correlation_id (item->request);
     covey_method_fill (item->method, item->params, &command);
+    uint8_t vouched[COVEY_SEALED_SIZE];
+    command.has_vouched = covey_state_vouch (self->state, &command, vouched);
+    command.vouched = (ProtobufCBinaryData){sizeof vouched, vouched};
     item->ticket = ++self->tickets;
     covey_err_t code = covey_coordinator_submit (self, item, &command, &err);
     if (code == COVEY_NOCOORDINATOR || code == COVEY_EAGAIN)

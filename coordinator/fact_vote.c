@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "coordinator/asked_rule.h"
 #include "coordinator/view.h"
-#include "proto/event.h"
+#include "proto/event_class.h"
 #include "proto/json.h"
 #include "proto/json_scan.h"
+#include "proto/pb.h"
 
 /*  Reasons of all ballots that travel with a decision; those beyond are in the
     ballots' own events.                                                      */
@@ -158,72 +160,21 @@ covey_fact_cast (covey_state_t *state, const covey_proposal_t *vote,
 /* ---- the decision -----------------------------------------------------------
  */
 
-static void
-s_put_base64 (covey_buf_t *json, const char *key, const uint8_t *data,
-              size_t size)
-{
-    covey_buf_printf (json, ",\"%s\":\"", key);
-    covey_base64_write (data, size, json);
-    covey_buf_putc (json, '"');
-}
-
-static void
-s_ballot_json (const covey_proposal_t *vote, size_t index, bool with_reason,
-               covey_buf_t *json)
-{
-    const covey_proposal_args_t *args = covey_proposal_args (vote);
-    const covey_ballot_t *ballot = covey_proposal_ballot (vote, index);
-    const covey_voter_t *voter = &args->voters[ballot->voter];
-    char weight[32];
-    covey_weight_text (voter->weight, weight);
-    covey_buf_printf (json,
-                      "{\"agentId\":\"%s\",\"vote\":\"%s\",\"weight\":%s,"
-                      "\"number\":%zu,\"serial\":%u",
-                      voter->agent_id,
-                      covey_vote_name ((covey_vote_t)ballot->stance.vote),
-                      weight, index + 1, ballot->serial);
-    if (ballot->seal) {
-        s_put_base64 (json, "signature", ballot->seal->signature,
-                      sizeof ballot->seal->signature);
-        s_put_base64 (json, "publicKey", ballot->seal->public_key,
-                      sizeof ballot->seal->public_key);
-    }
-    for (uint8_t i = 0; i < ballot->stance.ranked; i++) {
-        const char *option = args->rule.options[ballot->stance.options[i]];
-        covey_buf_puts (json, i ? "," : ",\"options\":[");
-        covey_json_quote (json, option, strlen (option));
-    }
-    if (ballot->stance.ranked)
-        covey_buf_putc (json, ']');
-    if (with_reason) {
-        covey_buf_puts (json, ",\"reason\":");
-        covey_json_quote (json, ballot->reason, strlen (ballot->reason));
-    }
-    covey_buf_putc (json, '}');
-}
-
+/*  As messages, and not by way of JSON as smaller parts: it may be a thousand.
+ */
 static void
 s_put_votes (covey_event_t *event, const covey_proposal_t *vote)
 {
-    covey_buf_t json;
-    covey_buf_init (&json, COVEY_EVENT_MAX);
-    size_t reasons = 0;
-    bool first = true;
-    covey_buf_putc (&json, '[');
-    for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
-        const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
-        if (!ballot->counts)
-            continue;
-        size_t size = ballot->reason ? strlen (ballot->reason) : 0;
-        bool fits = size && reasons + size <= REASONS_MAX;
-        reasons += fits ? size : 0;
-        if (!first)
-            covey_buf_putc (&json, ',');
-        s_ballot_json (vote, i, fits, &json);
-        first = false;
-    }
-    covey_buf_putc (&json, ']');
-    s_put_json (event, "votes", &json);
+    if (covey_event_own (event))
+        return;
+    Covey__V1__SwarmConsensusReached *data =
+        (Covey__V1__SwarmConsensusReached *)covey_event_data (event);
+    covey_view_ballots_t ballots = covey_view_ballots_new (vote, REASONS_MAX);
+    data->votes = covey_mem_new (ballots.count * sizeof *data->votes);
+    for (; data->n_votes < ballots.count; data->n_votes++)
+        data->votes[data->n_votes] = (Covey__V1__CountedVote *)covey_pb_dup (
+            &ballots.list[data->n_votes]->base);
+    covey_view_ballots_free (&ballots);
 }
 
 /*  The proposal itself, or what became of it.                               */

@@ -17,6 +17,7 @@
 #include "coordinator/effects.h"
 #include "coordinator/limits.h"
 #include "proto/control.pb-c.h"
+#include "swarm/seal.h"
 
 typedef struct covey_state covey_state_t;
 
@@ -29,6 +30,13 @@ void covey_state_destroy (covey_state_t **self_p);
 void covey_state_apply (covey_state_t *self,
                         const Covey__Control__Command *command, uint64_t index,
                         covey_effects_t *effects);
+
+/*  Before a command enters the log: may the others take its signature for good?
+    Then the command has to carry `vouched`. It changes no verdict: what is
+    vouched for wrongly or too late is looked at by all of them.              */
+bool covey_state_vouch (const covey_state_t *self,
+                        const Covey__Control__Command *command,
+                        uint8_t vouched[COVEY_SEALED_SIZE]);
 
 int64_t covey_state_now_us (const covey_state_t *self);
 /*  Its holder should have renewed it by `now_us`.                            */

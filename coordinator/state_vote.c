@@ -213,19 +213,19 @@ covey_state_ask_again (covey_state_t *self, const char *agent_id)
 
 /*  What it says. INVALID: an option that the question does not have.        */
 static covey_err_t
-s_stance (covey_state_t *self, const Covey__Control__Ballot *ballot,
-          const covey_rule_t *rule, covey_stance_t *stance)
+s_stance (const Covey__Control__Ballot *ballot, const covey_rule_t *rule,
+          covey_stance_t *stance, covey_errbuf_t *err)
 {
     stance->vote = (uint8_t)(ballot->has_vote ? (covey_vote_t)ballot->vote
                                               : COVEY_VOTE_APPROVE);
     if (ballot->n_options && !rule->option_count)
-        return covey_fail (self->err, COVEY_INVALID,
+        return covey_fail (err, COVEY_INVALID,
                            "%s has no options: approve, reject or abstain",
                            ballot->consensus_id);
     for (size_t i = 0; i < ballot->n_options; i++) {
         int option = covey_rule_option (rule, ballot->options[i]);
         if (option < 0)
-            return covey_fail (self->err, COVEY_INVALID,
+            return covey_fail (err, COVEY_INVALID,
                                "\"%.80s\" is no option of %s: the first of %u "
                                "is \"%s\"",
                                ballot->options[i], ballot->consensus_id,
@@ -233,6 +233,51 @@ s_stance (covey_state_t *self, const Covey__Control__Ballot *ballot,
         stance->options[stance->ranked++] = (uint8_t)option;
     }
     return COVEY_OK;
+}
+
+/*  The ballot of a command. Of `args` it owns nothing; `seal` is room.       */
+static covey_err_t
+s_read (const Covey__Control__Ballot *ballot, const char *caller,
+        const covey_proposal_t *vote, covey_ballot_args_t *args,
+        covey_seal_t *seal, covey_errbuf_t *err)
+{
+    const char *voter = ballot->agent_id ? ballot->agent_id : caller;
+    *args = (covey_ballot_args_t){
+        .agent_id = voter,
+        .reason = ballot->reason,
+        .cast_by = strcmp (caller, voter) == 0 ? NULL : caller,
+        .hash = ballot->proposal_hash,
+        .version =
+            ballot->has_electorate_version ? ballot->electorate_version : 0,
+    };
+    if (ballot->has_signature) {
+        memcpy (seal->public_key, ballot->public_key.data,
+                sizeof seal->public_key);
+        memcpy (seal->signature, ballot->signature.data,
+                sizeof seal->signature);
+        args->seal = seal;
+    }
+    return s_stance (ballot, &covey_proposal_args (vote)->rule, &args->stance,
+                     err);
+}
+
+bool
+covey_state_vouch (const covey_state_t *self,
+                   const Covey__Control__Command *command,
+                   uint8_t vouched[COVEY_SEALED_SIZE])
+{
+    covey_errbuf_t err;
+    covey_ballot_args_t args;
+    covey_seal_t seal;
+    if (command->op_case != COVEY__CONTROL__COMMAND__OP_BALLOT ||
+        !command->ballot->has_signature)
+        return false;
+    const covey_vote_entry_t *entry =
+        covey_state_find_vote (self, command->ballot->consensus_id);
+    return entry &&
+           !s_read (command->ballot, command->client_id, entry->proposal, &args,
+                    &seal, &err) &&
+           covey_proposal_vouch (entry->proposal, &args, vouched);
 }
 
 /*  What is wrong with the ballot itself is said before its signature is.    */
@@ -260,31 +305,21 @@ covey_state_on_ballot (covey_state_t *self,
     covey_err_t code = s_find (self, ballot->consensus_id, &entry);
     if (code)
         return code;
-    const char *caller = covey_state_caller (self);
-    const char *voter = ballot->agent_id ? ballot->agent_id : caller;
-    covey_ballot_args_t args = {
-        .agent_id = voter,
-        .reason = ballot->reason,
-        .cast_by = strcmp (caller, voter) == 0 ? NULL : caller,
-        .hash = ballot->proposal_hash,
-        .version =
-            ballot->has_electorate_version ? ballot->electorate_version : 0,
-    };
+    covey_ballot_args_t args;
     covey_seal_t seal;
-    code = covey_state_may_speak_for (self, voter);
-    if (!code)
-        code = s_stance (self, ballot,
-                         &covey_proposal_args (entry->proposal)->rule,
-                         &args.stance);
-    if (!code && ballot->has_signature) {
-        memcpy (seal.public_key, ballot->public_key.data,
-                sizeof seal.public_key);
-        memcpy (seal.signature, ballot->signature.data, sizeof seal.signature);
-        args.seal = &seal;
-    }
+    covey_errbuf_t why;
+    self->show = COVEY_SHOW_BALLOT;
+    covey_err_t what = s_read (ballot, covey_state_caller (self),
+                               entry->proposal, &args, &seal, &why);
+    code = covey_state_may_speak_for (self, args.agent_id);
+    if (!code && what)
+        code = covey_fail (self->err, what, "%s", why.text);
+    const ProtobufCBinaryData *vouched = &self->command->vouched;
+    if (self->command->has_vouched && vouched->len == COVEY_SEALED_SIZE)
+        args.vouched = vouched->data;
     if (!code)
         code = s_cast (self, entry->proposal, &args);
-    covey_fact_cast (self, entry->proposal, ballot, voter,
+    covey_fact_cast (self, entry->proposal, ballot, args.agent_id,
                      code ? self->err->text : NULL);
     if (!code && covey_proposal_step (entry->proposal, self->now_us))
         s_decided (self, entry);

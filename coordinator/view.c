@@ -174,10 +174,13 @@ covey_state_show (const covey_state_t *self, covey_show_t show, const char *id,
             covey_state_find_coordination (self, id);
         if (entry)
             return covey_view_coordination (entry, true, to);
-    } else if (show == COVEY_SHOW_VOTE) {
+    } else if (show == COVEY_SHOW_VOTE || show == COVEY_SHOW_BALLOT) {
         const covey_vote_entry_t *entry = covey_state_find_vote (self, id);
         if (entry)
-            return covey_view_vote (entry->proposal, true, to);
+            return covey_view_vote (entry->proposal,
+                                    show == COVEY_SHOW_VOTE ? COVEY_VIEW_WHOLE
+                                                            : COVEY_VIEW_COUNT,
+                                    to);
     } else if (show == COVEY_SHOW_MEMORY || show == COVEY_SHOW_MEMORY_VALUE ||
                show == COVEY_SHOW_COUNTER)
         return covey_view_memory (self, show, id, to);

@@ -33,9 +33,26 @@ covey_err_t covey_view_check_state (const char *state, const char *one,
                                     const char *other, covey_errbuf_t *err);
 
 covey_err_t covey_view_swarm (const covey_swarm_t *swarm, covey_buf_t *to);
-/*  `whole`: with ballots and electorate.                                    */
-covey_err_t covey_view_vote (const covey_proposal_t *vote, bool whole,
-                             covey_buf_t *to);
+/*  The ballots of a vote that count; what the messages have belongs to the
+   vote. Reasons are shown as long as they have `reasons_max` bytes in all. */
+typedef struct {
+    Covey__V1__CountedVote **list;
+    size_t count;
+    struct covey_shown_ballot *items;
+} covey_view_ballots_t;
+
+covey_view_ballots_t covey_view_ballots_new (const covey_proposal_t *vote,
+                                             size_t reasons_max);
+void covey_view_ballots_free (covey_view_ballots_t *self);
+
+/*  How much of a vote is shown.                                             */
+typedef enum {
+    COVEY_VIEW_COUNT,   /* how it stands                                      */
+    COVEY_VIEW_BALLOTS, /* and the ballots that count                         */
+    COVEY_VIEW_WHOLE    /* and question and electorate                        */
+} covey_view_depth_t;
+covey_err_t covey_view_vote (const covey_proposal_t *vote,
+                             covey_view_depth_t depth, covey_buf_t *to);
 
 /*  The version that an answer shows: COVEY_SHOW_MEMORY and those behind it.  */
 covey_err_t covey_view_memory (const covey_state_t *state, covey_show_t show,

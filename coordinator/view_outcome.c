@@ -19,6 +19,7 @@ s_kind (covey_show_t show)
         case COVEY_SHOW_SWARM:
             return "swarm";
         case COVEY_SHOW_VOTE:
+        case COVEY_SHOW_BALLOT:
             return "vote";
         case COVEY_SHOW_MEMORY:
         case COVEY_SHOW_MEMORY_VALUE:

@@ -84,25 +84,25 @@ s_fill_options (const covey_proposal_t *vote, s_options_t *options,
 }
 
 /*  A ballot that counts, with the names of its options.                     */
-typedef struct {
+struct covey_shown_ballot {
     Covey__V1__CountedVote message;
     char *options[COVEY_OPTIONS_MAX];
-} s_counted_t;
+};
 
-/*  The ballots that count. Returns the structs, to be freed with the list.  */
-static s_counted_t *
-s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
+covey_view_ballots_t
+covey_view_ballots_new (const covey_proposal_t *vote, size_t reasons_max)
 {
     const covey_proposal_args_t *args = covey_proposal_args (vote);
     size_t cast = covey_count_cast (covey_proposal_count (vote)), reasons = 0;
-    s_counted_t *items = covey_mem_new (cast * sizeof *items);
-    view->votes = covey_mem_new (cast * sizeof (void *));
+    covey_view_ballots_t self = {
+        .items = covey_mem_new (cast * sizeof *self.items),
+        .list = covey_mem_new (cast * sizeof (void *))};
     for (size_t i = 0; i < covey_proposal_ballot_count (vote); i++) {
         const covey_ballot_t *ballot = covey_proposal_ballot (vote, i);
         if (!ballot->counts)
             continue;
-        s_counted_t *counted = &items[view->n_votes];
-        Covey__V1__CountedVote *item = &counted->message;
+        struct covey_shown_ballot *shown = &self.items[self.count];
+        Covey__V1__CountedVote *item = &shown->message;
         covey__v1__counted_vote__init (item);
         item->agent_id = (char *)args->voters[ballot->voter].agent_id;
         item->has_vote = true;
@@ -120,15 +120,26 @@ s_fill_ballots (const covey_proposal_t *vote, Covey__Control__VoteView *view)
             item->public_key = (ProtobufCBinaryData){COVEY_PUBLIC_KEY_SIZE,
                                                      ballot->seal->public_key};
         }
-        item->options = counted->options;
+        item->options = shown->options;
         for (uint8_t o = 0; o < ballot->stance.ranked; o++)
             item->options[item->n_options++] =
                 (char *)args->rule.options[ballot->stance.options[o]];
-        reasons += ballot->reason ? strlen (ballot->reason) : 0;
-        item->reason = reasons <= REASONS_MAX ? ballot->reason : NULL;
-        view->votes[view->n_votes++] = item;
+        size_t size = ballot->reason ? strlen (ballot->reason) : 0;
+        if (size && reasons + size <= reasons_max) {
+            item->reason = ballot->reason;
+            reasons += size;
+        }
+        self.list[self.count++] = item;
     }
-    return items;
+    return self;
+}
+
+void
+covey_view_ballots_free (covey_view_ballots_t *self)
+{
+    free (self->items);
+    free (self->list);
+    *self = (covey_view_ballots_t){.count = 0};
 }
 
 static void
@@ -160,8 +171,10 @@ covey_view_decision (const covey_proposal_t *vote)
 }
 
 covey_err_t
-covey_view_vote (const covey_proposal_t *vote, bool whole, covey_buf_t *to)
+covey_view_vote (const covey_proposal_t *vote, covey_view_depth_t depth,
+                 covey_buf_t *to)
 {
+    bool whole = depth == COVEY_VIEW_WHOLE;
     const covey_proposal_args_t *args = covey_proposal_args (vote);
     Covey__Control__VoteView view;
     Covey__Control__Turnout turnout;
@@ -174,8 +187,13 @@ covey_view_vote (const covey_proposal_t *vote, bool whole, covey_buf_t *to)
     view.rule = &rule.message;
     s_fill_turnout (covey_proposal_count (vote), &turnout);
     view.turnout = &turnout;
-    s_counted_t *ballots = s_fill_ballots (vote, &view);
-    covey_view_members_t members = covey_view_members_new (args->voter_count);
+    covey_view_ballots_t ballots = {.count = 0};
+    if (depth != COVEY_VIEW_COUNT)
+        ballots = covey_view_ballots_new (vote, REASONS_MAX);
+    view.n_votes = ballots.count;
+    view.votes = ballots.list;
+    covey_view_members_t members =
+        covey_view_members_new (whole ? args->voter_count : 0);
     if (whole) {
         view.n_electorate = args->voter_count;
         view.electorate = members.list;
@@ -196,8 +214,7 @@ covey_view_vote (const covey_proposal_t *vote, bool whole, covey_buf_t *to)
     covey_err_t code = covey_json_write (&view.base, to);
     covey_view_members_free (&members);
     free (text);
-    free (ballots);
-    free (view.votes);
+    covey_view_ballots_free (&ballots);
     return code;
 }
 
@@ -209,7 +226,7 @@ covey_state_vote (const covey_state_t *self, const char *consensus_id,
         covey_state_find_vote (self, consensus_id);
     if (!entry)
         return covey_fail (err, COVEY_NOTFOUND, "no proposal %s", consensus_id);
-    return covey_view_vote (entry->proposal, true, to);
+    return covey_view_vote (entry->proposal, COVEY_VIEW_WHOLE, to);
 }
 
 static int
@@ -244,7 +261,7 @@ covey_state_votes (const covey_state_t *self,
         if (!covey_view_list_has_room (&list))
             break;
         last = covey_proposal_args (entry->proposal)->id;
-        code = covey_view_vote (entry->proposal, false, to);
+        code = covey_view_vote (entry->proposal, COVEY_VIEW_BALLOTS, to);
     }
     return code ? code : covey_view_list_end (&list, last);
 }

@@ -215,14 +215,11 @@ covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
     return COVEY_OK;
 }
 
-covey_err_t
-covey_proposal_check_seal (const covey_proposal_t *self,
-                           const covey_ballot_args_t *ballot,
-                           covey_errbuf_t *err)
+/*  What the voter's next ballot has to sign.                                */
+static void
+s_sealed (const covey_proposal_t *self, const covey_ballot_args_t *ballot,
+          int voter, uint8_t digest[COVEY_SEALED_SIZE])
 {
-    int voter = covey_proposal_voter (self, ballot->agent_id);
-    if (voter < 0 || !ballot->seal)
-        return COVEY_OK;
     const covey_stance_t *stance = &ballot->stance;
     const char *options[COVEY_OPTIONS_MAX];
     for (uint8_t i = 0; i < stance->ranked; i++)
@@ -238,12 +235,39 @@ covey_proposal_check_seal (const covey_proposal_t *self,
         .reason = ballot->reason,
         .serial = self->cast[voter] + 1u,
     };
-    if (covey_seal_is_good (&sealed, ballot->seal))
+    covey_seal_digest (&sealed, digest);
+}
+
+bool
+covey_proposal_vouch (const covey_proposal_t *self,
+                      const covey_ballot_args_t *ballot,
+                      uint8_t vouched[COVEY_SEALED_SIZE])
+{
+    int voter = covey_proposal_voter (self, ballot->agent_id);
+    if (voter < 0 || !ballot->seal || covey_proposal_is_decided (self))
+        return false;
+    s_sealed (self, ballot, voter, vouched);
+    return covey_seal_is_good (vouched, ballot->seal);
+}
+
+covey_err_t
+covey_proposal_check_seal (const covey_proposal_t *self,
+                           const covey_ballot_args_t *ballot,
+                           covey_errbuf_t *err)
+{
+    uint8_t digest[COVEY_SEALED_SIZE];
+    int voter = covey_proposal_voter (self, ballot->agent_id);
+    if (voter < 0 || !ballot->seal)
+        return COVEY_OK;
+    s_sealed (self, ballot, voter, digest);
+    if (ballot->vouched && memcmp (ballot->vouched, digest, sizeof digest) == 0)
+        return COVEY_OK;
+    if (covey_seal_is_good (digest, ballot->seal))
         return COVEY_OK;
     return covey_fail (err, COVEY_DENIED,
                        "the signature is not that of ballot %u of %s in %s: it "
                        "is forged, or signs something else",
-                       sealed.serial, ballot->agent_id, self->args.id);
+                       self->cast[voter] + 1u, ballot->agent_id, self->args.id);
 }
 
 uint32_t

@@ -66,6 +66,8 @@ typedef struct {
     const char *hash;    /* of the question that it answers; NULL: unsaid     */
     uint64_t version;    /* of the electorate; 0: unsaid                      */
     const covey_seal_t *seal; /* or NULL                                      */
+    const uint8_t *vouched; /* what somebody who can be trusted has found it to
+                               sign (covey_proposal_vouch), or NULL           */
 } covey_ballot_args_t;
 
 /*  A ballot at log time `now_us`. DENIED: not a member of the electorate;
@@ -85,6 +87,12 @@ covey_err_t covey_proposal_cast (covey_proposal_t *self,
 covey_err_t covey_proposal_check_seal (const covey_proposal_t *self,
                                        const covey_ballot_args_t *ballot,
                                        covey_errbuf_t *err);
+/*  The same beforehand: true when it is, as things are now. `vouched` says for
+    what; where the ballot comes to be cast it is good for that and nothing
+    else.                                                                     */
+bool covey_proposal_vouch (const covey_proposal_t *self,
+                           const covey_ballot_args_t *ballot,
+                           uint8_t vouched[COVEY_SEALED_SIZE]);
 /*  Of the ballots that count, those that are not signed.                    */
 uint32_t covey_proposal_unsigned (const covey_proposal_t *self);
 /*  Take the decision if it is due; true when it was taken by this call.     */

@@ -42,9 +42,14 @@ void covey_ballot_key_make (const uint8_t seed[COVEY_SEED_SIZE],
                             covey_ballot_key_t *key);
 /*  The key's memory holds nothing afterwards.                               */
 void covey_ballot_key_wipe (covey_ballot_key_t *key);
+#define COVEY_SEALED_SIZE 32
+/*  What the signature signs: SHA-256 of all of it.                          */
+void covey_seal_digest (const covey_sealed_t *sealed,
+                        uint8_t digest[COVEY_SEALED_SIZE]);
 void covey_seal_sign (const covey_sealed_t *sealed,
                       const covey_ballot_key_t *key, covey_seal_t *seal);
-bool covey_seal_is_good (const covey_sealed_t *sealed,
+/*  By far the dearest thing to do with a ballot.                            */
+bool covey_seal_is_good (const uint8_t digest[COVEY_SEALED_SIZE],
                          const covey_seal_t *seal);
 
 #endif

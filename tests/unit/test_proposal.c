@@ -283,6 +283,46 @@ test_the_largest_electorate_votes (void **state)
     covey_proposal_destroy (&p);
 }
 
+/*  Whoever was trusted to look at a signature is believed for just what it
+    signs; for anything else it is looked at.                                 */
+static void
+test_a_vouched_signature_is_good_for_that_ballot_alone (void **state)
+{
+    (void)state;
+    covey_errbuf_t err;
+    covey_proposal_t *p = s_open (COVEY_STRATEGY_UNANIMOUS, 0, 3);
+    const uint8_t seed[COVEY_SEED_SIZE] = {1};
+    uint8_t vouched[COVEY_SEALED_SIZE];
+    covey_ballot_key_t key;
+    covey_seal_t seal;
+    const covey_sealed_t sealed = {.hash = covey_proposal_hash (p),
+                                   .version = 3,
+                                   .agent_id = "m0001",
+                                   .weight = COVEY_WEIGHT_ONE,
+                                   .vote = "approve",
+                                   .serial = 1};
+    covey_ballot_args_t ballot = {
+        .agent_id = "m0001", .stance.vote = COVEY_VOTE_APPROVE, .seal = &seal};
+    covey_ballot_key_make (seed, &key);
+    covey_seal_sign (&sealed, &key, &seal);
+    assert_true (covey_proposal_vouch (p, &ballot, vouched));
+    seal.signature[0] ^= 1; /* to see that nobody looks at it */
+    assert_int_equal (covey_proposal_check_seal (p, &ballot, &err),
+                      COVEY_DENIED);
+    ballot.vouched = vouched;
+    assert_int_equal (covey_proposal_check_seal (p, &ballot, &err), COVEY_OK);
+    ballot.stance.vote = COVEY_VOTE_REJECT;
+    assert_int_equal (covey_proposal_check_seal (p, &ballot, &err),
+                      COVEY_DENIED);
+    ballot.stance.vote = COVEY_VOTE_APPROVE;
+    assert_int_equal (covey_proposal_cast (p, &ballot, 1100, &err), COVEY_OK);
+    assert_int_equal (covey_proposal_check_seal (p, &ballot, &err),
+                      COVEY_DENIED); /* the second would sign another number */
+    uint8_t again[COVEY_SEALED_SIZE];
+    assert_false (covey_proposal_vouch (p, &ballot, again));
+    covey_proposal_destroy (&p);
+}
+
 int
 main (void)
 {
@@ -305,6 +345,8 @@ main (void)
             test_the_hash_of_a_question_is_what_the_document_says),
         cmocka_unit_test (test_a_withdrawn_proposal_is_decided_and_stays_so),
         cmocka_unit_test (test_the_largest_electorate_votes),
+        cmocka_unit_test (
+            test_a_vouched_signature_is_good_for_that_ballot_alone),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
