@@ -71,6 +71,12 @@ s_print (const sim_replog_sums_t *s, double seconds)
             j->revisions, j->ends, j->conflicts, j->looks, j->claims, j->turns,
             j->roles, j->assigned, j->completed, j->batches, j->scheduled,
             j->sessions);
+    const sim_vote_sums_t *v = &j->votes;
+    printf ("  votes: %" PRIu64 ", %" PRIu64 " ballots counted and %" PRIu64
+            " refused; %" PRIu64 " certain, %" PRIu64 " due, %" PRIu64
+            " withdrawn, %" PRIu64 " under another leader\n",
+            v->asked, v->ballots, v->refused, v->certain, v->due, v->withdrawn,
+            v->spanning);
 }
 
 static void
@@ -90,7 +96,8 @@ test_what_is_decided_stays_decided (void **state)
         char why[256];
         snprintf (s_epitaph, sizeof s_epitaph,
                   "died in COVEY_SEED=%" PRId64 "\n", seed);
-        if (!sim_replog_play ((uint64_t)seed, NULL, &sums, why, sizeof why))
+        if (!sim_replog_play ((uint64_t)seed, SIM_LOAD_ALL, NULL, &sums, why,
+                              sizeof why))
             fail_msg ("COVEY_SEED=%" PRId64 ": %s", seed, why);
     }
     signal (SIGSEGV, SIG_DFL);

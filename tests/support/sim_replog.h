@@ -67,7 +67,14 @@ typedef enum {
     SIM_SLIP_LEASE, /* a renewed claim is held too long                       */
     SIM_SLIP_FENCE, /* an agent's report is taken whoever has the task        */
     SIM_SLIP_BATCH, /* a task of a batch is lost                              */
-    SIM_SLIP_RESUME /* leases do not begin anew under a new leader            */
+    SIM_SLIP_RESUME, /* leases do not begin anew under a new leader           */
+    SIM_SLIP_LATE,   /* a ballot counts after the decision                    */
+    SIM_SLIP_AGAIN,  /* under a new leader decided votes are open again       */
+    SIM_SLIP_THAW,   /* who joins a swarm later may vote                      */
+    SIM_SLIP_NEVER,  /* a deadline is noticed too late  */
+    SIM_SLIP_LOCAL,  /* a ballot is late by the member's own clock            */
+    SIM_SLIP_FORGE,  /* signatures are not looked at                          */
+    SIM_SLIP_ABSTAIN /* who abstains approves                                 */
 } sim_slip_t;
 
 typedef struct {
@@ -133,6 +140,8 @@ typedef enum {
     SIM_ASK_MEMORY,
     SIM_ASK_COUNT,
     SIM_ASK_ACQUIRE,
+    SIM_ASK_PROPOSE,
+    SIM_ASK_BALLOT,
     SIM_ASK_ORDER /* about something that the client was given                */
 } sim_ask_t;
 
@@ -156,6 +165,7 @@ typedef struct {
     uint64_t seeds, crashes, restarts, wipes, pauses, cuts, disk_errors;
     uint64_t leads, snapshots, installs, changes, commands, acknowledged;
     uint64_t repeated, reads, facts, messages, events, stops;
+    uint64_t proofs; /* decisions in time though the leader died              */
     sim_judge_sums_t judged;
 } sim_replog_sums_t;
 
@@ -178,6 +188,8 @@ struct sim_replog {
     size_t believed[SIM_REPLOG_CLIENTS]; /* who leads                         */
     uint64_t acknowledged;               /* the highest index                 */
     double assassin;                     /* chance that a new leader dies     */
+    bool votes;     /* clients do little but vote                        */
+    int64_t led_us; /* when somebody was elected last                    */
     double deaf; /* chance that a client does not hear an answer              */
     sim_replog_sums_t sums;
     char trace[64][120]; /* the last that happened                            */
@@ -246,6 +258,8 @@ void sim_replog_try (sim_replog_t *self, size_t request, size_t place);
 void sim_replog_try_all (sim_replog_t *self);
 /*  The first counter is the sum of what was acknowledged.                   */
 void sim_replog_check_sum (sim_replog_t *self);
+/*  Every ballot that was acknowledged was counted.                          */
+void sim_replog_check_ballots (sim_replog_t *self);
 void sim_replog_answered (sim_replog_t *self, sim_member_t *member,
                           const sim_ticket_t *ticket, uint64_t index);
 size_t sim_replog_open_requests (const sim_replog_t *self, size_t client);
@@ -256,9 +270,14 @@ int64_t sim_replog_wall_us (const sim_member_t *member);
 /* ---- sim_replog_play.c ------------------------------------------------------
  */
 
+typedef enum {
+    SIM_LOAD_ALL,  /* clients ask for everything                              */
+    SIM_LOAD_VOTES /* they vote, and the leader dies before a deadline        */
+} sim_load_t;
+
 /*  A whole random run; `slips` and `sums` may be NULL. False: something broke,
     and it was printed when there are sums.                                   */
-bool sim_replog_play (uint64_t seed, const sim_slips_t *slips,
+bool sim_replog_play (uint64_t seed, sim_load_t load, const sim_slips_t *slips,
                       sim_replog_sums_t *sums, char *why, size_t why_size);
 /*  Found a log at place 0 and let it grow to so many voters, without faults. */
 void sim_replog_form (sim_replog_t *self, size_t voters);

@@ -9,29 +9,35 @@
 #include "base/str.h"
 #include "tests/support/sim_replog_impl.h"
 
-#define EPOCH_US 1700000000000000
-
 int64_t
 sim_replog_wall_us (const sim_member_t *member)
 {
-    return EPOCH_US + sim_replog_now_us (member->sim) + member->wall_us;
+    return SIM_EPOCH_US + sim_replog_now_us (member->sim) + member->wall_us;
 }
 
 /* ---- asking -----------------------------------------------------------------
  */
 
-void
-sim_replog_ask (sim_replog_t *self, size_t client)
+sim_request_t *
+sim_replog_request (sim_replog_t *self, size_t client)
 {
-    sim_request_t request = {.client = client,
-                             .number = self->request_count + 1,
-                             .made_us = sim_replog_now_us (self),
-                             .try_us = sim_replog_now_us (self)};
-    sim_load_make (self, &request);
     self->requests =
         covey_mem_room (self->requests, self->request_count,
                         &self->request_room, sizeof *self->requests);
-    self->requests[self->request_count++] = request;
+    sim_request_t *request = &self->requests[self->request_count++];
+    *request = (sim_request_t){.client = client,
+                               .number = self->request_count,
+                               .made_us = sim_replog_now_us (self),
+                               .try_us = sim_replog_now_us (self)};
+    snprintf (request->caller, sizeof request->caller, "c%zu", client);
+    snprintf (request->id, sizeof request->id, "r%" PRIu64, request->number);
+    return request;
+}
+
+void
+sim_replog_ask (sim_replog_t *self, size_t client)
+{
+    sim_load_make (self, sim_replog_request (self, client));
 }
 
 /*  As the leader of now would pack it.                                      */
@@ -41,10 +47,13 @@ s_pack (const sim_member_t *leader, const sim_request_t *request, uint8_t *to,
 {
     int64_t log_us = covey_state_now_us (leader->state);
     int64_t wall_us = sim_replog_wall_us (leader);
-    request->command->log_time_us = wall_us > log_us ? wall_us : log_us;
-    size_t size = covey__control__command__get_packed_size (request->command);
-    return size <= room ? covey__control__command__pack (request->command, to)
-                        : 0;
+    uint8_t vouched[COVEY_SEALED_SIZE];
+    Covey__Control__Command command = *request->command;
+    command.log_time_us = wall_us > log_us ? wall_us : log_us;
+    command.has_vouched = covey_state_vouch (leader->state, &command, vouched);
+    command.vouched = (ProtobufCBinaryData){sizeof vouched, vouched};
+    size_t size = covey__control__command__get_packed_size (&command);
+    return size <= room ? covey__control__command__pack (&command, to) : 0;
 }
 
 size_t
@@ -185,4 +194,18 @@ sim_replog_check_sum (sim_replog_t *self)
                         "%" PRId64 " was acknowledged in all, and the counter "
                         "is %" PRId64,
                         sum, shown);
+}
+
+void
+sim_replog_check_ballots (sim_replog_t *self)
+{
+    for (size_t i = 0; i < self->request_count; i++) {
+        const sim_request_t *request = &self->requests[i];
+        if (request->ask == SIM_ASK_BALLOT && request->index &&
+            !request->code &&
+            !sim_judge_has_ballot (self->judge, request->caller, request->id))
+            sim_book_break (&self->book,
+                            "ballot %s of %s was acknowledged and not counted",
+                            request->id, request->caller);
+    }
 }

@@ -27,6 +27,9 @@ sim_judge_destroy (sim_judge_t **self_p)
     free (self->tasks);
     free (self->schedules);
     free (self->sessions.pairs);
+    free (self->swarms);
+    free (self->votes);
+    free (self->counted.pairs);
     free (self);
     *self_p = NULL;
 }
@@ -80,4 +83,5 @@ sim_judge_apply (sim_judge_t *self, uint64_t index,
     sim_judge_roles (self);
     sim_judge_claims (self);
     sim_judge_tasks (self);
+    sim_judge_votes (self);
 }

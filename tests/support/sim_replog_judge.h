@@ -9,6 +9,10 @@
               reads show what was there at their index
     Claims    two holders of one thing at one time, both not sharing; a lease
               that outlives its end; who waits though nobody is before it
+    Votes     who may vote as the swarm was when it was asked; every ballot's
+              verdict is foreseen, and after each it is tried out whether the
+              silent could still change the outcome: then it must be open, else
+              decided just now, at the deadline at last, and as the rule says
     Tasks     one accepted result, of the last holder, under the last token; no
               token twice; nothing to who is paused, waits, or has ended
     Time      the log's
@@ -27,6 +31,7 @@
 #define SIM_KEYS 5
 #define SIM_JOBS 16
 #define SIM_ID 64
+#define SIM_VOTERS 8 /* v0 to v5, and the agents a0 and a1 */
 
 typedef struct sim_judge sim_judge_t;
 
@@ -61,6 +66,16 @@ int64_t sim_judge_value (const sim_judge_t *self, size_t key);
 uint64_t sim_judge_claim_token (const sim_judge_t *self, const char *claim_id);
 /*  The last so many that were told; NULL: fewer were.                        */
 const sim_job_t *sim_judge_job (const sim_judge_t *self, size_t back);
+
+/*  Swarms and votes, the last first; NULL: there were fewer.                 */
+typedef struct sim_swarm sim_swarm_t;
+typedef struct sim_vote sim_vote_t;
+const char *sim_voter_name (int voter);
+const sim_swarm_t *sim_judge_swarm (const sim_judge_t *self, size_t back);
+const sim_vote_t *sim_judge_vote (const sim_judge_t *self, size_t back);
+/*  Was the ballot of this request counted?                                  */
+bool sim_judge_has_ballot (const sim_judge_t *self, const char *caller,
+                           const char *request_id);
 
 /* ---- between its files ------------------------------------------------------
  */
@@ -112,10 +127,46 @@ typedef struct {
     bool paused, gone;
 } sim_schedule_t;
 
+/*  What everybody was told of a swarm. Weights are micro-units; 0: no member.
+ */
+struct sim_swarm {
+    char id[SIM_ID];
+    uint64_t weights[SIM_VOTERS];
+    int leader; /* -1: none                                                   */
+    bool gone;
+};
+
+/*  What is to be voted on, by which rule and whom, and how they stand.      */
+struct sim_vote {
+    char id[SIM_ID], swarm[SIM_ID], proposer[16];
+    char hash[72];
+    uint64_t version;
+    uint64_t weights[SIM_VOTERS];
+    bool vetoes[SIM_VOTERS];
+    int leader;
+    uint64_t num, den, quorum;
+    bool more, weighted, final, leader_ties, aside;
+    int64_t deadline_us;
+    Covey__V1__Vote stands[SIM_VOTERS];
+    uint32_t serials[SIM_VOTERS]; /* ballots of each so far; 0: silent        */
+    size_t numbers[SIM_VOTERS];   /* of the one that it stands by             */
+    size_t cast;
+    bool fresh; /* since it was last asked whether it is certain              */
+    uint64_t decided; /* index                                                */
+    uint64_t resumes; /* leaders that there had been when it was asked        */
+};
+
+/*  What became of votes: `spanning` ones were asked under one leader and
+   decided under another. */
+typedef struct {
+    uint64_t asked, ballots, refused, certain, due, withdrawn, spanning;
+} sim_vote_sums_t;
+
 /*  What happened at all: or the judge has seen nothing.                     */
 typedef struct {
     uint64_t revisions, ends, conflicts, looks, claims, turns, roles;
     uint64_t assigned, completed, batches, scheduled, sessions;
+    sim_vote_sums_t votes;
 } sim_judge_sums_t;
 
 struct sim_judge {
@@ -141,6 +192,14 @@ struct sim_judge {
     sim_schedule_t *schedules;
     size_t schedule_count, schedule_room;
     sim_map_t sessions; /* that are over                                      */
+    sim_swarm_t *swarms;
+    size_t swarm_count, swarm_room;
+    sim_vote_t *votes;
+    size_t vote_count, vote_room;
+    sim_map_t counted; /* (caller, request) of ballots that were taken        */
+    int keys_of[SIM_VOTERS]; /* whose key each signs with, from 1; 0: unknown */
+    uint64_t resumes; /* leaders so far                                       */
+    bool told; /* of the ballot at hand                                       */
     sim_job_t jobs[SIM_JOBS];
     size_t job_count;
     sim_judge_sums_t sums;
@@ -158,6 +217,7 @@ void sim_judge_memory (sim_judge_t *self);
 void sim_judge_claims (sim_judge_t *self);
 void sim_judge_roles (sim_judge_t *self);
 void sim_judge_tasks (sim_judge_t *self);
+void sim_judge_votes (sim_judge_t *self);
 void sim_judge_deinit_memory (sim_judge_t *self);
 
 #endif

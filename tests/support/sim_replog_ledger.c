@@ -256,6 +256,16 @@ s_answer (const covey_effects_t *effects)
                : hash;
 }
 
+/*  A decision in full: it has to be the same to the last ballot.            */
+static uint64_t
+s_decision (const covey_event_t *fact)
+{
+    char *json = covey_event_to_json (fact);
+    uint64_t hash = covey_str_hash (json, strlen (json));
+    covey_free (json);
+    return hash;
+}
+
 /*  The first time a request is executed, its answer is kept; after that it
     must come again, whatever happened in between. True: it is the first.     */
 static bool
@@ -306,6 +316,9 @@ s_outcome (const covey_effects_t *effects)
         hash = s_mix (hash,
                       covey_str_hash (covey_event_id (effects->facts[i]), 16));
         hash = s_mix (hash, (uint64_t)covey_event_type (effects->facts[i]));
+        if (covey_event_type (effects->facts[i]) ==
+            COVEY_EVENT_SWARM_CONSENSUS_REACHED)
+            hash = s_mix (hash, s_decision (effects->facts[i]));
     }
     return hash | 1;
 }

@@ -11,17 +11,14 @@
 #include "proto/pb.h"
 #include "tests/support/sim_replog_impl.h"
 
-typedef Covey__Control__Command s_command_t;
-
 static uint64_t
 s_below (sim_replog_t *sim, uint64_t bound)
 {
     return covey_prng_below (&sim->prng, bound);
 }
 
-/*  Something that this client was given, to go on with; NULL: nothing.      */
-static const sim_request_t *
-s_given (sim_replog_t *sim, size_t client, sim_ask_t ask)
+const sim_request_t *
+sim_load_given (sim_replog_t *sim, size_t client, sim_ask_t ask)
 {
     size_t skip = (size_t)s_below (sim, 3);
     const sim_request_t *found = NULL;
@@ -37,22 +34,11 @@ s_given (sim_replog_t *sim, size_t client, sim_ask_t ask)
     return found;
 }
 
-static void
-s_keep (sim_request_t *request, s_command_t *command)
+void
+sim_load_keep (sim_request_t *request, const Covey__Control__Command *command)
 {
-    request->command = (s_command_t *)covey_pb_dup (&command->base);
+    request->command = (Covey__Control__Command *)covey_pb_dup (&command->base);
 }
-
-/*  `init` is a message on the stack, `member` where it goes in a command.   */
-#define S_KEEP(request, OP, member, message)           \
-    do {                                               \
-        s_command_t c = COVEY__CONTROL__COMMAND__INIT; \
-        c.client_id = (request)->caller;               \
-        c.request_id = (request)->id;                  \
-        c.op_case = COVEY__CONTROL__COMMAND__OP_##OP;  \
-        c.member = (message);                          \
-        s_keep (request, &c);                          \
-    } while (0)
 
 /* ---- tasks ------------------------------------------------------------------
  */
@@ -82,7 +68,7 @@ s_make_submit (sim_replog_t *sim, sim_request_t *request)
     s_fill_submit (sim, &submit, &retry);
     submit.has_total_timeout = s_below (sim, 4) == 0;
     submit.total_timeout = 1 + (int64_t)s_below (sim, 4000);
-    S_KEEP (request, TASK_SUBMIT, task_submit, &submit);
+    SIM_KEEP (request, TASK_SUBMIT, task_submit, &submit);
     return true;
 }
 
@@ -106,7 +92,7 @@ s_make_batch (sim_replog_t *sim, sim_request_t *request)
     submits[1].dependencies = &names[2];
     batch.n_tasks = 3;
     batch.tasks = list;
-    S_KEEP (request, TASK_BATCH, task_batch, &batch);
+    SIM_KEEP (request, TASK_BATCH, task_batch, &batch);
     return true;
 }
 
@@ -114,7 +100,8 @@ s_make_batch (sim_replog_t *sim, sim_request_t *request)
 static bool
 s_make_order (sim_replog_t *sim, sim_request_t *request)
 {
-    const sim_request_t *given = s_given (sim, request->client, SIM_ASK_SUBMIT);
+    const sim_request_t *given =
+        sim_load_given (sim, request->client, SIM_ASK_SUBMIT);
     Covey__Control__TaskCancel cancel = COVEY__CONTROL__TASK_CANCEL__INIT;
     Covey__Control__TaskRef ref = COVEY__CONTROL__TASK_REF__INIT;
     if (!given)
@@ -124,16 +111,16 @@ s_make_order (sim_replog_t *sim, sim_request_t *request)
     cancel.grace = (int64_t)s_below (sim, 2000);
     switch (s_below (sim, 5)) {
         case 0:
-            S_KEEP (request, TASK_PAUSE, task_pause, &ref);
+            SIM_KEEP (request, TASK_PAUSE, task_pause, &ref);
             break;
         case 1:
-            S_KEEP (request, TASK_RESUME, task_resume, &ref);
+            SIM_KEEP (request, TASK_RESUME, task_resume, &ref);
             break;
         case 2:
-            S_KEEP (request, TASK_RETRY, task_retry, &ref);
+            SIM_KEEP (request, TASK_RETRY, task_retry, &ref);
             break;
         default:
-            S_KEEP (request, TASK_CANCEL, task_cancel, &cancel);
+            SIM_KEEP (request, TASK_CANCEL, task_cancel, &cancel);
     }
     return true;
 }
@@ -153,30 +140,30 @@ s_make_report (sim_replog_t *sim, sim_request_t *request)
     report.task_id = ref.coordination_id = (char *)(uintptr_t)job->id;
     report.fencing_token = job->token;
     if (!job->token) {
-        S_KEEP (request, COORDINATION_ACCEPT, coordination_accept, &ref);
+        SIM_KEEP (request, COORDINATION_ACCEPT, coordination_accept, &ref);
         return true;
     }
     switch (s_below (sim, 10)) {
         case 0:
-            S_KEEP (request, TASK_ACCEPT, task_accept, &report);
+            SIM_KEEP (request, TASK_ACCEPT, task_accept, &report);
             break;
         case 1:
-            S_KEEP (request, TASK_START, task_start, &report);
+            SIM_KEEP (request, TASK_START, task_start, &report);
             break;
         case 2:
-            S_KEEP (request, TASK_PROGRESS, task_progress, &report);
+            SIM_KEEP (request, TASK_PROGRESS, task_progress, &report);
             break;
         case 3:
-            S_KEEP (request, TASK_FAIL, task_fail, &report);
+            SIM_KEEP (request, TASK_FAIL, task_fail, &report);
             break;
         case 4:
-            S_KEEP (request, TASK_YIELD, task_yield, &report);
+            SIM_KEEP (request, TASK_YIELD, task_yield, &report);
             break;
         case 5:
-            S_KEEP (request, TASK_REJECT, task_reject, &report);
+            SIM_KEEP (request, TASK_REJECT, task_reject, &report);
             break;
         default:
-            S_KEEP (request, TASK_COMPLETE, task_complete, &report);
+            SIM_KEEP (request, TASK_COMPLETE, task_complete, &report);
     }
     return true;
 }
@@ -196,7 +183,7 @@ s_make_schedule (sim_replog_t *sim, sim_request_t *request)
     add.has_every = add.has_times = true;
     add.every = 1000 + (int64_t)s_below (sim, 2000);
     add.times = 1 + s_below (sim, 4);
-    S_KEEP (request, SCHEDULE_ADD, schedule_add, &add);
+    SIM_KEEP (request, SCHEDULE_ADD, schedule_add, &add);
     return true;
 }
 
@@ -204,20 +191,20 @@ static bool
 s_make_schedule_order (sim_replog_t *sim, sim_request_t *request)
 {
     const sim_request_t *given =
-        s_given (sim, request->client, SIM_ASK_SCHEDULE);
+        sim_load_given (sim, request->client, SIM_ASK_SCHEDULE);
     Covey__Control__ScheduleRef ref = COVEY__CONTROL__SCHEDULE_REF__INIT;
     if (!given)
         return false;
     ref.schedule_id = (char *)(uintptr_t)given->object;
     switch (s_below (sim, 3)) {
         case 0:
-            S_KEEP (request, SCHEDULE_PAUSE, schedule_pause, &ref);
+            SIM_KEEP (request, SCHEDULE_PAUSE, schedule_pause, &ref);
             break;
         case 1:
-            S_KEEP (request, SCHEDULE_RESUME, schedule_resume, &ref);
+            SIM_KEEP (request, SCHEDULE_RESUME, schedule_resume, &ref);
             break;
         default:
-            S_KEEP (request, SCHEDULE_DELETE, schedule_delete, &ref);
+            SIM_KEEP (request, SCHEDULE_DELETE, schedule_delete, &ref);
     }
     return true;
 }
@@ -240,9 +227,9 @@ s_make_agent (sim_replog_t *sim, sim_request_t *request)
     up.has_task_slots = true;
     up.task_slots = 2;
     if (s_below (sim, 4))
-        S_KEEP (request, AGENT_UP, agent_up, &up);
+        SIM_KEEP (request, AGENT_UP, agent_up, &up);
     else
-        S_KEEP (request, AGENT_DOWN, agent_down, &down);
+        SIM_KEEP (request, AGENT_DOWN, agent_down, &down);
     return true;
 }
 
@@ -262,26 +249,28 @@ s_make_form (sim_replog_t *sim, sim_request_t *request)
         covey__control__weighted_member__init (list[i]);
         members[i].agent_id = ids[i];
     }
-    S_KEEP (request, SWARM_FORM, swarm_form, &form);
+    SIM_KEEP (request, SWARM_FORM, swarm_form, &form);
     return true;
 }
 
 static bool
 s_make_disband (sim_replog_t *sim, sim_request_t *request)
 {
-    const sim_request_t *given = s_given (sim, request->client, SIM_ASK_FORM);
+    const sim_request_t *given =
+        sim_load_given (sim, request->client, SIM_ASK_FORM);
     Covey__Control__SwarmRef ref = COVEY__CONTROL__SWARM_REF__INIT;
     if (!given)
         return false;
     ref.swarm_id = (char *)(uintptr_t)given->object;
-    S_KEEP (request, SWARM_DISBAND, swarm_disband, &ref);
+    SIM_KEEP (request, SWARM_DISBAND, swarm_disband, &ref);
     return true;
 }
 
 static bool
 s_make_swarm_task (sim_replog_t *sim, sim_request_t *request)
 {
-    const sim_request_t *given = s_given (sim, request->client, SIM_ASK_FORM);
+    const sim_request_t *given =
+        sim_load_given (sim, request->client, SIM_ASK_FORM);
     Covey__Control__SwarmTask ask = COVEY__CONTROL__SWARM_TASK__INIT;
     Covey__V1__Payload input = COVEY__V1__PAYLOAD__INIT;
     if (!given)
@@ -296,7 +285,7 @@ s_make_swarm_task (sim_replog_t *sim, sim_request_t *request)
     ask.mode = (Covey__Control__SwarmMode)s_below (sim, 4);
     ask.timeout = 1000 + (int64_t)s_below (sim, 9000);
     ask.lease = 2000;
-    S_KEEP (request, SWARM_TASK, swarm_task, &ask);
+    SIM_KEEP (request, SWARM_TASK, swarm_task, &ask);
     return true;
 }
 
@@ -315,7 +304,7 @@ s_make_session (sim_replog_t *sim, sim_request_t *request)
     ask.gather_timeout = 500 + (int64_t)s_below (sim, 2000);
     ask.timeout = 1000 + (int64_t)s_below (sim, 9000);
     ask.lease = 2000;
-    S_KEEP (request, COORDINATE, coordinate, &ask);
+    SIM_KEEP (request, COORDINATE, coordinate, &ask);
     return true;
 }
 
@@ -323,7 +312,7 @@ static bool
 s_make_session_order (sim_replog_t *sim, sim_request_t *request)
 {
     const sim_request_t *given =
-        s_given (sim, request->client, SIM_ASK_SESSION);
+        sim_load_given (sim, request->client, SIM_ASK_SESSION);
     Covey__Control__CoordinationRef ref =
         COVEY__CONTROL__COORDINATION_REF__INIT;
     if (!given)
@@ -331,13 +320,13 @@ s_make_session_order (sim_replog_t *sim, sim_request_t *request)
     ref.coordination_id = (char *)(uintptr_t)given->object;
     switch (s_below (sim, 3)) {
         case 0:
-            S_KEEP (request, COORDINATION_PAUSE, coordination_pause, &ref);
+            SIM_KEEP (request, COORDINATION_PAUSE, coordination_pause, &ref);
             break;
         case 1:
-            S_KEEP (request, COORDINATION_RESUME, coordination_resume, &ref);
+            SIM_KEEP (request, COORDINATION_RESUME, coordination_resume, &ref);
             break;
         default:
-            S_KEEP (request, COORDINATION_CANCEL, coordination_cancel, &ref);
+            SIM_KEEP (request, COORDINATION_CANCEL, coordination_cancel, &ref);
     }
     return true;
 }
@@ -366,7 +355,7 @@ s_make_put (sim_replog_t *sim, sim_request_t *request)
         put.expected_revision = sim_judge_revision (sim->judge, key);
     put.has_ttl = s_below (sim, 3) == 0;
     put.ttl = 1 + (int64_t)s_below (sim, 3000);
-    S_KEEP (request, MEMORY_PUT, memory_put, &put);
+    SIM_KEEP (request, MEMORY_PUT, memory_put, &put);
     return true;
 }
 
@@ -378,7 +367,7 @@ s_make_delete (sim_replog_t *sim, sim_request_t *request)
     ref.key = (char *)(uintptr_t)sim_key_name (key);
     ref.has_expected_revision = s_below (sim, 2) == 0;
     ref.expected_revision = sim_judge_revision (sim->judge, key);
-    S_KEEP (request, MEMORY_DELETE, memory_delete, &ref);
+    SIM_KEEP (request, MEMORY_DELETE, memory_delete, &ref);
     return true;
 }
 
@@ -395,7 +384,7 @@ s_make_count (sim_replog_t *sim, sim_request_t *request)
     incr.min = -10;
     incr.max = 10;
     request->amount = is_bound ? 0 : incr.by;
-    S_KEEP (request, MEMORY_INCR, memory_incr, &incr);
+    SIM_KEEP (request, MEMORY_INCR, memory_incr, &incr);
     return true;
 }
 
@@ -418,7 +407,7 @@ s_make_acquire (sim_replog_t *sim, sim_request_t *request)
     acquire.has_ttl = acquire.has_wait = true;
     acquire.ttl = 1000 + (int64_t)s_below (sim, 2000);
     acquire.wait = s_below (sim, 3) ? (int64_t)s_below (sim, 5000) : 0;
-    S_KEEP (request, CLAIM_ACQUIRE, claim_acquire, &acquire);
+    SIM_KEEP (request, CLAIM_ACQUIRE, claim_acquire, &acquire);
     return true;
 }
 
@@ -426,7 +415,7 @@ static bool
 s_make_claim_order (sim_replog_t *sim, sim_request_t *request)
 {
     const sim_request_t *given =
-        s_given (sim, request->client, SIM_ASK_ACQUIRE);
+        sim_load_given (sim, request->client, SIM_ASK_ACQUIRE);
     Covey__Control__ClaimRenew renew = COVEY__CONTROL__CLAIM_RENEW__INIT;
     Covey__Control__ClaimRelease release = COVEY__CONTROL__CLAIM_RELEASE__INIT;
     if (!given)
@@ -439,9 +428,9 @@ s_make_claim_order (sim_replog_t *sim, sim_request_t *request)
     renew.has_ttl = true;
     renew.ttl = 1000 + (int64_t)s_below (sim, 2000);
     if (s_below (sim, 2))
-        S_KEEP (request, CLAIM_RENEW, claim_renew, &renew);
+        SIM_KEEP (request, CLAIM_RENEW, claim_renew, &renew);
     else
-        S_KEEP (request, CLAIM_RELEASE, claim_release, &release);
+        SIM_KEEP (request, CLAIM_RELEASE, claim_release, &release);
     return true;
 }
 
@@ -455,9 +444,9 @@ s_make_role (sim_replog_t *sim, sim_request_t *request)
     claim.has_ttl = true;
     claim.ttl = 1000 + (int64_t)s_below (sim, 2000);
     if (s_below (sim, 4))
-        S_KEEP (request, ROLE_CLAIM, role_claim, &claim);
+        SIM_KEEP (request, ROLE_CLAIM, role_claim, &claim);
     else
-        S_KEEP (request, ROLE_RELEASE, role_release, &release);
+        SIM_KEEP (request, ROLE_RELEASE, role_release, &release);
     return true;
 }
 
@@ -467,28 +456,42 @@ s_make_role (sim_replog_t *sim, sim_request_t *request)
 static const struct {
     sim_ask_t ask;
     unsigned weight;
+    unsigned voting; /* its weight where clients do little but vote           */
     bool (*make) (sim_replog_t *sim, sim_request_t *request);
 } s_kinds[] = {
-    {SIM_ASK_SUBMIT, 5, s_make_submit},
-    {SIM_ASK_BATCH, 1, s_make_batch},
-    {SIM_ASK_ORDER, 5, s_make_order},
-    {SIM_ASK_REPORT, 12, s_make_report},
-    {SIM_ASK_SCHEDULE, 1, s_make_schedule},
-    {SIM_ASK_ORDER, 1, s_make_schedule_order},
-    {SIM_ASK_AGENT, 5, s_make_agent},
-    {SIM_ASK_FORM, 2, s_make_form},
-    {SIM_ASK_ORDER, 1, s_make_disband},
-    {SIM_ASK_SESSION, 1, s_make_session},
-    {SIM_ASK_SESSION, 2, s_make_swarm_task},
-    {SIM_ASK_ORDER, 1, s_make_session_order},
-    {SIM_ASK_MEMORY, 6, s_make_put},
-    {SIM_ASK_MEMORY, 1, s_make_delete},
-    {SIM_ASK_COUNT, 5, s_make_count},
-    {SIM_ASK_ACQUIRE, 5, s_make_acquire},
-    {SIM_ASK_ORDER, 4, s_make_claim_order},
-    {SIM_ASK_ORDER, 3, s_make_role},
+    {SIM_ASK_SUBMIT, 5, 1, s_make_submit},
+    {SIM_ASK_BATCH, 1, 0, s_make_batch},
+    {SIM_ASK_ORDER, 5, 0, s_make_order},
+    {SIM_ASK_REPORT, 12, 2, s_make_report},
+    {SIM_ASK_SCHEDULE, 1, 0, s_make_schedule},
+    {SIM_ASK_ORDER, 1, 0, s_make_schedule_order},
+    {SIM_ASK_AGENT, 5, 0, s_make_agent},
+    {SIM_ASK_FORM, 2, 0, s_make_form},
+    {SIM_ASK_ORDER, 1, 0, s_make_disband},
+    {SIM_ASK_SESSION, 1, 0, s_make_session},
+    {SIM_ASK_SESSION, 2, 0, s_make_swarm_task},
+    {SIM_ASK_ORDER, 1, 0, s_make_session_order},
+    {SIM_ASK_MEMORY, 6, 0, s_make_put},
+    {SIM_ASK_MEMORY, 1, 0, s_make_delete},
+    {SIM_ASK_COUNT, 5, 1, s_make_count},
+    {SIM_ASK_ACQUIRE, 5, 0, s_make_acquire},
+    {SIM_ASK_ORDER, 4, 0, s_make_claim_order},
+    {SIM_ASK_ORDER, 3, 0, s_make_role},
+    {SIM_ASK_FORM, 1, 2, sim_load_swarm},
+    {SIM_ASK_ORDER, 0, 1, s_make_disband},
+    {SIM_ASK_ORDER, 1, 4, sim_load_member},
+    {SIM_ASK_AGENT, 0, 3, sim_load_voter},
+    {SIM_ASK_PROPOSE, 2, 16, sim_load_propose},
+    {SIM_ASK_BALLOT, 6, 60, sim_load_ballot},
+    {SIM_ASK_ORDER, 0, 1, sim_load_withdraw},
 };
 #define KINDS (sizeof s_kinds / sizeof *s_kinds)
+
+static unsigned
+s_weight (const sim_replog_t *sim, size_t kind)
+{
+    return sim->votes ? s_kinds[kind].voting : s_kinds[kind].weight;
+}
 
 void
 sim_load_make (sim_replog_t *sim, sim_request_t *request)
@@ -496,12 +499,10 @@ sim_load_make (sim_replog_t *sim, sim_request_t *request)
     unsigned total = 0;
     size_t i = 0;
     for (size_t k = 0; k < KINDS; k++)
-        total += s_kinds[k].weight;
+        total += s_weight (sim, k);
     uint64_t lot = s_below (sim, total);
-    while (lot >= s_kinds[i].weight)
-        lot -= s_kinds[i++].weight;
-    snprintf (request->caller, sizeof request->caller, "c%zu", request->client);
-    snprintf (request->id, sizeof request->id, "r%" PRIu64, request->number);
+    while (lot >= s_weight (sim, i))
+        lot -= s_weight (sim, i++);
     request->ask = s_kinds[i].ask;
     if (s_kinds[i].make (sim, request))
         return;

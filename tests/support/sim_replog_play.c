@@ -11,6 +11,8 @@
 #define REST_US (30 * (int64_t)SIM_SECOND) /* by then it is at rest */
 #define CALM_US (40 * (int64_t)SIM_SECOND)
 #define WINDOW 2
+#define NOTICED_US \
+    (200 * SIM_MS) /* from when it could be until it is decided */
 
 typedef struct {
     sim_replog_t *sim;
@@ -368,7 +370,8 @@ s_open_play (play_t *play, sim_replog_t *sim)
 {
     *play = (play_t){.sim = sim};
     play->rate = 0.05 * covey_prng_unit (&sim->prng);
-    play->asks = 0.002 + 0.03 * covey_prng_unit (&sim->prng);
+    play->asks =
+        0.002 + (sim->votes ? 0.1 : 0.03) * covey_prng_unit (&sim->prng);
     play->change_share = s_chance (play, 0.6) ? 0.3 : 0;
     play->wipes = s_chance (play, 0.7);
     play->voters = sim->config.places >= 5 ? 5 : 3;
@@ -395,6 +398,7 @@ s_heal (play_t *play)
             sim_net_pause (sim->net, i, sim_replog_now_us (sim));
     }
     play->made_calm = sim->request_count;
+    play->asks *= sim->votes ? 0.2 : 1; /* or somebody lags at any time */
     sim_replog_note (sim, "peace");
 }
 
@@ -448,8 +452,84 @@ s_check_end (play_t *play)
     for (size_t key = 0; key < SIM_KEYS; key++)
         sim_watch_key (&sim->members[leader], key);
     sim_replog_check_sum (sim);
+    sim_replog_check_ballots (sim);
     sim_replog_check_views (sim);
     sim_replog_check_replay (sim, leader);
+}
+
+/* ---- a deadline, and the leader dies ----------------------------------------
+ */
+
+/*  A question that nobody answers, to a swarm of voters: its number among all;
+    SIZE_MAX: it takes too long.                                              */
+static size_t
+s_ask (play_t *play, int64_t timeout_ms)
+{
+    sim_replog_t *sim = play->sim;
+    int64_t end_us = sim_replog_now_us (sim) + REST_US;
+    bool form = true; /* first, of voters that are its members then           */
+    while (sim_replog_now_us (sim) < end_us && !sim_replog_is_broken (sim)) {
+        size_t asked = sim->request_count;
+        sim_request_t *request = sim_replog_request (sim, 0);
+        if (form)
+            (void)sim_load_swarm (sim, request);
+        else
+            sim_load_ask_all (sim_judge_swarm (sim->judge, 0), timeout_ms,
+                              request);
+        while (!sim->requests[asked].known && !sim_replog_is_broken (sim) &&
+               sim_replog_now_us (sim) < end_us)
+            s_step (play);
+        form = !form || sim->requests[asked].code;
+        for (size_t i = sim->judge->vote_count; i-- > 0;)
+            if (strcmp (sim->judge->votes[i].id, sim->requests[asked].object) ==
+                0)
+                return i;
+    }
+    return SIZE_MAX;
+}
+
+/*  All is well, a question is open, and its leader dies (or not) about its
+    deadline: it is decided in time, or as soon as there is another leader.   */
+static void
+s_prove_deadline (play_t *play)
+{
+    sim_replog_t *sim = play->sim;
+    int64_t timeout_ms = 200 + (int64_t)s_draw (play, 1000);
+    int64_t kill_us =
+        sim_replog_now_us (sim) +
+        (int64_t)s_draw (play, (uint64_t)timeout_ms + 50) * SIM_MS;
+    play->asks = 0;
+    size_t number = s_ask (play, timeout_ms);
+    if (number == SIZE_MAX)
+        sim_book_break (&sim->book, "nobody can ask anything in peace");
+    if (sim_replog_is_broken (sim))
+        return;
+    const sim_vote_t vote = sim->judge->votes[number];
+    int64_t due_us = vote.deadline_us - SIM_EPOCH_US;
+    int64_t end_us = due_us + 20 * sim->config.election_ms * SIM_MS;
+    size_t victim = sim_replog_leader (sim);
+    bool dies = s_chance (play, 0.8);
+    while (!sim->judge->votes[number].decided &&
+           sim_replog_now_us (sim) < end_us && !sim_replog_is_broken (sim)) {
+        if (dies && sim_replog_now_us (sim) >= kill_us) {
+            dies = false;
+            sim_replog_crash (sim, victim);
+            sim->members[victim].back_us = end_us;
+        }
+        s_step (play);
+    }
+    int64_t ready_us = due_us > sim->led_us ? due_us : sim->led_us;
+    int64_t late_us = sim_replog_now_us (sim) - ready_us;
+    if (!sim->judge->votes[number].decided)
+        sim_book_break (&sim->book, "%s is not decided, with a majority alive",
+                        vote.id);
+    else if (late_us > NOTICED_US)
+        sim_book_break (&sim->book,
+                        "%s is decided %.3f s after it was due and "
+                        "somebody led",
+                        vote.id, (double)late_us / SIM_SECOND);
+    sim->sums.proofs += sim->led_us > due_us - timeout_ms * SIM_MS;
+    sim->members[victim].back_us = 0;
 }
 
 static void
@@ -467,6 +547,8 @@ s_rest (play_t *play, bool whole)
     if (unrest)
         sim_book_break (&sim->book, "after %d s of peace: %s",
                         (int)(REST_US / SIM_SECOND), unrest);
+    if (sim->votes && !sim->config.jump_us && !sim_replog_is_broken (sim))
+        s_prove_deadline (play);
     if (whole)
         while (!sim_replog_is_broken (sim) &&
                sim_replog_now_us (sim) < start_us + CALM_US)
@@ -525,7 +607,7 @@ s_run_play (play_t *play, uint64_t seed)
 }
 
 bool
-sim_replog_play (uint64_t seed, const sim_slips_t *slips,
+sim_replog_play (uint64_t seed, sim_load_t load, const sim_slips_t *slips,
                  sim_replog_sums_t *sums, char *why, size_t why_size)
 {
     covey_prng_t prng;
@@ -534,6 +616,7 @@ sim_replog_play (uint64_t seed, const sim_slips_t *slips,
     covey_prng_init (&prng, seed + 0x5eed);
     s_draw_config (&prng, &config);
     sim_replog_t *sim = sim_replog_new (&config, seed);
+    sim->votes = load == SIM_LOAD_VOTES;
     if (slips)
         sim->slips = *slips;
     s_open_play (&play, sim);

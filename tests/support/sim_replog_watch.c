@@ -367,6 +367,8 @@ s_on_leads (void *arg, bool leads)
     member->tick = 0;
     sim->sums.leads += leads;
     if (leads)
+        sim->led_us = sim_replog_now_us (sim);
+    if (leads)
         s_check_complete (member);
 }
 
