@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "bench/bench.h"
@@ -17,6 +18,7 @@
 #define CLIENTS_MAX 256
 #define VALUE_SIZE 300
 #define STATE_KEPT 1000
+#define STORED_SIZE 450 /* a command with its request and its client */
 
 typedef struct {
     int i;
@@ -243,6 +245,48 @@ s_measure (s_member_t *leader, int clients, long count)
     bench_print_percentiles (name, leader->samples_ns, (size_t)count);
 }
 
+/* ---- the store alone --------------------------------------------------------
+ */
+
+/*  A member's file: `count` entries, as many per commit as a batch has; as
+   often as by default all of them but the last ones go. */
+static void
+s_measure_store (const char *dir, uint64_t batch, uint64_t count)
+{
+    char path[96], name[64], value[STORED_SIZE];
+    covey_replog_store_t *store = NULL;
+    covey_errbuf_t err;
+    covey_replog_entry_t entry = {.term = 1, .kind = 1, .data = value};
+    entry.size = sizeof value;
+    memset (value, 'v', sizeof value);
+    snprintf (path, sizeof path, "%s/store-%d.db", dir, (int)batch);
+    if (covey_replog_store_sqlite (path, &store, &err))
+        bench_die ("the store", err.text);
+    const covey_replog_store_class_t *klass = store->klass;
+    double start_us = bench_cpu_us (getpid ());
+    int64_t start_ns = bench_now_ns ();
+    for (uint64_t index = 1; index <= count; index++) {
+        bool more = index % 4096 == 0;
+        entry.index = index;
+        covey_err_t code = klass->append (store, &entry, &err);
+        if (!code && more)
+            code = klass->drop_head (store, index - 2048, &more, &err);
+        if (!code && index % batch == 0)
+            code = klass->commit (store, &err);
+        if (code)
+            bench_die ("the store", err.text);
+    }
+    double seconds = (double)(bench_now_ns () - start_ns) / 1e9;
+    snprintf (name, sizeof name, "replog.store.%d.entries", (int)batch);
+    bench_print (name, (double)count / seconds, "/s");
+    double cpu_us = bench_cpu_us (getpid ()) - start_us;
+    snprintf (name, sizeof name, "replog.store.%d.cpu", (int)batch);
+    bench_print (name, cpu_us / (double)count, "us/entry");
+    snprintf (name, sizeof name, "replog.store.%d.commit_cpu", (int)batch);
+    bench_print (name, cpu_us * (double)batch / (double)count, "us");
+    klass->close (&store);
+}
+
 int
 main (void)
 {
@@ -276,6 +320,8 @@ main (void)
         pthread_join (members[i].thread, NULL);
     for (int i = 0; i < MEMBERS; i++)
         s_close (&members[i]);
+    for (uint64_t batch = 1; batch <= 64; batch *= 4)
+        s_measure_store (dir, batch, (uint64_t)count * (batch > 1 ? 20 : 4));
     free (members[0].samples_ns);
     snprintf (command, sizeof command, "rm -rf %s", dir);
     return system (command) ? 1 : 0;

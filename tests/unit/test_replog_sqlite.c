@@ -446,6 +446,8 @@ test_what_is_not_ours_is_refused (void **state)
     s_expect_open (COVEY_VERSION, "99");
     s_sql ("PRAGMA user_version = 1");
     s_expect_open (COVEY_VERSION, "had no replicas; move it away");
+    s_sql ("PRAGMA user_version = 2");
+    s_expect_open (COVEY_VERSION, "each entry of the log alone; move it away");
     snprintf (s_path, sizeof s_path, "%s/none/control.db", s_dir);
     s_expect_open (COVEY_IO, "check the folder");
 }
@@ -454,19 +456,71 @@ static void
 test_each_damage_is_found (void **state)
 {
     (void)state;
-    s_expect_damage ("UPDATE entries SET bytes = x'616264' WHERE idx = 5",
-                     "entry 5 is damaged");
-    s_expect_damage ("UPDATE entries SET term = 1 WHERE idx = 5",
-                     "entry 5 is damaged");
-    s_expect_damage ("UPDATE entries SET kind = 3 WHERE idx = 6",
-                     "entry 6 is damaged");
-    s_expect_damage ("DELETE FROM entries WHERE idx = 4", "entry 4 is missing");
+    s_expect_damage ("UPDATE entries SET idx = 2", "entry 2 is damaged");
+    s_expect_damage ("UPDATE entries SET count = 5", "entry 7 is damaged");
+    s_expect_damage ("UPDATE entries SET count = 1", "entry 7 is damaged");
+    s_expect_damage ("UPDATE entries SET bytes = x'616264'",
+                     "entry 3 is damaged");
+    s_expect_damage ("UPDATE entries SET bytes = x''", "entry 3 is damaged");
     s_expect_damage ("UPDATE meta SET vote = 8", "damaged");
     s_expect_damage ("UPDATE meta SET cluster = x'00'", "damaged");
     s_expect_damage ("UPDATE snapshot SET idx = 5", "snapshot");
     s_expect_damage ("UPDATE snapshot SET members = x'00'", "snapshot");
     s_expect_damage ("UPDATE pieces SET bytes = x'00'", "snapshot, piece 0");
     s_expect_damage ("DELETE FROM pieces", "snapshot");
+}
+
+static void
+test_each_byte_of_an_entry_counts (void **state)
+{
+    (void)state;
+    char text[512];
+    sqlite3 *db;
+    sqlite3_blob *blob;
+    s_write_some (); /* entries 3 to 6 in one row, each of 21 + 3 bytes */
+    for (int at = 24; at < 48; at++) {
+        covey_errbuf_t err = {""};
+        uint8_t byte;
+        for (int turn = 0; turn < 2; turn++) {
+            assert_int_equal (sqlite3_open (s_path, &db), SQLITE_OK);
+            assert_int_equal (
+                sqlite3_blob_open (db, "main", "entries", "bytes", 3, 1, &blob),
+                SQLITE_OK);
+            assert_int_equal (sqlite3_blob_read (blob, &byte, 1, at),
+                              SQLITE_OK);
+            byte ^= (uint8_t)(1 << at % 8);
+            assert_int_equal (sqlite3_blob_write (blob, &byte, 1, at),
+                              SQLITE_OK);
+            sqlite3_blob_close (blob);
+            sqlite3_close (db);
+            covey_replog_store_t *store = s_open ();
+            covey_err_t code = s_text (store, text, &err);
+            s_close (&store);
+            assert_int_equal (code, turn == 0 ? COVEY_CORRUPT : COVEY_OK);
+        }
+        if (!strstr (err.text, "entry 4 is damaged"))
+            fail_msg ("byte %d: \"%s\"", at, err.text);
+    }
+}
+
+static void
+test_a_row_that_is_gone_is_missed (void **state)
+{
+    (void)state;
+    char text[512];
+    covey_errbuf_t err = {""};
+    covey_replog_store_t *store = s_open ();
+    for (uint64_t i = 1; i <= 6; i++) {
+        s_append (store, i, 1, "abc");
+        if (i % 2 == 0)
+            assert_int_equal (s_commit (store), COVEY_OK);
+    }
+    s_close (&store);
+    s_sql ("DELETE FROM entries WHERE idx = 3");
+    store = s_open ();
+    assert_int_equal (s_text (store, text, &err), COVEY_CORRUPT);
+    assert_non_null (strstr (err.text, "entry 3 is missing"));
+    s_close (&store);
 }
 
 static void
@@ -648,6 +702,8 @@ main (void)
         TEST (test_a_file_in_use_is_busy),
         TEST (test_what_is_not_ours_is_refused),
         TEST (test_each_damage_is_found),
+        TEST (test_each_byte_of_an_entry_counts),
+        TEST (test_a_row_that_is_gone_is_missed),
         TEST (test_a_truncated_file_is_corrupt),
         TEST (test_a_disk_that_fails_at_any_write_breaks_no_promise),
         TEST (test_a_disk_that_is_full_at_any_write_breaks_no_promise),
