@@ -147,8 +147,22 @@ covey_vote_propose_then (covey_agent_t *self, const char *proposal_json,
 /*  Ballots                                                                   */
 
 static covey_err_t
+s_send_signed (covey_agent_t *self, Covey__Control__Ballot *ballot,
+               covey_seal_t *seal, int timeout_ms)
+{
+    ballot->has_signature = ballot->has_public_key = true;
+    ballot->signature =
+        (ProtobufCBinaryData){sizeof seal->signature, seal->signature};
+    ballot->public_key =
+        (ProtobufCBinaryData){sizeof seal->public_key, seal->public_key};
+    return s_control (self, "swarm.vote", &ballot->base, timeout_ms, NULL);
+}
+
+/*  `question` says what there is to sign, unless this is not the agent's first
+    ballot; without it the coordinator is asked.                              */
+static covey_err_t
 s_cast (covey_agent_t *self, Covey__Control__Ballot *ballot, const char *vote,
-        int timeout_ms)
+        const covey_event_t *question, int timeout_ms)
 {
     covey_seal_t seal;
     covey_sealed_t sealed = {.agent_id = self->id,
@@ -156,24 +170,23 @@ s_cast (covey_agent_t *self, Covey__Control__Ballot *ballot, const char *vote,
                              .options = (const char *const *)ballot->options,
                              .option_count = ballot->n_options,
                              .reason = ballot->reason};
-    if (self->ballot_key) {
-        covey_err_t rc =
-            covey_i_vote_seal (self, self->ballot_key, ballot->consensus_id,
-                               &sealed, timeout_ms, &seal);
-        if (rc != COVEY_OK)
-            return rc;
-        ballot->has_signature = ballot->has_public_key = true;
-        ballot->signature =
-            (ProtobufCBinaryData){sizeof seal.signature, seal.signature};
-        ballot->public_key =
-            (ProtobufCBinaryData){sizeof seal.public_key, seal.public_key};
+    if (!self->ballot_key)
+        return s_control (self, "swarm.vote", &ballot->base, timeout_ms, NULL);
+    covey_err_t rc = COVEY_DENIED;
+    if (question) {
+        covey_i_question_seal (question, self->ballot_key, &sealed, &seal);
+        rc = s_send_signed (self, ballot, &seal, timeout_ms);
     }
-    return s_control (self, "swarm.vote", &ballot->base, timeout_ms, NULL);
+    if (rc != COVEY_DENIED)
+        return rc;
+    rc = covey_i_vote_seal (self, self->ballot_key, ballot->consensus_id,
+                            &sealed, timeout_ms, &seal);
+    return rc ? rc : s_send_signed (self, ballot, &seal, timeout_ms);
 }
 
 static covey_err_t
 s_cast_vote (covey_agent_t *self, Covey__Control__Ballot *ballot,
-             const char *vote, int timeout_ms)
+             const char *vote, const covey_event_t *question, int timeout_ms)
 {
     static const char *const names[] = {"approve", "reject", "abstain"};
     for (int i = 0; vote && i < 3; i++)
@@ -185,12 +198,13 @@ s_cast_vote (covey_agent_t *self, Covey__Control__Ballot *ballot,
         return covey_fail (covey_errbuf (), COVEY_INVALID,
                            "vote \"%.80s\" must be approve, reject or abstain",
                            vote ? vote : "");
-    return s_cast (self, ballot, vote, timeout_ms);
+    return s_cast (self, ballot, vote, question, timeout_ms);
 }
 
 static covey_err_t
 s_cast_options (covey_agent_t *self, Covey__Control__Ballot *ballot,
-                const char *const *options, size_t count, int timeout_ms)
+                const char *const *options, size_t count,
+                const covey_event_t *question, int timeout_ms)
 {
     ballot->options = (char **)(uintptr_t)options;
     ballot->n_options = count;
@@ -202,7 +216,7 @@ s_cast_options (covey_agent_t *self, Covey__Control__Ballot *ballot,
         if (!options[i])
             return covey_fail (covey_errbuf (), COVEY_INVALID,
                                "option %zu of %zu is NULL", i + 1, count);
-    return s_cast (self, ballot, "approve", timeout_ms);
+    return s_cast (self, ballot, "approve", question, timeout_ms);
 }
 
 covey_err_t
@@ -213,7 +227,7 @@ covey_vote_cast (covey_agent_t *self, const char *consensus_id,
     Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
     ballot.consensus_id = s_text (consensus_id);
     ballot.reason = reason ? s_text (reason) : NULL;
-    return s_cast_vote (self, &ballot, vote, timeout_ms);
+    return s_cast_vote (self, &ballot, vote, NULL, timeout_ms);
 }
 
 covey_err_t
@@ -225,7 +239,7 @@ covey_vote_choose (covey_agent_t *self, const char *consensus_id,
     Covey__Control__Ballot ballot = COVEY__CONTROL__BALLOT__INIT;
     ballot.consensus_id = s_text (consensus_id);
     ballot.reason = reason ? s_text (reason) : NULL;
-    return s_cast_options (self, &ballot, options, count, timeout_ms);
+    return s_cast_options (self, &ballot, options, count, NULL, timeout_ms);
 }
 
 covey_err_t
@@ -247,8 +261,8 @@ covey_i_vote_answer (covey_agent_t *self, const covey_event_t *question,
                            draft->vote);
     return draft->option_count
                ? s_cast_options (self, &ballot, draft->options,
-                                 draft->option_count, timeout_ms)
-               : s_cast_vote (self, &ballot, draft->vote, timeout_ms);
+                                 draft->option_count, question, timeout_ms)
+               : s_cast_vote (self, &ballot, draft->vote, question, timeout_ms);
 }
 
 covey_err_t

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "proto/control.pb-c.h"
+#include "proto/event_class.h"
 #include "proto/json.h"
 #include "swarm/rule.h"
 
@@ -144,6 +146,59 @@ s_sign (const Covey__Control__VoteView *vote, const covey_ballot_key_t *key,
             sealed->serial = vote->votes[i]->serial + 1;
     covey_seal_sign (sealed, key, seal);
     sealed->hash = NULL; /* it was the view's */
+}
+
+void
+covey_i_question_seal (const covey_event_t *question,
+                       const covey_ballot_key_t *key, covey_sealed_t *sealed,
+                       covey_seal_t *seal)
+{
+    const Covey__V1__SwarmConsensusRequest *asked =
+        (const Covey__V1__SwarmConsensusRequest *)covey_event_data (question);
+    sealed->hash = asked->proposal_hash ? asked->proposal_hash : "";
+    sealed->version = asked->electorate_version;
+    sealed->weight = 0; /* who is no member is told so */
+    sealed->serial = 1;
+    for (size_t i = 0; i < asked->n_electorate; i++)
+        if (strcmp (asked->electorate[i]->agent_id, sealed->agent_id) == 0)
+            (void)covey_weight_from (asked->electorate[i]->weight,
+                                     &sealed->weight, NULL);
+    covey_seal_sign (sealed, key, seal);
+    sealed->hash = NULL; /* it was the question's */
+}
+
+char *
+covey_i_question_sign (const covey_event_t *question,
+                       const covey_ballot_key_t *key, const char *agent_id,
+                       const char *params)
+{
+    static const char *const votes[] = {"approve", "reject", "abstain"};
+    covey_errbuf_t err;
+    covey_seal_t seal;
+    covey_buf_t json;
+    ProtobufCMessage *message = NULL;
+    if (covey_json_read (&covey__control__ballot__descriptor, params,
+                         strlen (params), &message, &err))
+        return NULL;
+    Covey__Control__Ballot signed_ballot = *(Covey__Control__Ballot *)message;
+    covey_sealed_t sealed = {
+        .agent_id = agent_id,
+        .vote = votes[signed_ballot.has_vote ? signed_ballot.vote : 0],
+        .options = (const char *const *)signed_ballot.options,
+        .option_count = signed_ballot.n_options,
+        .reason = signed_ballot.reason};
+    covey_i_question_seal (question, key, &sealed, &seal);
+    signed_ballot.has_signature = signed_ballot.has_public_key = true;
+    signed_ballot.signature =
+        (ProtobufCBinaryData){sizeof seal.signature, seal.signature};
+    signed_ballot.public_key =
+        (ProtobufCBinaryData){sizeof seal.public_key, seal.public_key};
+    covey_buf_init (&json, COVEY_PAYLOAD_MAX);
+    (void)covey_json_write (&signed_ballot.base, &json);
+    protobuf_c_message_free_unpacked (message, NULL);
+    char *text = covey_buf_steal (&json);
+    covey_buf_deinit (&json);
+    return text;
 }
 
 covey_err_t

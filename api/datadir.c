@@ -58,9 +58,8 @@ s_fail (covey_errbuf_t *err, const char *what, const char *path, int error)
                        what, path, strerror (error), s_advice (error));
 }
 
-/*  All of the path that is missing.                                          */
-static covey_err_t
-s_make_folders (const char *path, covey_errbuf_t *err)
+covey_err_t
+covey_datadir_make (const char *path, covey_errbuf_t *err)
 {
     char part[PATH_SIZE];
     covey_str_copy (part, sizeof part, path);
@@ -199,7 +198,7 @@ covey_datadir_open (const char *path, covey_datadir_t **dir_p,
     covey_str_copy (self->path, size + 1, path);
     snprintf (self->session, sizeof self->session, "ipc://%.200s/%s",
               self->path, SOCKET_NAME);
-    covey_err_t rc = s_make_folders (self->path, err);
+    covey_err_t rc = covey_datadir_make (self->path, err);
     if (rc == COVEY_OK)
         rc = s_check_filesystem (self->path, err);
     if (rc == COVEY_OK)

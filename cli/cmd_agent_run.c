@@ -2,6 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <stdio.h>
+
+#include "api/ballot_key.h"
+#include "api/datadir.h"
+#include "base/buf.h"
 #include "base/str.h"
 #include "cli/commands.h"
 #include "cli/worker.h"
@@ -66,21 +71,89 @@ s_make_agent (covey_cli_t *cli)
     return NULL;
 }
 
+/* ---- the key that signs its ballots -----------------------------------------
+ */
+
+/*  FOLDER/ballot-keys/ID.key; an id may have a slash.                       */
+static covey_err_t
+s_default_key_file (const char *folder, const char *id, char *path, size_t size,
+                    covey_errbuf_t *err)
+{
+    covey_buf_t name;
+    covey_buf_init (&name, size);
+    for (; *id; id++)
+        if (*id == '/')
+            covey_buf_puts (&name, "%2F");
+        else
+            covey_buf_putc (&name, *id);
+    covey_buf_putc (&name, '\0');
+    int used = snprintf (path, size, "%s/ballot-keys", folder);
+    covey_err_t code = used > 0 && (size_t)used < size
+                           ? covey_datadir_make (path, err)
+                           : COVEY_OK;
+    used = snprintf (path, size, "%s/ballot-keys/%s.key", folder,
+                     (const char *)name.data);
+    if (!code && (used < 0 || (size_t)used >= size))
+        code = covey_fail (err, COVEY_LIMIT, "the data folder's name is long");
+    covey_buf_deinit (&name);
+    return code;
+}
+
+/*  That of the node that it is attached to, where that can be seen.         */
+static bool
+s_data_folder (const char *endpoint, char *folder, size_t size)
+{
+    const char *end = strrchr (endpoint, '/');
+    size_t length = end ? (size_t)(end - endpoint) : 0;
+    if (strncmp (endpoint, "ipc://", 6) != 0 || length <= 6)
+        return covey_cli_default_data (folder, size);
+    return snprintf (folder, size, "%.*s", (int)length - 6, endpoint + 6) <
+           (int)size;
+}
+
+/*  The file is made when it is not there.                                   */
+static int
+s_open_key (covey_cli_t *cli, const char *endpoint, covey_ballot_key_t *key)
+{
+    char path[4096], folder[1100];
+    covey_errbuf_t err;
+    covey_err_t code = COVEY_OK;
+    const char *file = covey_cli_text (cli, "ballot-key");
+    if (!file && !s_data_folder (endpoint, folder, sizeof folder))
+        code = covey_fail (&err, COVEY_INVALID, "no folder for its ballot key");
+    if (!file && !code)
+        code = s_default_key_file (folder, covey_cli_text (cli, "id"), path,
+                                   sizeof path, &err);
+    if (!code)
+        code = covey_ballot_key_open (file ? file : path, key, &err);
+    return code ? covey_cli_fail (cli, COVEY_EXIT_FAILED,
+                                  "%s; --ballot-key FILE is another one, "
+                                  "--unsigned votes without",
+                                  err.text)
+                : COVEY_EXIT_OK;
+}
+
 static int
 s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
 {
     char endpoint[COVEY_CLI_ENDPOINT_MAX];
+    covey_ballot_key_t key;
+    bool has_key = covey_cli_text (cli, "vote-command") &&
+                   !covey_cli_flag (cli, "unsigned");
     covey_errand_setup_t setup = {.agent = agent,
                                   .endpoint = endpoint,
                                   .argv = argv,
                                   .vote_command =
                                       covey_cli_text (cli, "vote-command"),
+                                  .ballot_key = has_key ? &key : NULL,
                                   .stop_ms = covey_cli_int (cli, "stop-grace"),
                                   .solo = covey_cli_flag (cli, "solo")};
     covey_errbuf_t err;
     covey_worker_t *worker =
         covey_worker_new (&setup, covey_cli_int (cli, "slots"));
     int exit_code = covey_cli_attach (cli, agent, endpoint);
+    if (!exit_code && has_key)
+        exit_code = s_open_key (cli, endpoint, &key);
     if (!exit_code) {
         covey_cli_note (cli, "%s is ready at %s", covey_agent_id (agent),
                         endpoint);
@@ -91,6 +164,7 @@ s_work (covey_cli_t *cli, covey_agent_t *agent, char **argv)
     }
     covey_agent_destroy (&agent);
     covey_worker_destroy (&worker);
+    covey_ballot_key_wipe (&key);
     return exit_code;
 }
 
@@ -180,6 +254,14 @@ static const covey_opt_t s_options[] = {
             "is the reason. Where COVEY_OPTIONS has the options of the "
             "question, one a line, the lines of stdout name what it is for, "
             "the best first"},
+    {.flag = "ballot-key",
+     .kind = COVEY_OPT_TEXT,
+     .min = 1,
+     .max = 4000,
+     .value = "FILE",
+     .doc = "the key that signs its ballots; it is made when it is not there. "
+            "Default: ballot-keys/ID.key in the node's data folder"},
+    {.flag = "unsigned", .doc = "do not sign ballots"},
     {.flag = "solo", .doc = "take no part in coordination sessions"},
     {.flag = NULL}};
 
@@ -206,6 +288,10 @@ const covey_cli_command_t covey_cmd_agent_run = {
         "with any other it is given back. A line \"%details TEXT\" on standard "
         "error says how far it is; the next attempt, of whatever agent, finds "
         "the last TEXT in COVEY_TASK_DETAILS, which is empty otherwise.\n\n"
+        "Ballots of --vote-command are signed. The mesh knows the agent by the "
+        "key "
+        "of its first signed ballot and takes no other from then on: an agent "
+        "that moves takes its file along.\n\n"
         "A task that is cancelled, or given to another agent, ends its "
         "command: SIGTERM to its process group, SIGKILL two seconds later. "
         "SIGTERM or SIGINT ends the agent within five seconds; tasks that are "

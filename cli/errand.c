@@ -131,8 +131,13 @@ s_on_called (covey_agent_t *agent, const covey_event_t *answer, void *arg)
     if (!covey_event_bool (answer, "success")) {
         const char *code = covey_event_str (answer, "error.code");
         self->again_ms = now_ms + COVEY_ERRAND_AGAIN_MS;
-        if (s_may_pass (code) && self->again_ms < self->until_ms)
+        if (s_may_pass (code) && self->again_ms < self->until_ms) {
+            self->repeated = true;
             return COVEY_OK;
+        }
+        if (s_is_vote (self) && self->repeated) /* it is signed as the first */
+            covey_errand_say (self->event, "the ballot was sent again, and has "
+                                           "perhaps counted before:");
         covey_errand_say (self->event,
                           covey_event_str (answer, "error.message"));
         covey_errand_drop (self, now_ms);
@@ -231,6 +236,7 @@ s_call (covey_errand_t *self, const char *method, char *params, int64_t now_ms)
     free (self->params);
     self->params = params;
     self->method = method;
+    self->repeated = false;
     self->until_ms = now_ms + COVEY_ERRAND_REPORT_MS;
     self->again_ms = now_ms;
     if (!self->asked)
@@ -418,12 +424,18 @@ s_finish_vote (covey_errand_t *self, int64_t now_ms)
         return;
     }
     const covey_buf_t *output = covey_child_output (self->child);
+    const covey_errand_setup_t *setup = self->setup;
     self->state = COVEY_ERRAND_REPORTING;
-    s_call (self, "swarm.vote",
-            covey_errand_ballot_params (self->event,
-                                        votes[WEXITSTATUS (status)],
-                                        output->data, output->size),
-            now_ms);
+    char *params = covey_errand_ballot_params (
+        self->event, votes[WEXITSTATUS (status)], output->data, output->size);
+    if (setup->ballot_key && params) {
+        char *sealed =
+            covey_i_question_sign (self->event, setup->ballot_key,
+                                   covey_agent_id (setup->agent), params);
+        free (params);
+        params = sealed;
+    }
+    s_call (self, "swarm.vote", params, now_ms);
 }
 
 void

@@ -16,6 +16,7 @@
 #ifndef COVEY_ERRAND_H_INCLUDED
 #define COVEY_ERRAND_H_INCLUDED
 
+#include "api/ballot_key.h"
 #include "cli/child.h"
 
 #define COVEY_ERRAND_NOTES_MAX 16 /* progress lines waiting to be reported */
@@ -33,6 +34,7 @@ typedef struct {
     const char *endpoint;     /* of the node, for COVEY_ENDPOINT              */
     char *const *argv;        /* the command for tasks                        */
     const char *vote_command; /* for /bin/sh -c, or NULL                      */
+    const covey_ballot_key_t *ballot_key; /* NULL: ballots are not signed     */
     int stop_ms; /* from SIGTERM to SIGKILL when a task is to be paused or
                     cancelled                                                 */
     bool solo;   /* takes no part in coordination sessions                    */
@@ -61,6 +63,7 @@ typedef struct {
     const char *method; /* the report that must arrive, NULL: none          */
     char *params;
     const char *asked; /* the method whose answer is outstanding          */
+    bool repeated; /* the report was sent before, and may have arrived        */
     int64_t again_ms, until_ms;
 
     covey_errand_note_t notes[COVEY_ERRAND_NOTES_MAX];

@@ -146,7 +146,7 @@ check "in its first attempt" equal "$("$covey" task show "$id" --json | field at
 # ---- votes ------------------------------------------------------------------
 agent yes voter --vote-command 'cat >"'"$dir"'/proposal"; echo "for $COVEY_SWARM_ID"; echo more' -- true
 agent no voter --vote-command 'exit 1' -- true
-agent maybe voter --vote-command 'exit 2' -- true
+agent maybe voter --vote-command 'exit 2' --unsigned -- true
 agent broken voter --vote-command 'echo "cannot say" >&2; exit 9' -- true
 "$covey" swarm form team --member yes --member no --member maybe --member broken >/dev/null
 # Four ballots are needed and one never comes: it stays open.
@@ -155,7 +155,10 @@ ballots() { "$covey" vote show "$vote" --json; }
 three() { [ "$(ballots | field votes | grep -o agentId | wc -l)" = 3 ]; }
 check "three ballots" until_true 30 three
 check "exit 0 approves with the first line" matches "$(ballots)" '*"agentId":"yes","vote":"approve"*"for team"*'
+check "its ballot is signed" matches "$(ballots)" '*"agentId":"yes","vote":"approve"*"signature":*'
+check "by a key for its owner alone" equal "$(stat -c %a "$node_data/ballot-keys/yes.key")" 600
 check "exit 1 rejects" matches "$(ballots)" '*"agentId":"no","vote":"reject"*'
+check "who does not want to sign has no key" [ ! -e "$node_data/ballot-keys/maybe.key" ]
 check "exit 2 abstains" matches "$(ballots)" '*"agentId":"maybe","vote":"abstain"*'
 check "the proposal comes on standard input" equal "$(cat "$dir/proposal")" '{"what":"lunch"}'
 check "a vote command that fails casts nothing" until_true 10 grep -q "cannot say" "$dir/broken.log"
