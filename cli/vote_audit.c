@@ -415,6 +415,31 @@ s_compare_numbers (covey_vote_audit_t *self, const covey_event_t *event)
             FAULT ("the decision has another %s", numbers[i].key);
 }
 
+/*  Each a member, in their order, and nobody missing who has cast a ballot.  */
+static void
+s_compare_heard (covey_vote_audit_t *self, const json_t *data)
+{
+    const json_t *heard = json_object_get (data, "heard");
+    const covey_proposal_args_t *args = covey_proposal_args (self->vote);
+    size_t at = 0;
+    for (size_t i = 0; i < args->voter_count; i++) {
+        const char *id = args->voters[i].agent_id;
+        const char *next = json_string_value (json_array_get (heard, at));
+        if (next && strcmp (next, id) == 0)
+            at++;
+        else if (covey_proposal_has_voted (self->vote, i))
+            FAULT ("the decision says that %s did not hear the question, and "
+                   "it has a ballot",
+                   id);
+    }
+    if (at != json_array_size (heard))
+        FAULT ("the decision says that \"%.140s\" heard the question, which is "
+               "no member, or in the wrong place",
+               json_is_string (json_array_get (heard, at))
+                   ? json_string_value (json_array_get (heard, at))
+                   : "");
+}
+
 /*  What it was decided to do: the proposal itself, or why not.              */
 static void
 s_compare_decision (covey_vote_audit_t *self, const json_t *data)
@@ -487,6 +512,7 @@ s_decide (covey_vote_audit_t *self, const covey_event_t *event, json_t *data)
             FAULT ("the decision has another %s than the question", keys[i]);
     s_compare_outcome (self, event, data);
     s_compare_numbers (self, event);
+    s_compare_heard (self, data);
     s_compare_decision (self, data);
     s_compare_ballots (self, data);
 }

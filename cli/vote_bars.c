@@ -171,6 +171,32 @@ s_put_turnout (const json_t *vote)
             s_number (vote, "unsignedBallots"));
 }
 
+/*  Whom the question came to, and the first of the others.                  */
+static void
+s_put_heard (covey_cli_t *cli, const json_t *vote)
+{
+    const json_t *electorate = json_object_get (vote, "electorate");
+    const json_t *heard = json_object_get (vote, "heard");
+    size_t at = 0, shown = 0, missing = 0;
+    printf ("%-9s%zu of %zu members", "heard", json_array_size (heard),
+            json_array_size (electorate));
+    for (size_t i = 0; i < json_array_size (electorate); i++) {
+        const char *id = s_text (json_array_get (electorate, i), "agentId");
+        const char *next = json_string_value (json_array_get (heard, at));
+        if (next && strcmp (next, id) == 0) {
+            at++;
+            continue;
+        }
+        if (missing++ >= NAMES_SHOWN)
+            continue;
+        fputs (shown++ ? ", " : "; not ", stdout);
+        covey_cli_put_text (cli, id);
+    }
+    if (missing > shown)
+        printf (" and %zu more", missing - shown);
+    putchar ('\n');
+}
+
 void
 covey_vote_bars (covey_cli_t *cli, const char *json)
 {
@@ -188,6 +214,7 @@ covey_vote_bars (covey_cli_t *cli, const char *json)
     s_put_fact (cli, "", s_text (vote, "reason"));
     s_put_rows (cli, vote);
     s_put_turnout (vote);
+    s_put_heard (cli, vote);
     bool open = strcmp (s_text (vote, "state"), "open") == 0;
     s_put_time (vote, open ? "deadline" : "decided",
                 open ? "deadline" : "decidedAt");

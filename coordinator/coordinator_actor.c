@@ -141,6 +141,12 @@ s_on_undelivered (void *arg, const Covey__Wire__Undelivered *notice)
 }
 
 static void
+s_on_heard (void *arg, const Covey__Wire__Heard *heard)
+{
+    covey_coordinator_on_heard (&((s_actor_t *)arg)->core, heard);
+}
+
+static void
 s_on_gap (void *arg, const Covey__Wire__Gap *gap)
 {
     (void)arg;
@@ -167,6 +173,7 @@ s_new_session (s_actor_t *self)
                                            .reached = s_on_reached,
                                            .subscribed = s_on_subscribed,
                                            .undelivered = s_on_undelivered,
+                                           .heard = s_on_heard,
                                            .gap = s_on_gap,
                                            .draining = s_on_draining,
                                            .service = s_on_service};

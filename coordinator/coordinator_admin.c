@@ -64,6 +64,8 @@ s_fill_counters (const covey_coordinator_t *self,
     to->has_refused_facts = to->has_longest_turn = true;
     to->refused_facts = self->counters.refused_facts;
     to->longest_turn = (uint64_t)self->counters.longest_turn_ms;
+    to->has_hearings_dropped = true;
+    to->hearings_dropped = self->hearings.dropped;
     to->waiting = (uint32_t)self->waiting.count;
     to->facts_kept = (uint32_t)self->facts.count;
     to->facts_dropped = self->facts.dropped;

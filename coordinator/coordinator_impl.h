@@ -10,6 +10,7 @@
 #include "coordinator/coordinator_actor.h"
 #include "coordinator/facts.h"
 #include "coordinator/fellows.h"
+#include "coordinator/hearings.h"
 #include "coordinator/logclock.h"
 #include "coordinator/method.h"
 #include "coordinator/postbox.h"
@@ -43,6 +44,7 @@ typedef enum {
     COVEY_ITEM_OF_REQUEST,
     COVEY_ITEM_OF_AGENT, /* what the node says of one                         */
     COVEY_ITEM_OF_TICK,
+    COVEY_ITEM_OF_HEARINGS,
     COVEY_ITEM_OF_MEMBERS, /* a change of the members of the log              */
     COVEY_ITEM_OF_DISMISSAL
 } covey_coordinator_kind_t;
@@ -148,9 +150,11 @@ typedef struct {
     covey_coordinator_line_t questions; /* for their barrier                  */
     covey_coordinator_line_t waiting;   /* for somebody who leads             */
     uint64_t tick_ticket;               /* 0: none is under way               */
+    uint64_t hearings_ticket;
     uint64_t members_ticket;
     uint64_t dismissal_ticket;
 
+    covey_hearings_t hearings;
     covey_roster_t roster;
     covey_fellows_t fellows;
     covey_caretaker_t caretaker;
@@ -238,6 +242,16 @@ void covey_coordinator_refuse (covey_coordinator_t *self,
 /*  Of a command that was just applied: `effects` say what to show.          */
 void covey_coordinator_answer (covey_coordinator_t *self,
                                covey_coordinator_item_t *item);
+
+/* ---- coordinator_heard.c --------------------------------------------------*/
+
+/*  A fact is being told: who hears it, if it is a question?                 */
+void covey_coordinator_ask (covey_coordinator_t *self,
+                            const covey_event_t *fact);
+void covey_coordinator_on_heard (covey_coordinator_t *self,
+                                 const Covey__Wire__Heard *heard);
+/*  What was heard and is not in the log, one command at a time.             */
+void covey_coordinator_record_heard (covey_coordinator_t *self);
 
 /* ---- coordinator_forward.c ------------------------------------------------*/
 

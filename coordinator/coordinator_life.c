@@ -40,6 +40,7 @@ covey_coordinator_init (covey_coordinator_t *self,
     covey_postbox_init (&self->postbox);
     covey_effects_init (&self->effects);
     covey_facts_init (&self->facts);
+    covey_hearings_init (&self->hearings);
     covey_roster_init (&self->roster);
     covey_fellows_init (&self->fellows);
     self->now_ms = covey_clock_mono_ms ();
@@ -70,6 +71,7 @@ covey_coordinator_deinit (covey_coordinator_t *self)
     covey_postbox_deinit (&self->postbox);
     covey_effects_deinit (&self->effects);
     covey_facts_deinit (&self->facts);
+    covey_hearings_deinit (&self->hearings);
     covey_roster_deinit (&self->roster);
     covey_fellows_deinit (&self->fellows);
     covey_state_destroy (&self->state);

@@ -8,6 +8,8 @@
 #include "coordinator/save.h"
 #include "proto/event.h"
 
+#define HEARINGS_MS 2 /* between two commands about who heard questions */
+
 /* ---- what comes out ---------------------------------------------------------
  */
 
@@ -38,9 +40,11 @@ s_keep_facts (covey_coordinator_t *self, uint64_t index)
             continue;
         }
         covey_facts_put (&self->facts, index, packed.data, packed.size);
-        if (self->leads)
-            covey_postbox_put_packed (&self->postbox, packed.data, packed.size,
-                                      index);
+        if (!self->leads)
+            continue;
+        covey_coordinator_ask (self, effects->facts[i]);
+        covey_postbox_put_packed (&self->postbox, packed.data, packed.size,
+                                  index);
     }
     covey_buf_deinit (&packed);
 }
@@ -57,6 +61,9 @@ s_land (covey_coordinator_t *self, covey_coordinator_item_t *item)
             break;
         case COVEY_ITEM_OF_TICK:
             self->tick_ticket = 0;
+            break;
+        case COVEY_ITEM_OF_HEARINGS:
+            self->hearings_ticket = 0;
             break;
         case COVEY_ITEM_OF_MEMBERS:
         case COVEY_ITEM_OF_DISMISSAL:
@@ -158,6 +165,10 @@ static void
 s_tell_again (void *arg, uint64_t index, const void *event, size_t size)
 {
     covey_coordinator_t *self = arg;
+    covey_event_t *fact = NULL;
+    if (covey_event_unpack (event, size, &fact, NULL) == COVEY_OK)
+        covey_coordinator_ask (self, fact);
+    covey_event_destroy (&fact);
     covey_postbox_put_packed (&self->postbox, event, size, index);
 }
 
@@ -170,6 +181,7 @@ s_begin_to_lead (covey_coordinator_t *self)
     self->leads_since_ms = self->now_ms;
     self->resume_due = true;
     self->tick_ticket = self->members_ticket = self->dismissal_ticket = 0;
+    self->hearings_ticket = 0;
     self->missing_ms = self->now_ms + COVEY_COORDINATOR_GRACE_MS;
     self->care_ms = self->now_ms;
     self->announce_ms = self->now_ms + COVEY_COORDINATOR_ANNOUNCE_MS;
@@ -572,6 +584,7 @@ covey_coordinator_tick (covey_coordinator_t *self)
     if (covey_coordinator_is_in_charge (self)) {
         s_tick_leader (self);
         covey_coordinator_follow (self);
+        covey_coordinator_record_heard (self);
     }
     covey_coordinator_go_on (self);
     if (self->now_ms >= self->care_ms) {
@@ -603,6 +616,8 @@ s_leader_next_ms (covey_coordinator_t *self)
     }
     if (self->resume_due)
         next_ms = self->now_ms;
+    if (self->hearings.count && !self->hearings_ticket)
+        next_ms = s_sooner (next_ms, self->now_ms + HEARINGS_MS);
     if (s_must_announce (self))
         next_ms = s_sooner (next_ms, self->announce_ms);
     return next_ms;

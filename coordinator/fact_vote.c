@@ -217,6 +217,9 @@ covey_fact_decided (covey_state_t *state, const covey_proposal_t *vote)
     covey_fact_put_int (event, "decidedAt", covey_proposal_decided_us (vote));
     covey_fact_put_int (event, "unsignedBallots",
                         covey_proposal_unsigned (vote));
+    for (size_t i = 0; i < args->voter_count; i++)
+        if (covey_proposal_has_heard (vote, i))
+            covey_fact_add_str (event, "heard", args->voters[i].agent_id);
     s_put_decision (event, vote);
     s_put_votes (event, vote);
 }

@@ -15,6 +15,7 @@ struct covey_postbox_entry {
     uint64_t order;
     uint64_t ticket;
     size_t target_count;
+    bool asks; /* who heard it is to be reported                              */
     void *bytes;
     size_t size;
 };
@@ -98,12 +99,13 @@ s_wait (covey_postbox_t *self, covey_postbox_entry_t *entry)
 
 static void
 s_put (covey_postbox_t *self, void *bytes, size_t size, size_t target_count,
-       uint64_t index)
+       int type, uint64_t index)
 {
     covey_postbox_entry_t *entry = covey_mem_new (sizeof *entry);
     entry->index = index;
     entry->order = ++self->made;
     entry->target_count = target_count;
+    entry->asks = type == COVEY_EVENT_SWARM_CONSENSUS_REQUEST;
     entry->size = size;
     entry->bytes = bytes;
     if (index)
@@ -126,7 +128,7 @@ covey_postbox_put (covey_postbox_t *self, const covey_event_t *event,
     }
     /* the buffer's memory moves there */
     s_put (self, packed.data, packed.size, covey_event_target_count (event),
-           index);
+           covey_event_type (event), index);
     return COVEY_OK;
 }
 
@@ -137,7 +139,7 @@ covey_postbox_put_packed (covey_postbox_t *self, const void *event, size_t size,
     covey_peek_t view;
     if (covey_peek (event, size, &view) == COVEY_OK)
         s_put (self, covey_mem_dup (event, size), size, view.target_count,
-               index);
+               view.type, index);
 }
 
 void
@@ -158,9 +160,21 @@ static bool
 s_hand_over (covey_session_t *session, covey_postbox_entry_t *entry,
              uint32_t wait_ms)
 {
-    return covey_session_publish (session, entry->bytes, entry->size,
-                                  COVEY_LEVEL_ACCEPTED, wait_ms,
-                                  &entry->ticket) == COVEY_OK;
+    const covey_session_wish_t wish = {
+        .level = COVEY_LEVEL_ACCEPTED, .wait_ms = wait_ms, .heard = true};
+    if (!entry->asks)
+        return covey_session_publish (session, entry->bytes, entry->size,
+                                      wish.level, wait_ms,
+                                      &entry->ticket) == COVEY_OK;
+    covey_buf_t copy;
+    covey_buf_init (&copy, COVEY_EVENT_MAX);
+    (void)covey_buf_append (&copy, entry->bytes, entry->size);
+    covey_err_t code =
+        copy.failed
+            ? COVEY_NOMEM
+            : covey_session_publish_as (session, &copy, &wish, &entry->ticket);
+    covey_buf_deinit (&copy);
+    return code == COVEY_OK;
 }
 
 void

@@ -11,6 +11,7 @@
               after each that is taken
     Stuck     COVEY_POSTBOX_BACKLOG facts wait, and none was taken for
               COVEY_POSTBOX_STUCK_MS: the caller refuses what would make more
+    Heard     of questions to a swarm the node reports whom they came to
     Split     a fact for several agents is refused when one of them is not
               there; it then goes to each of them alone
     Memory    owns the packed bytes until the verdict

@@ -36,6 +36,8 @@ s_list (const covey_proposal_t *proposal, s_lists_t *lists,
             args->voters[i].veto;
         lists->voters[i].has_leads = lists->voters[i].leads =
             args->voters[i].leads;
+        lists->voters[i].has_heard = lists->voters[i].heard =
+            covey_proposal_has_heard (proposal, i);
         lists->voter_list[i] = &lists->voters[i];
     }
     for (size_t i = 0; i < ballots; i++) {
@@ -174,10 +176,13 @@ s_seal (const Covey__Snapshot__Ballot *from, covey_seal_t *seal,
     return true;
 }
 
-/*  Every ballot once more, at its time.                                     */
+/*  Who heard it, and every ballot once more, at its time.                   */
 static bool
 s_cast (const Covey__Snapshot__Vote *from, covey_proposal_t *proposal)
 {
+    for (size_t i = 0; i < from->n_electorate; i++)
+        if (from->electorate[i]->heard)
+            covey_proposal_hear (proposal, i);
     for (size_t i = 0; i < from->n_ballots; i++) {
         const Covey__Snapshot__Ballot *ballot = from->ballots[i];
         if (ballot->voter >= from->n_electorate ||

@@ -240,6 +240,8 @@ s_execute (covey_state_t *self, const Covey__Control__Command *c)
             return covey_state_on_propose (self, c->propose);
         case COVEY__CONTROL__COMMAND__OP_BALLOT:
             return covey_state_on_ballot (self, c->ballot);
+        case COVEY__CONTROL__COMMAND__OP_VOTE_HEARD:
+            return covey_state_on_vote_heard (self, c->vote_heard);
         case COVEY__CONTROL__COMMAND__OP_WITHDRAW:
             return covey_state_on_withdraw (self, c->withdraw);
         case COVEY__CONTROL__COMMAND__OP_MEMORY_PUT:

@@ -111,6 +111,10 @@ covey_err_t covey_state_show_limits (const covey_state_t *self,
 covey_err_t covey_state_outcome (const covey_state_t *self, const char *caller,
                                  const Covey__Control__OutcomeQuery *query,
                                  covey_buf_t *to, covey_errbuf_t *err);
+/*  That the question of a vote came to an agent: would it change something?  */
+bool covey_state_is_hearing_news (const covey_state_t *self,
+                                  const char *consensus_id,
+                                  const char *agent_id);
 /*  With the leaders of swarms.                                               */
 covey_err_t covey_state_roles (const covey_state_t *self,
                                const Covey__Control__ListQuery *query,

@@ -326,6 +326,8 @@ covey_err_t covey_state_on_propose (covey_state_t *self,
                                     const Covey__Control__Propose *propose);
 covey_err_t covey_state_on_ballot (covey_state_t *self,
                                    const Covey__Control__Ballot *ballot);
+covey_err_t covey_state_on_vote_heard (covey_state_t *self,
+                                       const Covey__Control__VoteHeard *heard);
 covey_err_t covey_state_on_withdraw (covey_state_t *self,
                                      const Covey__Control__ProposalRef *ref);
 

@@ -326,6 +326,36 @@ covey_state_on_ballot (covey_state_t *self,
     return code;
 }
 
+/*  What came late, twice, or is about nobody, means nothing.                */
+covey_err_t
+covey_state_on_vote_heard (covey_state_t *self,
+                           const Covey__Control__VoteHeard *heard)
+{
+    for (size_t i = 0; i < heard->n_hearings; i++) {
+        const Covey__Control__Hearing *one = heard->hearings[i];
+        covey_vote_entry_t *entry =
+            covey_state_find_vote (self, one->consensus_id);
+        int voter =
+            entry ? covey_proposal_voter (entry->proposal, one->agent_id) : -1;
+        if (voter >= 0)
+            covey_proposal_hear (entry->proposal, (size_t)voter);
+    }
+    return COVEY_OK;
+}
+
+bool
+covey_state_is_hearing_news (const covey_state_t *self,
+                             const char *consensus_id, const char *agent_id)
+{
+    const covey_vote_entry_t *entry =
+        covey_state_find_vote (self, consensus_id);
+    int voter = entry && !covey_proposal_is_decided (entry->proposal)
+                    ? covey_proposal_voter (entry->proposal, agent_id)
+                    : -1;
+    return voter >= 0 &&
+           !covey_proposal_has_heard (entry->proposal, (size_t)voter);
+}
+
 covey_err_t
 covey_state_on_withdraw (covey_state_t *self,
                          const Covey__Control__ProposalRef *ref)

@@ -170,6 +170,20 @@ covey_view_decision (const covey_proposal_t *vote)
     return covey_buf_steal (&json);
 }
 
+/*  Who may vote, and who heard the question.                                */
+static void
+s_fill_voters (const covey_proposal_t *vote, covey_view_members_t *members,
+               Covey__Control__VoteView *view)
+{
+    const covey_proposal_args_t *args = covey_proposal_args (vote);
+    for (size_t i = 0; i < args->voter_count; i++) {
+        const char *agent_id = args->voters[i].agent_id;
+        covey_view_members_set (members, i, agent_id, args->voters[i].weight);
+        if (covey_proposal_has_heard (vote, i))
+            view->heard[view->n_heard++] = (char *)agent_id;
+    }
+}
+
 covey_err_t
 covey_view_vote (const covey_proposal_t *vote, covey_view_depth_t depth,
                  covey_buf_t *to)
@@ -186,6 +200,8 @@ covey_view_vote (const covey_proposal_t *vote, covey_view_depth_t depth,
     covey_shown_rule (vote, &rule);
     view.rule = &rule.message;
     s_fill_turnout (covey_proposal_count (vote), &turnout);
+    turnout.has_heard = true;
+    turnout.heard = covey_proposal_heard_count (vote);
     view.turnout = &turnout;
     covey_view_ballots_t ballots = {.count = 0};
     if (depth != COVEY_VIEW_COUNT)
@@ -194,12 +210,12 @@ covey_view_vote (const covey_proposal_t *vote, covey_view_depth_t depth,
     view.votes = ballots.list;
     covey_view_members_t members =
         covey_view_members_new (whole ? args->voter_count : 0);
+    view.heard =
+        covey_mem_new ((whole ? args->voter_count : 0) * sizeof *view.heard);
     if (whole) {
         view.n_electorate = args->voter_count;
         view.electorate = members.list;
-        for (size_t i = 0; i < args->voter_count; i++)
-            covey_view_members_set (&members, i, args->voters[i].agent_id,
-                                    args->voters[i].weight);
+        s_fill_voters (vote, &members, &view);
     }
     bool fits = whole && args->size <= COVEY_VIEW_RESULT_MAX / 2;
     s_payload (&proposal, args->content, args->data, args->size);
@@ -215,6 +231,7 @@ covey_view_vote (const covey_proposal_t *vote, covey_view_depth_t depth,
     covey_view_members_free (&members);
     free (text);
     covey_view_ballots_free (&ballots);
+    free (view.heard);
     return code;
 }
 

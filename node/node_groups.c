@@ -312,6 +312,16 @@ covey_hub_take_heard (covey_hub_t *self, covey_slice_t source,
         covey_hub_drop (self, COVEY_DROP_NOTICE);
 }
 
+/*  Who wants to know: the source, or who told it in its name.               */
+static covey_slice_t
+s_asker (const covey_parcel_t *parcel)
+{
+    static const char coordinator[] = COVEY_SERVICE_COORDINATOR;
+    if (parcel->track & COVEY_TRACK_COORDINATOR)
+        return (covey_slice_t){coordinator, sizeof coordinator - 1};
+    return parcel->view.source;
+}
+
 /*  Reports of one kind to one node.                                         */
 typedef struct {
     covey_hub_t *hub;
@@ -330,9 +340,9 @@ s_push_heard (covey_hub_t *self, const covey_parcel_t *parcel,
         return; /* who wanted to know is gone                                 */
     covey_buf_t body;
     covey_buf_init (&body, COVEY_FRAME_BATCH);
-    covey_buf_putc (&body, (char)parcel->view.source.size);
-    (void)covey_buf_append (&body, parcel->view.source.text,
-                            parcel->view.source.size);
+    covey_slice_t asker = s_asker (parcel);
+    covey_buf_putc (&body, (char)asker.size);
+    (void)covey_buf_append (&body, asker.text, asker.size);
     uint8_t *room = covey_buf_extend (
         &body, protobuf_c_message_get_packed_size (&heard->base));
     if (room && !body.failed) {
@@ -366,7 +376,7 @@ s_send_report (groups_report_t *report)
     report->hub->counters.heard += report->count;
     if (covey_id_equal (first->from, nowhere) ||
         covey_id_equal (first->from, report->hub->config.node_id.bytes))
-        covey_hub_take_heard (report->hub, first->view.source, &heard);
+        covey_hub_take_heard (report->hub, s_asker (first), &heard);
     else
         s_push_heard (report->hub, first, &heard);
     while (report->count)
@@ -379,11 +389,11 @@ s_goes_along (const groups_report_t *report, const covey_host_report_t *next)
     if (!report->count)
         return true;
     const covey_parcel_t *first = report->parcels[0];
-    covey_slice_t source = next->parcel->view.source;
+    covey_slice_t one = s_asker (first), other = s_asker (next->parcel);
     return report->count < REPORT_IDS && report->what == next->what &&
            memcmp (first->from, next->parcel->from, 16) == 0 &&
-           first->view.source.size == source.size &&
-           memcmp (first->view.source.text, source.text, source.size) == 0;
+           one.size == other.size &&
+           memcmp (one.text, other.text, other.size) == 0;
 }
 
 void

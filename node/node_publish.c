@@ -84,6 +84,13 @@ s_is_journaled (const covey_hub_t *hub, const covey_peek_t *view)
               s_is_node_address (view->first_target)));
 }
 
+static bool
+s_is_coordinator (const covey_host_t *host)
+{
+    return host &&
+           strcmp (covey_host_service (host), COVEY_SERVICE_COORDINATOR) == 0;
+}
+
 static covey_err_t
 s_check_source (publish_t *self)
 {
@@ -91,8 +98,7 @@ s_check_source (publish_t *self)
         return COVEY_OK;
     const char *own = covey_host_agent_id (self->host);
     if (covey_slice_equal (self->view.source, own) ||
-        strcmp (covey_host_service (self->host), COVEY_SERVICE_COORDINATOR) ==
-            0)
+        s_is_coordinator (self->host))
         return COVEY_OK;
     return covey_fail (
         &self->err, COVEY_DENIED,
@@ -369,6 +375,8 @@ s_new_parcel (publish_t *self, covey_parcel_t **parcel_p)
         return covey_fail (&self->err, COVEY_MALFORMED, "not an event");
     (*parcel_p)->track = (uint8_t)((self->group ? COVEY_TRACK_DONE : 0) |
                                    (self->heard ? COVEY_TRACK_HEARD : 0));
+    if (self->heard && s_is_coordinator (self->host))
+        (*parcel_p)->track |= COVEY_TRACK_COORDINATOR;
     return COVEY_OK;
 }
 

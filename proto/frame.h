@@ -88,7 +88,9 @@ typedef enum {
 /*  What the node that accepted an event wants to know of it. Bits.          */
 typedef enum {
     COVEY_TRACK_HEARD = 1, /* that it came to its target                      */
-    COVEY_TRACK_DONE = 2   /* that the target is done with it                 */
+    COVEY_TRACK_DONE = 2,  /* that the target is done with it                 */
+    COVEY_TRACK_COORDINATOR = 4 /* the coordinator told it in the name of its
+                                   source, and is who wants to know           */
 } covey_track_t;
 
 typedef struct {

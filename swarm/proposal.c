@@ -19,6 +19,7 @@ struct covey_proposal {
     char **options;             /* of the rule                                */
     covey_voter_t *voters;      /* sorted by agent id                         */
     covey_stance_t *stances;    /* per voter: what it stands by               */
+    bool *heard;                /* per voter: the question came to it         */
     size_t *last;               /* per voter: its ballot that counts          */
     uint16_t *cast;             /* per voter: how many                        */
     covey_ballot_t *ballots;    /* in the order of the log                    */
@@ -78,6 +79,7 @@ covey_proposal_new (const covey_proposal_args_t *args,
     self->last = covey_mem_new (count * sizeof *self->last);
     self->cast = covey_mem_new (count * sizeof *self->cast);
     self->stances = covey_mem_new (count * sizeof *self->stances);
+    self->heard = covey_mem_new (count * sizeof *self->heard);
     for (size_t i = 0; i < count; i++) {
         self->last[i] = NO_BALLOT;
         self->stances[i].vote = COVEY_VOTE_SILENT;
@@ -103,6 +105,7 @@ covey_proposal_destroy (covey_proposal_t **self_p)
         free (self->options[i]);
     free (self->options);
     free (self->ballots);
+    free (self->heard);
     free (self->stances);
     free (self->last);
     free (self->cast);
@@ -199,6 +202,7 @@ covey_proposal_cast (covey_proposal_t *self, const covey_ballot_args_t *ballot,
     self->stances[voter] = ballot->stance;
     s_count (self);
     self->last[voter] = self->ballot_count;
+    self->heard[voter] = true;
     uint32_t serial = ++self->cast[voter];
     self->ballots[self->ballot_count++] = (covey_ballot_t){
         .voter = (uint32_t)voter,
@@ -366,4 +370,28 @@ covey_proposal_has_voted (const covey_proposal_t *self, size_t voter)
 {
     assert (voter < self->args.voter_count);
     return self->last[voter] != NO_BALLOT;
+}
+
+void
+covey_proposal_hear (covey_proposal_t *self, size_t voter)
+{
+    assert (voter < self->args.voter_count);
+    if (!covey_proposal_is_decided (self))
+        self->heard[voter] = true;
+}
+
+bool
+covey_proposal_has_heard (const covey_proposal_t *self, size_t voter)
+{
+    assert (voter < self->args.voter_count);
+    return self->heard[voter];
+}
+
+uint32_t
+covey_proposal_heard_count (const covey_proposal_t *self)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < self->args.voter_count; i++)
+        count += self->heard[i];
+    return count;
 }

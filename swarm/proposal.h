@@ -121,5 +121,10 @@ const char *covey_proposal_hash (const covey_proposal_t *self);
 /*  Index of a voter, -1 for who has no vote; and has it a ballot?           */
 int covey_proposal_voter (const covey_proposal_t *self, const char *agent_id);
 bool covey_proposal_has_voted (const covey_proposal_t *self, size_t voter);
+/*  The question came to a voter; who casts has heard it, too. What comes after
+    the decision changes nothing.                                             */
+void covey_proposal_hear (covey_proposal_t *self, size_t voter);
+bool covey_proposal_has_heard (const covey_proposal_t *self, size_t voter);
+uint32_t covey_proposal_heard_count (const covey_proposal_t *self);
 
 #endif

@@ -239,6 +239,55 @@ an_agent_with_a_loop_of_its_own_signs (void **state)
     assert_int_equal (rmdir (folder), 0);
 }
 
+/*  Who is there has heard it, also who does not answer; on every node.      */
+static void
+who_heard_the_question_is_told (void **state)
+{
+    (void)state;
+    char *view = NULL;
+    bool heard = false;
+    expect_ok (covey_swarm_form (members[0],
+                                 "{\"swarmId\":\"some\",\"members\":["
+                                 "{\"agentId\":\"p0\"},{\"agentId\":\"p1\"},"
+                                 "{\"agentId\":\"p2\"},{\"agentId\":\"away\"},"
+                                 "{\"agentId\":\"ghost\"}]}",
+                                 SUPPORT_WAIT_MS, NULL));
+    support_log_clear (decisions);
+    expect_ok (covey_vote_propose_then (members[1],
+                                        "{\"swarmId\":\"some\",\"consensusId\":"
+                                        "\"loud\",\"proposal\":\"silent\"}",
+                                        support_log_handler, decisions,
+                                        SUPPORT_WAIT_MS, NULL));
+    int64_t until_ms = support_now_ms () + SUPPORT_WAIT_MS;
+    while (!heard && support_now_ms () < until_ms) {
+        expect_ok (
+            covey_vote_show (members[0], "loud", SUPPORT_WAIT_MS, &view));
+        heard = strstr (view, "\"heard\":[\"p0\",\"p1\",\"p2\"]") != NULL;
+        covey_free (view);
+    }
+    assert_true (heard);
+    /* who is away votes by somebody's hand, and has heard it then */
+    covey_agent_t *clerk = covey_agent_new ("clerk", "client");
+    expect_ok (covey_agent_set_client (clerk, true));
+    expect_ok (covey_agent_attach (clerk, covey_testmesh_node (mesh, 0),
+                                   SUPPORT_WAIT_MS));
+    expect_ok (covey_agent_request (
+        clerk, "coordinator", "swarm.vote",
+        "{\"consensusId\":\"loud\",\"agentId\":\"away\",\"vote\":\"reject\"}",
+        SUPPORT_WAIT_MS, NULL));
+    covey_agent_destroy (&clerk);
+    for (size_t i = 0; i < 2; i++)
+        expect_ok (covey_vote_cast (members[i], "loud", "reject", NULL,
+                                    SUPPORT_WAIT_MS));
+    assert_true (support_log_wait (decisions, 1, SUPPORT_WAIT_MS));
+    const covey_event_t *decision = support_log_event (decisions, 0);
+    static const char *const names[] = {"away", "p0", "p1", "p2"};
+    assert_int_equal (covey_event_count (decision, "heard"), 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal (covey_event_str_at (decision, "heard", i),
+                             names[i]);
+}
+
 static void
 a_file_is_named_by_its_hash (void **state)
 {
@@ -259,6 +308,7 @@ main (void)
         cmocka_unit_test (a_ballot_that_is_not_cast_is_told),
         cmocka_unit_test (after_an_error_nothing_is_called),
         cmocka_unit_test (an_agent_with_a_loop_of_its_own_signs),
+        cmocka_unit_test (who_heard_the_question_is_told),
         cmocka_unit_test (a_file_is_named_by_its_hash),
     };
     return cmocka_run_group_tests (tests, s_setup, s_teardown);

@@ -321,6 +321,58 @@ test_the_largest_decision_is_a_valid_event (void **state)
     support_control_end (c);
 }
 
+static void
+s_hear (support_control_t *c, const char *id, const char *const *agents,
+        size_t count)
+{
+    Covey__Control__VoteHeard heard = COVEY__CONTROL__VOTE_HEARD__INIT;
+    Covey__Control__Hearing items[4], *list[4];
+    Covey__Control__Command command = COVEY__CONTROL__COMMAND__INIT;
+    for (size_t i = 0; i < count; i++) {
+        list[i] = &items[i];
+        covey__control__hearing__init (list[i]);
+        items[i].consensus_id = (char *)(uintptr_t)id;
+        items[i].agent_id = (char *)(uintptr_t)agents[i];
+    }
+    heard.n_hearings = count;
+    heard.hearings = list;
+    command.op_case = COVEY__CONTROL__COMMAND__OP_VOTE_HEARD;
+    command.vote_heard = &heard;
+    support_apply (c, &command);
+    assert_int_equal (c->effects.code, COVEY_OK);
+    assert_int_equal (c->effects.fact_count, 0);
+}
+
+/*  Reports come twice, late, of strangers and of votes that are none.       */
+static void
+test_who_heard_the_question_is_kept_and_told (void **state)
+{
+    (void)state;
+    static const char *const some[] = {"cid", "cid", "eve"}, *const bob = "bob";
+    support_control_t *c = s_swarm ();
+    s_propose (c, "v1", "");
+    s_hear (c, "v1", some, 3);
+    s_hear (c, "none", some, 1);
+    assert_false (covey_state_is_hearing_news (c->state, "v1", "cid"));
+    assert_true (covey_state_is_hearing_news (c->state, "v1", "bob"));
+    assert_false (covey_state_is_hearing_news (c->state, "v1", "eve"));
+    assert_int_equal (s_vote (c, "ann", "v1", "reject", ""), COVEY_OK);
+    support_check_saved (c);
+    support_tick (c, 60000);
+    const covey_event_t *fact =
+        support_fact (c, COVEY_EVENT_SWARM_CONSENSUS_REACHED, 0);
+    assert_int_equal (covey_event_count (fact, "heard"), 2);
+    assert_string_equal (covey_event_str_at (fact, "heard", 1), "cid");
+    /* after the decision nothing changes */
+    s_hear (c, "v1", &bob, 1);
+    assert_int_equal (
+        support_call (c, "x", "swarm.proposal", "{\"consensusId\":\"v1\"}"),
+        COVEY_OK);
+    assert_non_null (
+        strstr ((char *)c->reply.data, "\"heard\":[\"ann\",\"cid\"]"));
+    support_control_end (c);
+}
+
 int
 main (void)
 {
@@ -338,6 +390,7 @@ main (void)
         cmocka_unit_test (
             test_the_swarm_s_strategy_is_the_default_of_its_votes),
         cmocka_unit_test (test_the_largest_decision_is_a_valid_event),
+        cmocka_unit_test (test_who_heard_the_question_is_kept_and_told),
     };
     return cmocka_run_group_tests (tests, NULL, NULL);
 }
