@@ -101,6 +101,17 @@ s_apply (void *arg, uint64_t index, const void *data, size_t size,
     protobuf_c_message_free_unpacked (&command->base, NULL);
 }
 
+/*  Answers to one batch travel while the next one goes to the disk.         */
+static void
+s_waits (void *arg)
+{
+    covey_coordinator_t *self = arg;
+    if (!self->session)
+        return;
+    covey_postbox_pump (&self->postbox, self->session, self->now_ms);
+    covey_session_flush (self->session, self->now_ms);
+}
+
 /*  A read that may be answered, or something that did not get there.        */
 static void
 s_done (void *arg, uint64_t ticket, covey_err_t code, const char *text)
@@ -231,6 +242,7 @@ s_open_replog (covey_coordinator_t *self, covey_errbuf_t *err)
     covey_replog_callbacks_t callbacks = {.arg = self,
                                           .send = s_send,
                                           .apply = s_apply,
+                                          .waits = s_waits,
                                           .done = s_done,
                                           .save = s_save,
                                           .load = s_load,

@@ -32,7 +32,7 @@ s_set_defaults (covey_replog_config_t *config)
     DEFAULT (election_ms, COVEY_REPLOG_ELECTION_MS);
     DEFAULT (heartbeat_ms, COVEY_REPLOG_HEARTBEAT_MS);
     if (!config->snapshot_entries)
-        DEFAULT (snapshot_bytes, (size_t)16 << 20);
+        DEFAULT (snapshot_bytes, (size_t)32 << 20);
     DEFAULT (snapshot_entries, 4096);
     DEFAULT (trailing_entries, 2048);
     DEFAULT (queue_max, 8192);
@@ -141,6 +141,7 @@ covey_replog_open (const covey_replog_config_t *config,
         code = covey_replog_io_start (self);
         if (code)
             covey_fail (err, code, "%s", self->broken_err.text);
+        covey_replog_apply_due (self);
     }
     if (code)
         covey_replog_close (&self);
@@ -155,6 +156,7 @@ covey_replog_close (covey_replog_t **self_p)
     covey_replog_t *self = *self_p;
     if (!self)
         return;
+    self->due_count = 0; /* nothing comes out of it any more                  */
     covey_replog_io_stop (self);
     for (size_t i = self->command_sent; i < self->command_count; i++)
         raft_free (
@@ -169,6 +171,7 @@ covey_replog_close (covey_replog_t **self_p)
     covey_buf_deinit (&self->saved);
     free (self->lists);
     free (self->waits);
+    free (self->due);
     free (self->outs);
     free (self->questions);
     free (self->commands);
@@ -222,6 +225,7 @@ s_note_leading (covey_replog_t *self)
         (!leads || self->led_term != self->raft.current_term)) {
         self->led_term = 0;
         self->yielding = false;
+        covey_replog_apply_due (self);
         s_end_all (self);
         self->callbacks.leads (self->callbacks.arg, false);
     }
@@ -229,6 +233,7 @@ s_note_leading (covey_replog_t *self)
         self->fresh_ms = self->now_ms;
     if (leads && !self->led_term) {
         self->led_term = self->raft.current_term;
+        covey_replog_apply_due (self);
         self->callbacks.leads (self->callbacks.arg, true);
     }
     if (!covey_replog_leads (self))
@@ -474,6 +479,7 @@ covey_replog_pump (covey_replog_t *self, int64_t now_ms, covey_errbuf_t *err)
     if (!self->broken)
         covey_replog_put_more (self);
     s_note_leading (self);
+    covey_replog_apply_due (self);
     if (self->broken)
         return covey_fail (err, self->broken, "%s", self->broken_err.text);
     return COVEY_OK;

@@ -6,8 +6,9 @@
     Shape     no clock, socket, thread or unseeded random number inside; the
               file is behind covey_replog_store_t. Events (time, a message, a
               command) only change memory; covey_replog_pump then writes once,
-              commits once, applies, answers and sends, in that order, so
-              nothing leaves that a crash could take back
+              commits once and sends, so nothing leaves that a crash could
+              take back; what is committed by then is applied behind that,
+              since nobody else waits for it
     Sole      a log with one voter is the same code: it leads at once and a
               commit is one write to its own disk
     Threads   one at a time. No function may be called from a callback, but
@@ -60,6 +61,10 @@ typedef struct {
         was submitted with here, in this life and leadership; else 0.         */
     void (*apply) (void *arg, uint64_t index, const void *data, size_t size,
                    uint64_t ticket);
+    /*  It is about to wait for the disk, and what was applied was told: what
+        that made ready may leave now, so that others work meanwhile. May be
+        NULL.                                                                 */
+    void (*waits) (void *arg);
     /*  The end of a submit, a read or a change of members. OK for a read: what
         is applied now is at least what was acknowledged before it was asked.
         A submit ends here only when it was not applied under its ticket:
@@ -88,8 +93,9 @@ typedef struct {
     uint32_t snapshot_entries; /* 0: 4096. A snapshot is taken after as many
                              commands, and not before the log since the last
                              one is as large as that one                      */
-    size_t snapshot_bytes; /* ... or as this; 0: 16 MiB where the entries are as
-                             by default, else no bound                        */
+    size_t snapshot_bytes; /* ... or as this; 0: 32 MiB where the entries are as
+                             by default, else no bound. Up to half as much more,
+                             so that members take turns                       */
     uint32_t trailing_entries; /* 0: 2048 stay behind a snapshot              */
     size_t queue_max;          /* 0: 8192 commands without an outcome         */
     size_t queue_bytes_max;    /* 0: 64 MiB of them                           */

@@ -51,7 +51,18 @@ typedef enum {
 typedef struct {
     covey_replog_wait_kind_t kind;
     void *request;
+    const struct raft_entry *entries; /* of an append; NULL: they are staged  */
+    unsigned count;
+    uint64_t index; /* of the first                                           */
 } covey_replog_wait_t;
+
+/*  A committed command that the caller has not got yet; the bytes are those of
+    libraft's log.                                                            */
+typedef struct {
+    uint64_t index, ticket;
+    const void *data;
+    size_t size;
+} covey_replog_due_t;
 
 /*  A snapshot that goes to the disk, a slice in each turn; then the entries
     before it leave the disk, some in each turn.                              */
@@ -137,7 +148,9 @@ struct covey_replog {
     covey_replog_list_t *lists; /* of members, ascending                  */
     size_t list_count, list_capacity;
     uint64_t snapshot_index, snapshot_size;
-    uint64_t applied;
+    uint64_t applied; /* or due                                               */
+    covey_replog_due_t *due;
+    size_t due_count, due_capacity;
     uint64_t applied_bytes; /* since the snapshot                             */
     covey_buf_t saved;      /* by fsm.snapshot, for snapshot_put; or loaded   */
 
@@ -185,6 +198,8 @@ covey_err_t covey_replog_io_start (covey_replog_t *self);
 void covey_replog_io_stop (covey_replog_t *self);
 /*  End an event.                                                             */
 void covey_replog_settle (covey_replog_t *self);
+/*  Tell the caller of all that is due.                                       */
+void covey_replog_apply_due (covey_replog_t *self);
 /*  Stop for good.                                                            */
 void covey_replog_break (covey_replog_t *self, covey_err_t code,
                          const char *text);

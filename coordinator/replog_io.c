@@ -1,10 +1,13 @@
 /*  replog_io - libraft's raft_io, over the store and our messages
 
-    Event     what libraft writes is staged; covey_replog_settle commits it and
-              only then fires the completions, in order, and only when all is
-              quiet the messages leave (guard G1). The exception: what a leader
-              appends may go to the others before it is on its own disk, it does
-              not count itself before
+    Event     what libraft writes waits; covey_replog_settle stages and commits
+              it and only then fires the completions, in order, and only when
+              all is quiet the messages leave (guard G1). The exception: what a
+              leader appends goes to the others before it is on its own disk, it
+              does not count itself before
+    Applied   last, while others are at work: behind the messages of the event,
+              and a leader's next batch; but before its disk is waited for, so
+              that answers travel meanwhile
     Errors    a store that fails stops the member for good; send never fails
               (guard G12)                                                     */
 #include <assert.h>
@@ -53,8 +56,8 @@ s_wait (covey_replog_t *self, covey_replog_wait_kind_t kind, void *request)
 {
     self->waits = covey_mem_room (self->waits, self->wait_count,
                                   &self->wait_capacity, sizeof *self->waits);
-    self->waits[self->wait_count].kind = kind;
-    self->waits[self->wait_count++].request = request;
+    self->waits[self->wait_count++] =
+        (covey_replog_wait_t){.kind = kind, .request = request};
 }
 
 covey_err_t
@@ -321,30 +324,55 @@ s_on_set_vote (struct raft_io *io, raft_id member_id)
     return covey_replog_stage_meta (self) ? RAFT_IOERR : 0;
 }
 
+/*  Entries are handed to the store when the event ends: a leader's are on their
+    way to the others by then.                                                */
 static int
 s_on_append (struct raft_io *io, struct raft_io_append *request,
              const struct raft_entry entries[], unsigned count,
              raft_io_append_cb done)
 {
     covey_replog_t *self = s_self (io);
-    for (unsigned i = 0; i < count; i++) {
-        covey_replog_entry_t entry = {.index = self->stored + 1,
-                                      .term = entries[i].term,
-                                      .kind = (uint8_t)entries[i].type};
-        entry.data = s_bytes (&entries[i], &entry.size);
-        if (entries[i].type == RAFT_CHANGE)
-            covey_replog_push_list (self, entry.index, entry.data, entry.size);
-        covey_errbuf_t err = {""};
-        covey_err_t code = COVEY_OK;
-        if (!COVEY_FAULT (APPEND_NOT_STORED) || i + 1 < count)
-            code = self->store->klass->append (self->store, &entry, &err);
-        if (s_stored (self, code, &err))
-            return RAFT_IOERR;
-        self->stored++;
-    }
     request->cb = done;
     s_wait (self, COVEY_REPLOG_WAIT_APPEND, request);
+    covey_replog_wait_t *wait = &self->waits[self->wait_count - 1];
+    wait->entries = entries;
+    wait->count = count;
+    wait->index = self->stored + 1;
+    for (unsigned i = 0; i < count; i++) {
+        size_t size;
+        const uint8_t *data = s_bytes (&entries[i], &size);
+        self->stored++;
+        if (entries[i].type == RAFT_CHANGE)
+            covey_replog_push_list (self, self->stored, data, size);
+    }
+    self->staged = true;
     return 0;
+}
+
+static void
+s_stage (covey_replog_t *self, const covey_replog_wait_t *wait)
+{
+    for (unsigned i = 0; i < wait->count && !self->broken; i++) {
+        covey_errbuf_t err = {""};
+        covey_replog_entry_t entry = {.index = wait->index + i,
+                                      .term = wait->entries[i].term,
+                                      .kind = (uint8_t)wait->entries[i].type};
+        entry.data = s_bytes (&wait->entries[i], &entry.size);
+        if (!COVEY_FAULT (APPEND_NOT_STORED) || i + 1 < wait->count)
+            s_stored (self,
+                      self->store->klass->append (self->store, &entry, &err),
+                      &err);
+    }
+}
+
+static void
+s_stage_appends (covey_replog_t *self)
+{
+    for (size_t i = 0; i < self->wait_count; i++) {
+        if (self->waits[i].entries)
+            s_stage (self, &self->waits[i]);
+        self->waits[i].entries = NULL;
+    }
 }
 
 static int
@@ -352,6 +380,7 @@ s_on_truncate (struct raft_io *io, raft_index index)
 {
     covey_replog_t *self = s_self (io);
     covey_errbuf_t err = {""};
+    s_stage_appends (self); /* in the order of the calls                      */
     covey_replog_cut_lists (self, index);
     self->stored = index - 1;
     if (COVEY_FAULT (TRUNCATE_NOT_STORED))
@@ -477,6 +506,7 @@ s_complete (covey_replog_t *self, const covey_replog_wait_t *wait, int status)
         }
         case COVEY_REPLOG_WAIT_PUT: {
             struct raft_io_snapshot_put *request = wait->request;
+            covey_replog_apply_due (self); /* libraft shortens its log        */
             request->cb (request, status);
             break;
         }
@@ -539,7 +569,15 @@ s_commit (covey_replog_t *self)
         s_flush (self, !COVEY_FAULT (NO_G1_ORDER));
     if (!self->staged)
         return;
+    if (covey_replog_leads (self)) {
+        covey_replog_apply_due (self);
+        if (self->callbacks.waits)
+            self->callbacks.waits (self->callbacks.arg);
+    }
+    s_stage_appends (self);
     self->staged = self->meta_staged = false;
+    if (self->broken)
+        return;
     covey_err_t code = self->store->klass->commit (self->store, &err);
     if (code)
         covey_replog_break (self, code, err.text);
@@ -706,6 +744,7 @@ covey_replog_io_start (covey_replog_t *self)
 void
 covey_replog_io_stop (covey_replog_t *self)
 {
+    covey_replog_apply_due (self); /* its bytes go with libraft              */
     if (self->running)
         raft_close (&self->raft, NULL);
     self->running = false;

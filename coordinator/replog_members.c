@@ -311,6 +311,7 @@ covey_replog_end_change (covey_replog_t *self, covey_err_t code,
         return;
     uint64_t ticket = self->change_ticket;
     self->change = COVEY_REPLOG_CHANGE_NONE;
+    covey_replog_apply_due (self);
     if (ticket)
         self->callbacks.done (self->callbacks.arg, ticket, code, text);
 }

@@ -34,6 +34,7 @@ covey_replog_read (covey_replog_t *self, uint64_t ticket, covey_errbuf_t *err)
 static void
 s_end (covey_replog_t *self, size_t count, covey_err_t code, const char *text)
 {
+    covey_replog_apply_due (self); /* an answer tells of all of it            */
     for (size_t i = 0; i < count; i++)
         self->callbacks.done (self->callbacks.arg, self->questions[i].ticket,
                               code, text);

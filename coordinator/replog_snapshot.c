@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "coordinator/replog_impl.h"
 
 /* ---- the state machine ------------------------------------------------------
@@ -35,6 +36,9 @@ s_ticket (covey_replog_t *self, uint64_t index)
     return command->ticket;
 }
 
+/*  What a leader waits for is told before the caller works on it: what libraft
+    applies is due, and the caller gets it when the messages of the event and
+    the next batch are on their way, and before anything else comes out.      */
 static int
 s_on_apply (struct raft_fsm *fsm, const struct raft_buffer *bytes,
             void **result)
@@ -48,8 +52,35 @@ s_on_apply (struct raft_fsm *fsm, const struct raft_buffer *bytes,
     uint64_t ticket = s_ticket (self, index);
     self->applied = index;
     self->applied_bytes += bytes->len + COVEY_REPLOG_WIRE_ENTRY;
-    self->callbacks.apply (self->callbacks.arg, index, bytes->base, bytes->len,
-                           ticket);
+    self->due = covey_mem_room (self->due, self->due_count, &self->due_capacity,
+                                sizeof *self->due);
+    self->due[self->due_count++] =
+        (covey_replog_due_t){index, ticket, bytes->base, bytes->len};
+    return 0;
+}
+
+void
+covey_replog_apply_due (covey_replog_t *self)
+{
+    for (size_t i = 0; i < self->due_count && !self->broken; i++) {
+        const covey_replog_due_t *due = &self->due[i];
+        self->callbacks.apply (self->callbacks.arg, due->index, due->data,
+                               due->size, due->ticket);
+    }
+    self->due_count = 0;
+}
+
+/*  All members apply the same; if all took their snapshots at the same entry,
+    all would be slow at the same moment. So the list of members staggers them:
+    while one writes, the others are a majority.                              */
+static size_t
+s_stagger (const covey_replog_t *self)
+{
+    const struct raft_configuration *members = &self->raft.configuration;
+    size_t step = self->config.snapshot_bytes / 2;
+    for (unsigned i = 0; i < members->n; i++)
+        if (members->servers[i].id == self->meta.member_id)
+            return step * i / members->n;
     return 0;
 }
 
@@ -62,8 +93,9 @@ s_on_snapshot (struct raft_fsm *fsm, struct raft_buffer *bufs[],
     covey_replog_t *self = fsm->data;
     bool behind = self->raft.last_applied < self->applied;
     if (behind || self->applied_bytes < self->snapshot_size ||
-        self->applied_bytes < self->config.snapshot_bytes)
+        self->applied_bytes < self->config.snapshot_bytes + s_stagger (self))
         return RAFT_BUSY;
+    covey_replog_apply_due (self);
     covey_buf_clear (&self->saved);
     self->callbacks.save (self->callbacks.arg, &self->saved);
     if (self->saved.failed)
@@ -80,6 +112,7 @@ s_on_restore (struct raft_fsm *fsm, struct raft_buffer *bytes)
 {
     covey_replog_t *self = fsm->data;
     if (self->snapshot_index > self->applied || COVEY_FAULT (APPLY_TWICE)) {
+        covey_replog_apply_due (self);
         covey_err_t code = self->callbacks.load (
             self->callbacks.arg, self->snapshot_index, self->saved.data,
             self->saved.size, &self->load_err);

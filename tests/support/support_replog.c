@@ -18,10 +18,19 @@ static uint64_t s_ticket = 0;
  */
 
 static void
+s_note (support_replog_member_t *member, char what)
+{
+    if (member->order_size + 1 < sizeof member->order)
+        member->order[member->order_size++] = what;
+    member->order[member->order_size] = '\0';
+}
+
+static void
 s_send (void *arg, const covey_id_t *node_id, const void *data, size_t size)
 {
     support_replog_member_t *member = arg;
     support_replog_t *net = member->net;
+    s_note (member, 's');
     net->sent++;
     for (int i = 0; i < net->count; i++)
         if (covey_id_equal (node_id->bytes, net->members[i].node_id.bytes) &&
@@ -40,6 +49,7 @@ s_apply (void *arg, uint64_t index, const void *data, size_t size,
          uint64_t ticket)
 {
     support_replog_member_t *member = arg;
+    s_note (member, 'a');
     assert_true (index > member->last_applied);
     member->last_applied = index;
     covey_buf_append (&member->state, data, size);
@@ -49,6 +59,12 @@ s_apply (void *arg, uint64_t index, const void *data, size_t size,
         member->ends[ticket].ended = member->ends[ticket].applied = true;
         member->ends[ticket].index = index;
     }
+}
+
+static void
+s_waits (void *arg)
+{
+    s_note (arg, 'w');
 }
 
 static void
@@ -148,6 +164,7 @@ support_replog_open (support_replog_t *self, int i)
     covey_replog_callbacks_t callbacks = {.arg = member,
                                           .send = s_send,
                                           .apply = s_apply,
+                                          .waits = s_waits,
                                           .done = s_done,
                                           .save = s_save,
                                           .load = s_load,

@@ -36,6 +36,9 @@ typedef struct {
     int loads;
     bool leads;
     covey_err_t pump_code;
+    /* what came out of it: s(end), a(pply), w(aits) */
+    char order[64];
+    size_t order_size;
     /* ends of submits and reads: by ticket */
     struct {
         bool ended, applied;

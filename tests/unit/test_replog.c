@@ -84,6 +84,35 @@ test_three_members_agree (void **state)
     support_replog_level (s_net);
 }
 
+/*  The first command is committed while the second one waits.               */
+static void
+test_nobody_waits_for_the_state_of_another (void **state)
+{
+    (void)state;
+    s_start (3);
+    support_replog_grow (s_net);
+    support_replog_command (s_net, "before");
+    support_replog_level (s_net);
+    int leading = support_replog_leader (s_net);
+    covey_replog_t *log = s_net->members[leading].log;
+    covey_errbuf_t err;
+    for (int i = 0; i < 3; i++)
+        s_net->members[i].order_size = 0;
+    assert_int_equal (covey_replog_submit (log, "a", 1, 12000, &err), COVEY_OK);
+    assert_int_equal (covey_replog_pump (log, s_net->now_ms, &err), COVEY_OK);
+    assert_string_equal (s_net->members[leading].order, "ssw");
+    assert_int_equal (covey_replog_submit (log, "b", 1, 12001, &err), COVEY_OK);
+    support_replog_settle (s_net);
+    support_replog_level (s_net);
+    for (int i = 0; i < 3; i++) {
+        const char *order = s_net->members[i].order;
+        if (i == leading) /* the next batch, the state, the disk */
+            assert_memory_equal (order, "sswssawa", 8);
+        else /* the acknowledgement of "b", which commits "a", then "a"       */
+            assert_memory_equal (order, "ssa", 3);
+    }
+}
+
 static void
 test_another_one_leads_when_the_leader_is_gone (void **state)
 {
@@ -577,6 +606,7 @@ main (void)
         TEST (test_a_sole_voter_leads_at_once_and_commits_at_once),
         TEST (test_what_was_committed_is_there_after_a_crash),
         TEST (test_three_members_agree),
+        TEST (test_nobody_waits_for_the_state_of_another),
         TEST (test_another_one_leads_when_the_leader_is_gone),
         TEST (test_snapshots_bound_the_log_and_a_restart_begins_with_one),
         TEST (test_who_lags_behind_gets_the_snapshot_in_pieces),
