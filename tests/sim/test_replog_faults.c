@@ -26,7 +26,7 @@
 
 #define RUNS 1000   /* for each fault that no script finds                   */
 #define SECONDS 120 /* nothing takes as long, but what goes on for ever */
-#define SCORE 51    /* at least, and all of them                             */
+#define SCORE 52    /* at least, and all of them                             */
 
 int covey_replog_fault;
 
@@ -72,6 +72,7 @@ static const planted_t s_planted[] = {
     {"VOTE_LOCAL", "a ballot is late by a local clock", 0, SIM_SLIP_LOCAL, 0},
     {"VOTE_FORGE", "signatures are not looked at", 0, SIM_SLIP_FORGE, 0},
     {"VOTE_ABSTAIN", "who abstains approves", 0, SIM_SLIP_ABSTAIN, 0},
+    {"VOTE_VOUCH", "signatures are vouched for unseen", 0, SIM_SLIP_VOUCH, 0},
 };
 #define PLANTED (sizeof s_planted / sizeof *s_planted)
 

@@ -74,7 +74,8 @@ typedef enum {
     SIM_SLIP_NEVER,  /* a deadline is noticed too late  */
     SIM_SLIP_LOCAL,  /* a ballot is late by the member's own clock            */
     SIM_SLIP_FORGE,  /* signatures are not looked at                          */
-    SIM_SLIP_ABSTAIN /* who abstains approves                                 */
+    SIM_SLIP_ABSTAIN, /* who abstains approves                                */
+    SIM_SLIP_VOUCH /* a leader vouches for signatures without a look          */
 } sim_slip_t;
 
 typedef struct {

@@ -47,10 +47,11 @@ s_pack (const sim_member_t *leader, const sim_request_t *request, uint8_t *to,
 {
     int64_t log_us = covey_state_now_us (leader->state);
     int64_t wall_us = sim_replog_wall_us (leader);
-    uint8_t vouched[COVEY_SEALED_SIZE];
+    uint8_t vouched[COVEY_SEALED_SIZE] = {0};
     Covey__Control__Command command = *request->command;
     command.log_time_us = wall_us > log_us ? wall_us : log_us;
     command.has_vouched = covey_state_vouch (leader->state, &command, vouched);
+    command.has_vouched |= leader->sim->slips.slip == SIM_SLIP_VOUCH;
     command.vouched = (ProtobufCBinaryData){sizeof vouched, vouched};
     size_t size = covey__control__command__get_packed_size (&command);
     return size <= room ? covey__control__command__pack (&command, to) : 0;
