@@ -54,6 +54,7 @@ bool sim_load_voter (sim_replog_t *sim, sim_request_t *request);
 bool sim_load_propose (sim_replog_t *sim, sim_request_t *request);
 bool sim_load_ballot (sim_replog_t *sim, sim_request_t *request);
 bool sim_load_withdraw (sim_replog_t *sim, sim_request_t *request);
+bool sim_load_heard (sim_replog_t *sim, sim_request_t *request);
 /*  A question for all voters of a swarm, due so many ms after it is asked.  */
 void sim_load_ask_all (const sim_swarm_t *swarm, int64_t timeout_ms,
                        sim_request_t *request);

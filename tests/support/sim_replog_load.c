@@ -484,6 +484,7 @@ static const struct {
     {SIM_ASK_PROPOSE, 2, 16, sim_load_propose},
     {SIM_ASK_BALLOT, 6, 60, sim_load_ballot},
     {SIM_ASK_ORDER, 0, 1, sim_load_withdraw},
+    {SIM_ASK_ORDER, 1, 6, sim_load_heard},
 };
 #define KINDS (sizeof s_kinds / sizeof *s_kinds)
 

@@ -233,6 +233,29 @@ s_some_vote (sim_replog_t *sim)
     return vote;
 }
 
+/*  Whom a question came to, as a leader reports it; also twice, and late.    */
+bool
+sim_load_heard (sim_replog_t *sim, sim_request_t *request)
+{
+    Covey__Control__VoteHeard heard = COVEY__CONTROL__VOTE_HEARD__INIT;
+    Covey__Control__Hearing items[4], *list[4];
+    const sim_vote_t *vote = s_some_vote (sim);
+    if (!vote)
+        return false;
+    covey_str_copy (request->object, sizeof request->object, vote->id);
+    heard.n_hearings = 1 + (size_t)s_below (sim, 4);
+    heard.hearings = list;
+    for (size_t i = 0; i < heard.n_hearings; i++) {
+        list[i] = &items[i];
+        covey__control__hearing__init (list[i]);
+        items[i].consensus_id = request->object;
+        items[i].agent_id =
+            (char *)(uintptr_t)sim_voter_name ((int)s_below (sim, SIM_VOTERS));
+    }
+    SIM_KEEP (request, VOTE_HEARD, vote_heard, &heard);
+    return true;
+}
+
 bool
 sim_load_ballot (sim_replog_t *sim, sim_request_t *request)
 {
