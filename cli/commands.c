@@ -14,6 +14,7 @@ static const covey_cli_command_t *const s_commands[] = {
     &covey_cmd_coordinations,
     &covey_cmd_claims,
     &covey_cmd_roles,
+    &covey_cmd_registry,
     &covey_cmd_send,
     &covey_cmd_request,
     &covey_cmd_broadcast,

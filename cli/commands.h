@@ -80,6 +80,7 @@ extern const covey_cli_command_t covey_cmd_claim_list;
 extern const covey_cli_command_t covey_cmd_claim_show;
 extern const covey_cli_command_t covey_cmd_claims;
 extern const covey_cli_command_t covey_cmd_roles;
+extern const covey_cli_command_t covey_cmd_registry;
 extern const covey_cli_command_t covey_cmd_help;
 extern const covey_cli_command_t covey_cmd_version;
 

@@ -36,8 +36,19 @@
         COVEY_ASK_MS ("lease", "lease", 100, 86400000,                        \
                       "given to another agent after this time without a "     \
                       "report"),                                              \
-        COVEY_ASK_INT ("attempts", "retry.attempts", 0, 1000000,              \
+        COVEY_ASK_INT ("attempts", "retry.attempts", 0, 1000,                 \
                        "attempts in all before it is parked; 0: no limit"),   \
+        COVEY_ASK_MS ("retry-delay", "retry.firstDelay", 0, 86400000,         \
+                      "from the first failure to the next attempt; default "  \
+                      "1s"),                                                  \
+        COVEY_ASK_INT ("retry-multiplier", "retry.multiplier", 1, 100,        \
+                       "the delay grows by it from attempt to attempt; "      \
+                       "default 2"),                                          \
+        COVEY_ASK_MS ("retry-max-delay", "retry.maxDelay", 0, 86400000,       \
+                      "and no further than this; default 1m"),                \
+        COVEY_ASK_LIST ("fatal", "retry.fatalCodes", "CODE",                  \
+                        "not tried again when it fails with this code, of a " \
+                        "command EXIT_ and its exit status"),                 \
         COVEY_ASK_MS ("queue-timeout", "queueTimeout", 1, COVEY_TASK_YEAR_MS, \
                       "failed when no agent has it by then"),                 \
         COVEY_ASK_MS ("run-timeout", "runTimeout", 1, COVEY_TASK_YEAR_MS,     \

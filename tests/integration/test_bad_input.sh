@@ -63,7 +63,7 @@ while read -r name; do
     refused 2 '--no-such-option' $name --no-such-option
 done < <(covey help | sed -n 's/^  \([a-z]\+\( [a-z]\+\)*\)  .*/\1/p')
 for name in 'task list' tasks 'task schedule list' 'swarm list' swarms 'vote list' votes 'coordinate list' \
-    coordinations 'claim list' claims 'memory list' 'memory namespaces' roles; do
+    coordinations 'claim list' claims 'memory list' 'memory namespaces' roles registry; do
     # shellcheck disable=SC2086 # words
     {
         refused 2 '--limit|0|1 to 1000' $name --limit 0
@@ -85,7 +85,7 @@ refused 2 'UTF-8' memory put "$bytes" 1
 refused 2 'UTF-8' send "$bytes" hello
 refused 2 '--as|UTF-8' memory put k 1 --as "$bytes"
 refused 2 '--id|UTF-8' task submit --type t --id "$bytes"
-for name in status nodes agents tasks swarms votes coordinations roles 'coordinator list' 'memory namespaces'; do
+for name in status nodes agents tasks swarms votes coordinations roles registry 'coordinator list' 'memory namespaces'; do
     # shellcheck disable=SC2086 # words
     refused 2 'one argument too many' $name extra
 done

@@ -50,6 +50,24 @@ check "no such parent" runs 1 '*gone*' task submit --type t --parent gone
 check "cancel with a grace, nobody works on it" runs 0 '*cancelled*' task cancel next --grace 1m --json
 check "a grace of two days" runs 2 '*--grace*' task cancel all --grace 48h
 
+# ---- retry ------------------------------------------------------------------
+"$covey" agent run --id three --type three --cap three -- sh -c 'exit 3' 2>/dev/null &
+three=$!
+registered() { "$covey" registry --json | grep '"id":"three"' | grep -q '"generation":[1-9]'; }
+check "an agent is in the registry" until_true 10 registered
+check "for people" runs 0 'ID*GENERATION*three*ready*' registry
+check "not in this state" runs 0 'no agents' registry --state terminated
+check "a fatal code: no further attempt" runs 1 '*failed*EXIT_3*' task submit --type t --id fatal --cap three \
+    --fatal EXIT_4 --fatal EXIT_3 --wait
+check "one attempt" shows fatal attempt 1
+check "another code: all attempts" runs 1 '*parked*EXIT_3*' task submit --type t --id again --cap three \
+    --attempts 4 --retry-delay 1ms --retry-multiplier 3 --retry-max-delay 2ms --fatal EXIT_4 --wait
+check "four attempts" shows again attempt 4
+check "a multiplier below 1" runs 2 '*--retry-multiplier*from 1 to 100*' task submit --type t --retry-multiplier 0
+check "a delay above a day" runs 2 '*--retry-max-delay*86400000*' task submit --type t --retry-max-delay 2d
+check "too many attempts" runs 2 '*--attempts*from 0 to 1000*' task submit --type t --attempts 1001
+kill $three
+
 # ---- batch ------------------------------------------------------------------
 cat >"$dir/graph.json" <<'JSON'
 [{"taskId":"sum","taskType":"sum","dependencies":["left","right"],"input":{"n":12345678901234567890.5}},
