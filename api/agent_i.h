@@ -324,8 +324,18 @@ void covey_i_agent_refused (covey_agent_t *self, uint64_t ticket,
 void covey_i_agent_reached (covey_agent_t *self, uint64_t ticket,
                             covey_level_t level, int64_t offset);
 
-/* agent_request.c --------------------------------------------------------- */
+/* agent_pending.c --------------------------------------------------------- */
 
+#define COVEY_AGENT_AGAIN_MS 100 /* until an undecided one is asked again */
+
+/*  Its answer is found from now on, until it is forgotten.                   */
+void covey_i_agent_expect (covey_agent_t *self, covey_pending_t *pending);
+void covey_i_agent_forget_request (covey_agent_t *self,
+                                   covey_pending_t *pending);
+bool covey_i_is_for_coordinator (const char *target);
+/*  Nobody decided: the command was not executed, or once, whoever leads next
+    knows.                                                                    */
+bool covey_i_is_undecided (covey_err_t rc, const covey_event_t *response);
 /*  True: the response was expected and is taken.                             */
 bool covey_i_agent_take_response (covey_agent_t *self, covey_event_t **event_p);
 void covey_i_agent_expire (covey_agent_t *self, int64_t now_ms);
@@ -335,6 +345,8 @@ bool covey_i_agent_fail_request (covey_agent_t *self, const char *request_id,
                                  const char *text);
 void covey_i_agent_fail_all (covey_agent_t *self, covey_err_t code,
                              const char *text);
+
+/* agent_request.c --------------------------------------------------------- */
 
 typedef struct {
     const char *target, *method;
@@ -352,8 +364,6 @@ covey_err_t covey_i_agent_ask_for (covey_agent_t *self,
                                    const covey_call_t *call, int timeout_ms,
                                    covey_pending_t *pending,
                                    covey_errbuf_t *err);
-void covey_i_agent_forget_request (covey_agent_t *self,
-                                   covey_pending_t *pending);
 
 /* agent_mesh.c ------------------------------------------------------------ */
 
