@@ -7,10 +7,12 @@
 #include <cmocka.h>
 
 #include "tests/support/support_node.h"
+#include "tests/support/support_peer.h"
 
 typedef struct {
     covey_node_actor_t *node;
     support_crowd_t crowd;
+    support_peer_t *peer;
 } fixture_t;
 
 static int
@@ -26,6 +28,7 @@ static int
 s_teardown (void **state)
 {
     fixture_t *self = *state;
+    support_peer_destroy (&self->peer);
     support_crowd_end (&self->crowd);
     covey_node_actor_destroy (&self->node);
     free (self);
@@ -165,6 +168,56 @@ test_subscriptions_match_by_type (void **state)
 }
 
 static void
+s_pump_both (fixture_t *self, support_peer_t *peer)
+{
+    support_peer_pump (peer, 5);
+    support_pump (&self->crowd, 5);
+}
+
+/*  As one does whose connection broke before the answer came: the first one's
+    time is over before the other's, which still comes true.                  */
+static void
+test_subscribed_again_while_it_waits_has_one_answer (void **state)
+{
+    fixture_t *self = *state;
+    int64_t end_ms = support_node_now_ms () + SUPPORT_NODE_WAIT_MS;
+    support_agent_t *a = support_agent (&self->crowd, self->node, "a");
+    support_agent_t *b = support_agent (&self->crowd, self->node, "b");
+    support_peer_t *peer = self->peer = support_peer_new (self->node);
+    peer->unsure = true;
+    support_peer_hello (peer);
+    support_peer_until (peer,
+                        peer->seen[COVEY_FRAME_PEER_HELLO] && peer->node_epoch);
+    support_agent_subscribe (a, 1, COVEY_EVENT_TASK_PARKED, false);
+    support_agent_subscribe (b, 1, COVEY_EVENT_TASK_PARKED, false);
+    size_t rounds = peer->rounds;
+    while (peer->rounds < rounds + 3 && support_node_now_ms () < end_ms)
+        s_pump_both (self, peer);
+    uint32_t type = COVEY_EVENT_TASK_PARKED;
+    Covey__Wire__Subscribe again = COVEY__WIRE__SUBSCRIBE__INIT;
+    again.handle = 1;
+    again.types = &type;
+    again.n_types = 1;
+    covey_buf_t frame;
+    covey_buf_init (&frame, COVEY_FRAME_MAX);
+    assert_int_equal (
+        covey_frame_begin (&frame, COVEY_FRAME_SUBSCRIBE, &again.base), 0);
+    support_agent_send_raw (a, frame.data, frame.size);
+    covey_buf_deinit (&frame);
+    /* answers come in the order of asking: a's first would be before b's     */
+    while (!b->subscribed && support_node_now_ms () < end_ms)
+        s_pump_both (self, peer);
+    assert_int_equal (b->subscribed_code, COVEY_TIMEOUT);
+    assert_int_equal (a->subscribed, 0);
+    peer->unsure = false;
+    support_agent_subscribe (b, 2, COVEY_EVENT_TASK_FAILED, false);
+    while (!a->subscribed && support_node_now_ms () < end_ms)
+        s_pump_both (self, peer);
+    assert_int_equal (a->subscribed, 1);
+    assert_int_equal (a->subscribed_code, COVEY_OK);
+}
+
+static void
 test_observer_sees_what_is_targeted_at_others (void **state)
 {
     fixture_t *self = *state;
@@ -296,6 +349,7 @@ main (void)
         CASE (test_node_as_such_takes_answers_of_the_coordinator_only),
         CASE (test_broadcast_reaches_all_but_the_sender_and_clients),
         CASE (test_subscriptions_match_by_type),
+        CASE (test_subscribed_again_while_it_waits_has_one_answer),
         CASE (test_observer_sees_what_is_targeted_at_others),
         CASE (test_second_session_supersedes_the_first),
         CASE (test_silent_session_is_lost_and_announced),

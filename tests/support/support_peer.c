@@ -263,6 +263,9 @@ s_on_interest (support_peer_t *self, const uint8_t *bytes, size_t size)
 {
     if (size != 1 + 17 || bytes[0] != 1 || bytes[1] != 'Y')
         return;
+    self->rounds++;
+    if (self->unsure)
+        return;
     Covey__Wire__SubSync mark = COVEY__WIRE__SUB_SYNC__INIT;
     mark.token.data = (uint8_t *)(uintptr_t)(bytes + 2);
     mark.token.len = 16;

@@ -21,10 +21,12 @@ struct support_peer {
     const char *name; /* "byhand"                                             */
     uint32_t protocol_min, protocol_max;
     char endpoint[64], pub_endpoint[64];
-    bool mute;  /* answers no probes: it will count as failed                 */
+    bool mute; /* answers no probes: it will count as failed                 */
+    bool unsure; /* confirms no subscriptions                                 */
     bool hoard; /* takes and acknowledges nothing of the stream               */
     /* what it saw                                                            */
     size_t seen[256]; /* frames by kind                                       */
+    size_t rounds;    /* of subscriptions that it was to confirm              */
     uint64_t node_epoch;
     uint64_t received; /* items of the node's stream, in order                */
     size_t items[256]; /* of them, by kind                                    */
