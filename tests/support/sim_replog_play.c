@@ -11,6 +11,7 @@
 #define REST_US (30 * (int64_t)SIM_SECOND) /* by then it is at rest */
 #define CALM_US (40 * (int64_t)SIM_SECOND)
 #define WINDOW 2
+#define FLIGHT_US (10 * (int64_t)SIM_SECOND) /* no message is older */
 #define NOTICED_US \
     (200 * SIM_MS) /* from when it could be until it is decided */
 
@@ -19,6 +20,8 @@ typedef struct {
     bool faulty;
     size_t voters;   /* how many there should be                             */
     uint64_t change; /* ticket of a change of members                        */
+    uint64_t last_change; /* the same, also when nobody waits for it any more */
+    int64_t changed_us; /* when that was asked for                           */
     int64_t operate_us;
     double rate; /* faults per step                                          */
     double asks; /* requests per step and client                             */
@@ -56,6 +59,18 @@ s_is_changing (play_t *play)
            change->life == play->sim->members[change->place].life;
 }
 
+/*  A change whose end nobody was told may still be on its way to somebody, who
+    then counts with members that no view has yet.                            */
+static bool
+s_is_in_doubt (const play_t *play)
+{
+    const sim_replog_t *sim = play->sim;
+    const sim_ticket_t *last =
+        play->last_change ? &sim->tickets[play->last_change - 1] : NULL;
+    return last && !(last->ended && last->code == COVEY_OK) &&
+           sim_replog_now_us (sim) < play->changed_us + FLIGHT_US;
+}
+
 typedef covey_err_t (change_fn) (covey_replog_t *, uint64_t, uint64_t,
                                  covey_errbuf_t *);
 
@@ -73,7 +88,8 @@ s_do_change (play_t *play, size_t leader, change_fn *fn, uint64_t id,
         return;
     }
     sim_replog_note (sim, "%zu is to %s %" PRIx64, leader, what, id);
-    play->change = number;
+    play->change = play->last_change = number;
+    play->changed_us = sim_replog_now_us (sim);
     sim_member_want_pump (&sim->members[leader]);
 }
 
@@ -93,7 +109,8 @@ s_add (play_t *play, size_t leader, size_t place)
         return;
     }
     sim_replog_note (sim, "%zu is to add %zu (%" PRIx64 ")", leader, place, id);
-    play->change = number;
+    play->change = play->last_change = number;
+    play->changed_us = sim_replog_now_us (sim);
     sim_member_want_pump (&sim->members[leader]);
 }
 
@@ -284,7 +301,7 @@ s_fault (play_t *play)
         case 6:
             /* not while a change of members waits for its turn: nobody's view
                has it yet                                                   */
-            if (play->wipes && !s_is_changing (play) &&
+            if (play->wipes && !s_is_changing (play) && !s_is_in_doubt (play) &&
                 sim_replog_id (sim, place) &&
                 sim_replog_may_wipe (sim, place, NULL)) {
                 sim_replog_wipe (sim, place);
