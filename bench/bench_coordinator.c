@@ -104,7 +104,8 @@ s_commits (const bench_cluster_t *cluster, int clients, long each)
     for (int i = 0; i < clients; i++) {
         all[i] = (coord_client_t){.number = i};
         all[i].agent = bench_cluster_client (cluster, i);
-        all[i].samples = calloc ((size_t)each, sizeof *all[i].samples);
+        all[i].samples = calloc ((size_t)(each > WARM_UP ? each : WARM_UP),
+                                 sizeof (int64_t));
     }
     s_put_all (all, clients, WARM_UP);
     bench_cluster_meter (cluster, &meter);
