@@ -3,7 +3,8 @@
    signed, and cast by agents on a node of their own. First one question after
    the other: the last ballot waits until the others are acknowledged, then the
    time runs until its voter, the proposer and every member know the decision.
-   Then many at a time. A put into the shared memory is what one commit takes.
+   Then OPEN_MAX at a time. A put into the shared memory is what one commit
+   takes.
  */
 
 #include <stdbool.h>
@@ -19,7 +20,7 @@
 #include "swarm/seal.h"
 
 #define VOTERS_MAX 50
-#define OPEN_MAX 64 /* questions at a time */
+#define OPEN_MAX 256 /* questions at a time */
 #define SWARM "jury"
 #define WEIGHT 1000000
 
@@ -296,10 +297,9 @@ s_measure (int voters, long single, long many)
     snprintf (name, sizeof name, "votes_%d.announced", voters);
     bench_print_percentiles (name, s_bench.announced,
                              (size_t)s_bench.announced_count);
-    long window = OPEN_MAX / voters + 1; /* about as many ballots under way   */
-    s_decide (many / 10, window);
+    s_decide (many / 10, OPEN_MAX);
     bench_cluster_meter (&s_bench.cluster, &meter);
-    s_decide (many, window);
+    s_decide (many, OPEN_MAX);
     snprintf (name, sizeof name, "votes_%d.decisions", voters);
     bench_meter_print (&meter, name, (double)many, "decisions/s");
     s_dismiss ();
